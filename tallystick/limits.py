@@ -1,0 +1,64 @@
+"""Every bound of the ledger in one place: value, unit, reason. Relations between bounds are asserted below."""
+
+from __future__ import annotations
+
+# --- transactions -----------------------------------------------------------------------------------------
+SIGNERS_MAX = 8  # keys per transaction: two-person rules and quorums of small consortia need few
+EVENTS_PER_TRANSACTION_MAX = 1_000  # events under one signature; a pallet load of scans
+IDENTIFIERS_PER_EVENT_MAX = 1_000  # identifiers per event; contained goods follow their container instead
+TRANSACTION_SIZE_MAX = 1_048_576  # bytes of one signed transaction with contents
+PAYLOAD_SIZE_MAX = 65_536  # bytes of one payload; documents stay off the chain as commitments
+EVENT_PART_SIZE_MAX = 262_144  # bytes of one event slot; all published EPCIS examples are below 16 KiB
+VALIDITY_MAX_MS = 7 * 24 * 3_600_000  # ms of block time a transaction may stay valid: bounds the id records
+TEXT_MAX = 128  # bytes of a name or label
+NONCE_SIZE = 16  # bytes; 2**-64 collision risk after 2**32 transactions of one signer set
+SALT_SIZE = 32  # bytes; a salted hash must not be guessable
+
+# --- blocks -----------------------------------------------------------------------------------------------
+BLOCK_TRANSACTIONS_MAX = 250  # transactions; measured: larger blocks only delay votes
+BLOCK_EVENTS_MAX = 4_000  # events; keeps execution of one block below ~200 ms on a laptop core
+BLOCK_SIZE_MAX = 4_194_304  # bytes of all transactions of one block
+DUE_WORK_PER_BLOCK_MAX = 64  # due items per block
+DUE_WORK_PER_ORGANISATION_MAX = 16  # of them for one organisation: nobody crowds out the others
+BLOCK_SPACING_MS = 20  # ms between a block and its parent
+EXECUTION_LAG_MAX = 8  # heights a block may be above its executed tuple and still carry transactions
+IDLE_BLOCK_MS = 1_000  # ms of silence after which an empty block runs due work and certifies
+CLOCK_DRIFT_MAX_MS = 2_000  # ms a header may be ahead of a voter's clock
+TIME_MAX_MS = 253_402_300_799_999  # ms since 1970: the last millisecond of the year 9999
+
+# --- consensus --------------------------------------------------------------------------------------------
+VALIDATORS_MAX = 31  # bitmap of one 32-bit word; quadratic votes stay cheap
+VIEW_WINDOW = 16  # views above the current one for which messages are kept
+VIEW_TIMEOUT_MS = 500  # ms until a view is nullified, before growth
+VIEW_TIMEOUT_CAP_MS = 2_000  # ms; growth x1.5 per unfinished view stops here
+RESEND_MS = 1_000  # ms between re-sends of a nullify and its certificates
+VIEW_MAX = 2**53 - 1  # so that every number of a header is exact in a browser
+
+# --- state ------------------------------------------------------------------------------------------------
+BUCKET_KEYS_MAX = 16  # keys of a trie bucket; docs/decisions/0002 has the measurement
+PROVABLE_HEIGHTS = 64  # newest heights against whose state roots a node answers proofs
+RECORD_SIZE_MAX = 65_536  # bytes of one half of a record
+KEY_SIZE_MAX = 512  # bytes of one record key
+
+# --- contracts --------------------------------------------------------------------------------------------
+AMOUNT_MAX = 10**15  # minor units: ten trillion of a currency with two decimals; sums stay below 2**63
+QUANTITY_MAX = 10**15  # millionths of a unit
+CONDITION_DEPTH_MAX = 4  # levels of a condition tree
+CONDITION_LEAVES_MAX = 16  # leaves of a condition tree
+TENOR_MAX_MS = 366 * 24 * 3_600_000  # longest due date of an obligation, after presentation
+
+# --- doors ------------------------------------------------------------------------------------------------
+MEMPOOL_TRANSACTIONS_MAX = 20_000  # transactions waiting at one node
+MEMPOOL_SIZE_MAX = 64 * 1_048_576  # bytes waiting at one node
+MEMPOOL_PER_ORGANISATION_MAX = 10_000  # of them signed first by one key: nobody fills the room alone
+FRAME_SIZE_MAX = 8 * 1_048_576  # bytes of one message between nodes: a full block and its certificates
+FRAME_TRANSACTIONS_MAX = 250  # transactions of one gossip frame
+BULK_TRANSACTIONS_MAX = 1_000  # transactions of one bulk submission
+BULK_SIZE_MAX = 8 * 1_048_576  # bytes of one bulk submission
+
+assert EVENTS_PER_TRANSACTION_MAX <= BLOCK_EVENTS_MAX
+assert TRANSACTION_SIZE_MAX <= BLOCK_SIZE_MAX <= FRAME_SIZE_MAX
+assert PAYLOAD_SIZE_MAX <= TRANSACTION_SIZE_MAX
+assert BLOCK_SPACING_MS < IDLE_BLOCK_MS < VIEW_TIMEOUT_CAP_MS
+assert AMOUNT_MAX < 2**53
+assert TIME_MAX_MS < 2**53

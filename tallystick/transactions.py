@@ -307,8 +307,6 @@ def check_validity(head: Head, block_time_ms: int) -> None:
         DecodeError: ``transaction.expired`` or ``transaction.valid-too-long``.
     """
     if head.valid_until_ms < block_time_ms:
-        raise DecodeError(
-            "transaction.expired", f"valid until {head.valid_until_ms} ms, block time is {block_time_ms}"
-        )
+        raise DecodeError("transaction.expired", f"valid until {head.valid_until_ms} ms, block time is {block_time_ms}")
     if head.valid_until_ms > block_time_ms + VALIDITY_MAX_MS:
         raise DecodeError("transaction.valid-too-long", f"valid more than {VALIDITY_MAX_MS} ms ahead of block time")

@@ -1,0 +1,57 @@
+"""The one gate for transactions: bytes from anywhere become a ``VerifiedTransaction`` or one error.
+
+Everything checked here is a function of the bytes and the chain id alone; whether a key *may* act is a rule, judged
+when the block is executed, and answered by a receipt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.encoding import Message
+from tallystick.epcis import ParsedEvent, parse_parts
+from tallystick.errors import DecodeError, EventError
+from tallystick.payloads import decode_payload
+from tallystick.transactions import ContentKind, SignedTransaction, decode_transaction
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedTransaction:
+    """A transaction whose structure, signatures and contents hold. Only ``verify_transaction`` builds one.
+
+    Attributes:
+        signed: the transaction with its derived hashes.
+        events: one parsed event per event of a capture, in order; empty for a payload.
+        payload: the payload's value; None for a capture.
+    """
+
+    signed: SignedTransaction
+    events: tuple[ParsedEvent, ...]
+    payload: Message | None
+
+    @property
+    def id(self) -> bytes:
+        """The 32-byte transaction id."""
+        return self.signed.id
+
+
+def verify_transaction(raw: bytes, chain_id: bytes) -> VerifiedTransaction:
+    """Decode one transaction, check its signatures, parse its contents.
+
+    Raises:
+        DecodeError: broken structure; the path names the event by its index.
+        SignatureError: a signature does not verify.
+    """
+    signed = decode_transaction(raw, chain_id)
+    signed.verify_signatures()
+    if signed.head.kind is ContentKind.PAYLOAD:
+        return VerifiedTransaction(signed, (), decode_payload(signed.payload))
+    events: list[ParsedEvent] = []
+    for index, event in enumerate(signed.events):
+        try:
+            events.append(parse_parts(event.public, event.members))
+        except EventError as error:
+            raise EventError(error.rule, error.detail, f"/events/{index}{error.path}", error.remedy) from error
+        except DecodeError as error:
+            raise DecodeError(error.rule, error.detail, f"/events/{index}{error.path}") from error
+    return VerifiedTransaction(signed, tuple(events), None)

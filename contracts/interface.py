@@ -1,7 +1,7 @@
 """What a rule sees and what it answers.
 
 A rule is a function of state, transaction and block and of nothing else. It reads and stages writes through a
-``Workspace``, knows the time only from ``BlockContext.time_ms``, and refuses by raising ``Refusal``; then nothing that it
+``Workspace``, knows the time only from ``BlockContext.time_ms``, and refuses by raising ``Refusal``; then nothing it
 staged is kept. Any other exception is a bug of the rule: its transaction ends as RULE_FAULT with nothing written.
 """
 

@@ -90,7 +90,7 @@ class Workspace:
     # --- staging ------------------------------------------------------------------------------------------
 
     def write(self, key: bytes, public: Message, members: Message | None = None) -> None:
-        """Stage a record. The members' salt follows from the transaction's salt, or from the old record's (due work)."""
+        """Stage a record; the members' salt follows from the transaction's, or from the old record's (due work)."""
         salt = b""
         if members is not None:
             if self.salt:

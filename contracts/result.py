@@ -1,0 +1,37 @@
+"""What executing one final block gives: everything the shell stores, and nothing it has to work out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.receipts import Receipt
+from tallystick.records.base import Record
+from tallystick.records.goods import HistoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryAppend:
+    """One new leaf of a history: which record's (item, session, statements), at which index, what."""
+
+    owner: bytes
+    index: int
+    entry: HistoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """The outcome of one height.
+
+    Attributes:
+        receipts: due work first, then transactions in order, then the system receipt.
+        writes: every record changed at this height with its final value, None for a deletion.
+        histories: leaves appended, in order.
+        executed_ids: (transaction id, valid_until_ms) of every transaction executed for the first time.
+        next_due_ms: time of the earliest due work that is left, or None.
+    """
+
+    receipts: tuple[Receipt, ...]
+    writes: dict[bytes, Record | None]
+    histories: tuple[HistoryAppend, ...]
+    executed_ids: tuple[tuple[bytes, int], ...]
+    next_due_ms: int | None

@@ -1,0 +1,211 @@
+"""The node's two HTTP doors: paths, query parameters and the shapes of requests and answers, in one place.
+
+JSON shapes are ``msgspec`` structs; hashes, keys and ids are lower-case hex, byte strings that must be verified are
+base64url without padding (``b64``), times are integer milliseconds. Errors are RFC 9457 problems with ``code``.
+Specification: docs/spec/api.md.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from enum import StrEnum
+
+import msgspec
+
+from tallystick.encoding import Message
+from tallystick.errors import DecodeError
+from tallystick.votes import Certificate
+
+# --- public door: anybody -----------------------------------------------------------------------------------
+HEAD = "/.well-known/head"  # GET -> HeadAnswer
+HEALTH = "/health"  # GET -> HealthAnswer
+METRICS = "/metrics"  # GET -> Prometheus text
+GENESIS = "/v1/genesis"  # GET -> application/msgpack: the genesis bytes
+HEADER = "/v1/headers/{height}"  # GET -> application/msgpack: CertifiedHeader
+ITEM_PROOF = "/v1/proofs/item"  # GET ?id=01/…/21/… -> proof bundle (application/json)
+EVENT_PROOF = "/v1/proofs/event"  # GET ?commitment=hex&item=01/… -> proof bundle
+RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only
+
+# --- members' door: signed requests (RFC 9421) or a read token ----------------------------------------------
+TRANSACTIONS = "/v1/transactions"  # POST application/msgpack: one raw transaction -> 202 TransactionStatus
+TRANSACTIONS_BULK = "/v1/transactions/bulk"  # POST application/msgpack: array of raw transactions -> 202 BulkAnswer
+TRANSACTION = "/v1/transactions/{id}"  # GET ?wait=final|executed|proven&timeout_ms= -> TransactionStatus
+RECEIPT = "/v1/receipts/{id}"  # GET -> application/msgpack: Receipt
+BLOCKS = "/v1/blocks"  # GET ?from=&limit= -> application/msgpack: array of BlockAnswer (executed heights only)
+RECORD = "/v1/records"  # GET ?key=hex -> application/msgpack: Record with both halves; 404 when absent
+HISTORY = "/v1/history"  # GET ?key=hex&from=&limit= -> application/msgpack: array of HistoryAnswer
+STATUS = "/v1/status"  # GET -> StatusAnswer: what the node waits for
+
+
+class TransactionState(StrEnum):
+    """How far a transaction has come: waiting, ordered for ever, executed, its receipt certified."""
+
+    UNKNOWN = "unknown"
+    ADMITTED = "admitted"
+    FINAL = "final"
+    EXECUTED = "executed"
+    PROVEN = "proven"
+
+
+class TransactionStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a transaction is.
+
+    Attributes:
+        height, index: its place, once final.
+        reason: name of the ``Reason`` in its receipt, once executed (``NONE``: it took effect).
+        receipt: b64 of the encoded receipt, once executed.
+    """
+
+    id: str
+    state: TransactionState
+    height: int | None = None
+    index: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+    receipt: str | None = None
+
+
+class BulkItem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One transaction of a bulk submission: taken, or refused at the door with rule, path and remedy."""
+
+    id: str
+    admitted: bool
+    code: str | None = None
+    detail: str | None = None
+
+
+class BulkAnswer(msgspec.Struct, frozen=True):
+    """Answer to a bulk submission, in the order sent."""
+
+    items: list[BulkItem]
+
+
+class ExecutedAnswer(msgspec.Struct, frozen=True):
+    """An executed tuple in JSON."""
+
+    height: int
+    time_ms: int
+    state_root: str
+    receipts_root: str
+    history_root: str
+
+
+class HeadAnswer(msgspec.Struct, frozen=True):
+    """The newest final header of a node, which anybody can check.
+
+    Attributes:
+        header, certificate: b64 of the encodings; ``executed`` repeats the header's tuple for people.
+    """
+
+    chain_id: str
+    network: str
+    organisation: str
+    height: int
+    time_ms: int
+    header: str
+    certificate: str
+    executed: ExecutedAnswer
+
+
+class HealthAnswer(msgspec.Struct, frozen=True):
+    """Alive, and how far: ``ok`` is false while starting or when the newest block is older than three heartbeats."""
+
+    ok: bool
+    height: int
+    executed_height: int
+    peers: int
+
+
+class PeerStatus(msgspec.Struct, frozen=True):
+    """One peer as this node sees it."""
+
+    organisation: str
+    connected: bool
+    height: int | None
+    view: int | None
+
+
+class StatusAnswer(msgspec.Struct, frozen=True):
+    """What the node is doing and what it waits for."""
+
+    organisation: str
+    chain_id: str
+    view: int
+    leader: str
+    height: int
+    executed_height: int
+    waiting_for: str
+    votes_missing: list[str]
+    mempool: int
+    chain_minus_clock_ms: int
+    peers: list[PeerStatus]
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 9457 problem. ``type`` is ``urn:tallystick:problem:`` followed by ``code``."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str = ""
+    path: str = ""
+    remedy: str = ""
+    height: int | None = None
+
+
+class CertifiedHeader(Message, frozen=True):
+    """An encoded header with a finalisation of it or of a descendant, and the headers up to that descendant.
+
+    Attributes:
+        header: encoded header.
+        descendants: encoded headers, child first, up to the one that the certificate names; often empty.
+    """
+
+    header: bytes
+    descendants: tuple[bytes, ...]
+    finalisation: Certificate
+
+
+class BlockAnswer(Message, frozen=True):
+    """One executed height for a follower.
+
+    Attributes:
+        header: encoded header.
+        finalisation: of this block, or None when only a descendant was finalised directly.
+        transactions: raw transactions in order.
+        receipts: encoded receipts in order.
+    """
+
+    header: bytes
+    finalisation: Certificate | None
+    transactions: tuple[bytes, ...]
+    receipts: tuple[bytes, ...]
+
+
+class HistoryAnswer(Message, frozen=True):
+    """One entry of a history (encoded ``HistoryEntry``) with the raw transaction that holds its event, when asked."""
+
+    entry: bytes
+    transaction: bytes
+
+
+def b64(data: bytes) -> str:
+    """base64url without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def unb64(text: str) -> bytes:
+    """The bytes of ``b64``; refuses every other spelling.
+
+    Raises:
+        DecodeError: ``base64``.
+    """
+    try:
+        data = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (ValueError, Base64Error) as error:
+        raise DecodeError("base64", "not base64url without padding") from error
+    if b64(data) != text:
+        raise DecodeError("base64", "not the one base64url spelling of its bytes")
+    return data

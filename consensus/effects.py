@@ -1,0 +1,188 @@
+"""What an engine asks of its shell, as data.
+
+Order: the shell performs the effects of one turn in list order. All ``Persist`` of a turn come first in the list; one
+sync makes them durable before anything after them is done. So a crash can lose a message, but never a promise. A turn
+whose records are all ``lazy`` needs no sync. A shell that cannot make a record durable must end the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tallystick.blocks import Executed, Header
+from tallystick.encoding import Message
+from tallystick.proposals import Proposal
+from tallystick.votes import Certificate, Vote
+
+
+class HeaderRecord(Message, frozen=True):
+    """A header that we proposed (``own``) or voted for.
+
+    The shell writes the block's contents (at hand since ``Built`` or ``ContentsChecked``) in the same sync, so that who
+    voted for a block can serve it after a restart.
+    """
+
+    header: Header
+    own: bool
+
+
+DurableRecord: TypeAlias = Vote | Certificate | HeaderRecord
+PeerMessage: TypeAlias = Proposal | Vote | Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Append a record to the signer's log; an engine is started with all of them, in this order.
+
+    Once a floor is durable, records of views at or below the floor's view may be deleted, never others.
+
+    Attributes:
+        lazy: losing it costs time, never safety (certificates). Records are never reordered, so that the sync of a
+            later one makes it durable too.
+    """
+
+    record: DurableRecord
+    lazy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Broadcast:
+    """Send to every other validator and to every observer that follows us."""
+
+    message: PeerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send to one validator."""
+
+    validator: int
+    message: PeerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Choose the contents of our next block; answer with ``Built``, best in the same turn.
+
+    Attributes:
+        parent: None when the parent is genesis.
+        time_ms: the new block's time; transactions must be valid at it.
+        with_transactions: False: no transactions may be chosen.
+        due_work_allowed: ``Built.due_work`` may be True if due work waits at ``time_ms``.
+    """
+
+    view: int
+    parent_hash: bytes
+    parent: Header | None
+    time_ms: int
+    with_transactions: bool
+    due_work_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CheckContents:
+    """Get the transactions behind these leaves, if need be from ``leader``, check them; answer ``ContentsChecked``.
+
+    Asked once for a block and never for an empty one. No answer while transactions are missing.
+    """
+
+    header: Header
+    block_hash: bytes
+    witness_leaves: tuple[bytes, ...]
+    leader: int
+
+
+@dataclass(frozen=True, slots=True)
+class FetchBlock:
+    """Get the block of this hash with its transactions; answer ``BlockReceived``; repeated until then.
+
+    If the shell has the block already (fetched ahead by range, or checked), it answers from there.
+
+    Attributes:
+        holders: validators that signed for it, first the one to ask first; others may have it too.
+    """
+
+    block_hash: bytes
+    view: int
+    holders: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchCertificates:
+    """Ask for certificates of these views (both included), every kind; each comes back as ``CertificateReceived``.
+
+    A peer answers from ``engine.certificates``.
+    """
+
+    first_view: int
+    last_view: int
+    holders: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finalised:
+    """These blocks are final: execute them in this order, each height once, and answer ``HeightExecuted`` for each.
+
+    After a restart the blocks above the floor are handed over again.
+
+    Attributes:
+        certificate: a finalisation of the last one.
+    """
+
+    block_hashes: tuple[bytes, ...]
+    headers: tuple[Header, ...]
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Give ``TimePassed`` at this monotonic time. Replaces the one before."""
+
+    monotonic_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accuse:
+    """Two signed messages of one validator that an honest one never signs both; given once per view and kind."""
+
+    first: Vote | Proposal
+    second: Vote | Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class RootMismatch:
+    """An uncertified proposal names other roots than ours; we do not vote for it. To be logged and counted."""
+
+    header: Header
+    ours: Executed
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """End the process, saying this: a quorum contradicts what we hold, so one of us is broken. Nothing follows it.
+
+    Attributes:
+        theirs: the certified tuple, or None when the contradiction is not one of roots.
+    """
+
+    reason: str
+    height: int
+    theirs: Executed | None
+    ours: Executed | None
+
+
+Effect: TypeAlias = (
+    Persist
+    | Broadcast
+    | Send
+    | Build
+    | CheckContents
+    | FetchBlock
+    | FetchCertificates
+    | Finalised
+    | WakeAt
+    | Accuse
+    | RootMismatch
+    | Halt
+)

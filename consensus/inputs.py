@@ -1,0 +1,135 @@
+"""What can happen to an engine. Everything from outside has been checked by the shell as each docstring says.
+
+Order: ``Started`` comes first and once. Inputs are handed over one at a time, and all effects of one turn are performed
+before the next input. An answer may come in any later turn or never (the engine repeats what it needs); an answer to
+something no longer asked for is ignored. Certificates travelling inside a proposal are handed over one by one as
+``CertificateReceived`` *before* the ``ProposalReceived``: the engine believes only those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tallystick.blocks import Executed, Header
+from tallystick.proposals import Proposal
+from tallystick.votes import Certificate, Vote
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time of a turn.
+
+    Attributes:
+        monotonic_ms: for waiting; never goes back; origin of the shell's choice.
+        wall_ms: milliseconds since 1970 with the chain's clock offset added; may jump.
+    """
+
+    monotonic_ms: int
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The shell is ready to perform effects."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalReceived:
+    """A leader's proposal. The shell has decoded it, hashed the header, and checked the leader's signature.
+
+    Ask ``engine.wants_proposal`` before checking the signature.
+    """
+
+    proposal: Proposal
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentsChecked:
+    """Answer to ``CheckContents``: the block's transactions are at hand.
+
+    Attributes:
+        valid: ``blocks.check_contents`` holds and every transaction's structure and signatures are good. A shell that
+            cannot get the transactions does not answer.
+    """
+
+    block_hash: bytes
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlockReceived:
+    """Answer to ``FetchBlock``: a header of that hash, its transactions at hand and checked against it."""
+
+    header: Header
+    block_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class VoteReceived:
+    """A vote whose signature the shell has checked. Ask ``engine.wants_vote`` before checking."""
+
+    vote: Vote
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateReceived:
+    """A certificate that the shell has checked. Ask ``engine.wants_certificate`` before checking."""
+
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """Answer to ``Build``: what the new block holds. The shell keeps the contents under the witness leaves.
+
+    Attributes:
+        due_work: True only when due work waits and the question allowed it.
+    """
+
+    view: int
+    parent_hash: bytes
+    witness_leaves: tuple[bytes, ...]
+    transaction_count: int
+    transaction_root: bytes
+    due_work: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeightExecuted:
+    """Our own node has executed and stored this height, handed over by ``Finalised``; in order, none skipped."""
+
+    executed: Executed
+
+
+@dataclass(frozen=True, slots=True)
+class WorkPending:
+    """What waits to be put into a block; given whenever it changes, and in doubt again.
+
+    Attributes:
+        transactions: at least one admitted transaction is in no block that we know of.
+        due_ms: block time from which due work waits (the state's ``next_due_ms``), or None.
+    """
+
+    transactions: bool
+    due_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The time of the newest ``WakeAt`` has come. Harmless at any time."""
+
+
+Input: TypeAlias = (
+    Started
+    | ProposalReceived
+    | ContentsChecked
+    | BlockReceived
+    | VoteReceived
+    | CertificateReceived
+    | Built
+    | HeightExecuted
+    | WorkPending
+    | TimePassed
+)

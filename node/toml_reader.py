@@ -48,6 +48,7 @@ class Table:
         Raises:
             ConfigError: it is missing (with ``remedy``) or of the wrong kind.
         """
+        self._known.append(key)
         if key not in self._values:
             raise self.error(key, f"missing; {remedy}")
         return self._take(key, reader)
@@ -62,7 +63,6 @@ class Table:
         return self._take(key, reader) if key in self._values else default
 
     def _take(self, key: str, reader: Reader[T]) -> T:
-        self._known.append(key)
         try:
             return reader(self._values.pop(key))
         except Complaint as complaint:

@@ -1,0 +1,72 @@
+"""EPCIS 2.0 events: one reader, one spelling, every rule, three audiences. Pure and deterministic.
+
+The way in for a node is ``parse_parts``; for a sender ``read_document`` and ``split_event``.
+"""
+
+from __future__ import annotations
+
+from tallystick.epcis.canonical import canonical_json, read_canonical
+from tallystick.epcis.identifier_reader import parse_identifier, parse_identifier_lenient, parse_key
+from tallystick.epcis.identifiers import Identifier
+from tallystick.epcis.issues import EventIssue
+from tallystick.epcis.json_reader import read_json
+from tallystick.epcis.json_value import JsonNumber, JsonObject, JsonValue
+from tallystick.epcis.key_types import IdentifierKind
+from tallystick.epcis.model import (
+    Action,
+    ErrorDeclaration,
+    EventType,
+    ParsedEvent,
+    Quantity,
+    SensorReading,
+    TypedReference,
+)
+from tallystick.epcis.parsed import check_parts, parse_event, parse_parts
+from tallystick.epcis.profiles import ALWAYS_PUBLIC, DISCREET, GENERAL, PROFILES, Profile
+from tallystick.epcis.quantity import format_decimal, format_micro, parse_decimal, parse_micro, parse_minor
+from tallystick.epcis.split import SplitEvent, merge_event, split_event
+from tallystick.epcis.timestamps import format_timestamp, parse_offset, parse_timestamp
+from tallystick.epcis.validation import collect_issues, validate_event
+
+__all__ = [
+    "ALWAYS_PUBLIC",
+    "DISCREET",
+    "GENERAL",
+    "PROFILES",
+    "Action",
+    "ErrorDeclaration",
+    "EventIssue",
+    "EventType",
+    "Identifier",
+    "IdentifierKind",
+    "JsonNumber",
+    "JsonObject",
+    "JsonValue",
+    "ParsedEvent",
+    "Profile",
+    "Quantity",
+    "SensorReading",
+    "SplitEvent",
+    "TypedReference",
+    "canonical_json",
+    "check_parts",
+    "collect_issues",
+    "format_decimal",
+    "format_micro",
+    "format_timestamp",
+    "merge_event",
+    "parse_decimal",
+    "parse_event",
+    "parse_identifier",
+    "parse_identifier_lenient",
+    "parse_key",
+    "parse_micro",
+    "parse_minor",
+    "parse_offset",
+    "parse_parts",
+    "parse_timestamp",
+    "read_canonical",
+    "read_json",
+    "split_event",
+    "validate_event",
+]

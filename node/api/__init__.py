@@ -1,0 +1,1 @@
+"""The two HTTP doors of a node. Specification: docs/spec/api.md."""

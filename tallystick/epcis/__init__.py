@@ -6,6 +6,7 @@ The way in for a node is ``parse_parts``; for a sender ``read_document`` and ``s
 from __future__ import annotations
 
 from tallystick.epcis.canonical import canonical_json, read_canonical
+from tallystick.epcis.documents import Document, DocumentWarning, read_document
 from tallystick.epcis.identifier_reader import parse_identifier, parse_identifier_lenient, parse_key
 from tallystick.epcis.identifiers import Identifier
 from tallystick.epcis.issues import EventIssue
@@ -34,6 +35,8 @@ __all__ = [
     "GENERAL",
     "PROFILES",
     "Action",
+    "Document",
+    "DocumentWarning",
     "ErrorDeclaration",
     "EventIssue",
     "EventType",
@@ -66,6 +69,7 @@ __all__ = [
     "parse_parts",
     "parse_timestamp",
     "read_canonical",
+    "read_document",
     "read_json",
     "split_event",
     "validate_event",

@@ -34,8 +34,8 @@ _REMEDY: Final = f'give "@context": ["{STANDARD_CONTEXTS[0]}", {{"prefix": "name
 def read_context(report: Report, value: JsonValue, path: str) -> dict[str, str]:
     """Check a context and give all prefixes that hold under it, the standard ones included.
 
-    Rules: ``event.context`` (form, or no standard context in it), ``event.context-unknown`` (an address whose
-    contents we do not know), ``event.context-prefix`` (not a prefix, or not a URI), ``event.context-redefined``
+    Rules: ``event.context`` (form), ``event.context-standard`` (the standard one is not named),
+    ``event.context-unknown`` (an address whose contents we do not know), ``event.context-prefix`` (not a prefix, or not a URI), ``event.context-redefined``
     (a prefix of the standard vocabularies with another meaning, or one prefix with two).
     """
     entries = value if type(value) is list else [value]
@@ -54,7 +54,7 @@ def read_context(report: Report, value: JsonValue, path: str) -> dict[str, str]:
         else:
             report("event.context", "a context is an address or an object of prefixes", path, _REMEDY)
     if not has_standard:
-        report("event.context", "the standard EPCIS context is not named", path, _REMEDY)
+        report("event.context-standard", "the standard EPCIS context is not named", path, _REMEDY)
     return prefixes
 
 

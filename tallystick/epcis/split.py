@@ -30,13 +30,13 @@ def split_event(event: JsonObject, profile: Profile = GENERAL) -> SplitEvent:
     The event is not validated; its ``@context`` is brought to normal form (unused namespaces are left out).
 
     Raises:
-        EventError: ``event.type`` or ``event.context`` where one is missing, ``event.part-size``,
+        EventError: ``event.type`` or ``event.context-required`` where one is missing, ``event.part-size``,
             ``event.quantity-list`` where a quantity list is not a list of objects.
     """
     if "type" not in event:
         raise EventError("event.type", "the event has no type", "/type")
     if "@context" not in event:
-        raise EventError("event.context", "@context is missing", "/@context", "every event carries its own")
+        raise EventError("event.context-required", "@context is missing", "/@context", "every event carries its own")
     public: JsonObject = {}
     members: JsonObject = {}
     public_fields = ALWAYS_PUBLIC.union(profile.public_fields)

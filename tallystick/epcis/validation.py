@@ -57,7 +57,7 @@ def examine(event: JsonObject, report: Report) -> EventReading | None:
     reading = EventReading(report, event_type)
     context = event.get("@context")
     if context is None:
-        report("event.context", "@context is missing", "/@context", "every event carries its own")
+        report("event.context-required", "@context is missing", "/@context", "every event carries its own")
     else:
         reading.prefixes = read_context(report, context, "/@context")
     mask = 1 << event_type

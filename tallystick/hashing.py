@@ -27,6 +27,8 @@ TAG_BLOCK = b"\x20"
 TAG_VALIDATORS = b"\x21"
 TAG_GENESIS = b"\x22"
 TAG_DOCUMENT = b"\x28"
+TAG_OBJECT_ID = b"\x29"
+TAG_INVOICE_TAG = b"\x2a"
 
 
 def tagged(tag: bytes, *parts: bytes) -> bytes:

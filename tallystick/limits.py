@@ -46,6 +46,18 @@ QUANTITY_MAX = 10**15  # millionths of a unit
 CONDITION_DEPTH_MAX = 4  # levels of a condition tree
 CONDITION_LEAVES_MAX = 16  # leaves of a condition tree
 TENOR_MAX_MS = 366 * 24 * 3_600_000  # longest due date of an obligation, after presentation
+ESCROW_MILESTONES_MAX = 8  # parts of one escrow
+ESCROW_ITEMS_MAX = 64  # identifiers named by all conditions of one escrow: bounds evidence and reads
+ESCROW_TERMS_SIZE_MAX = 32_768  # bytes of encoded terms: evidence and offers still fit into one record beside them
+ESCROW_TERM_MAX_MS = 2 * 366 * 24 * 3_600_000  # from creation to the refund time of an escrow
+WINDOW_MAX_MS = 90 * 24 * 3_600_000  # objection, dispute, grace and cure windows
+SLICES_MAX = 64  # slices ever made of one obligation: a payment visits each
+SPLIT_PARTS_MAX = 16  # parts of one split
+RATE_BPS_MAX = 10_000  # basis points a year: 100 percent
+LOSS_AFTER_MS = 180 * 24 * 3_600_000  # from default to the closing of a claim as a loss
+GRANT_TERM_MAX_MS = 366 * 24 * 3_600_000  # longest grant
+GRANT_SUBJECTS_MAX = 64  # subjects of one grant
+DOCUMENT_REFERENCES_MAX = 8  # documents that one document refers to
 
 # --- doors ------------------------------------------------------------------------------------------------
 MEMPOOL_TRANSACTIONS_MAX = 20_000  # transactions waiting at one node

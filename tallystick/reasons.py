@@ -23,6 +23,8 @@ class Reason(IntEnum):
     SIGNERS_OF_SEVERAL_ORGANISATIONS = 8
     ROLLED_BACK = 9
     UNKNOWN_RULE = 10
+    SHARE_SPENT = 11
+    RECORD_TOO_LARGE = 12
     # governance
     ALREADY_EXISTS = 20
     NOT_FOUND = 21
@@ -31,6 +33,7 @@ class Reason(IntEnum):
     PREFIX_TAKEN = 24
     BAD_KEY = 25
     LAST_ROOT_KEY = 26
+    BAD_NAME = 27
     # goods
     DUPLICATE = 40
     NOT_PREFIX_HOLDER = 41
@@ -58,6 +61,10 @@ class Reason(IntEnum):
     MIXED_CONTROL = 63
     PROFILE_FIELD_MISSING = 64
     OUTPUT_EXISTS = 65
+    CLASS_HAS_NO_CUSTODY = 66
+    WRONG_EVENT_TYPE = 67
+    CONTAINER_FULL = 68
+    WRONG_KIND = 69
     # money and trade
     ACCOUNT_MISSING = 80
     BALANCE_SHORT = 81
@@ -96,6 +103,8 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.SIGNERS_OF_SEVERAL_ORGANISATIONS: ("signers belong to several organisations", "let one organisation sign"),
     Reason.ROLLED_BACK: ("another event of the same capture was refused", "correct that one and send all again"),
     Reason.UNKNOWN_RULE: ("no rule for this kind of transaction at this height", "update the software"),
+    Reason.SHARE_SPENT: ("your organisation's share of this block is used up", "send it again"),
+    Reason.RECORD_TOO_LARGE: ("a record would become too large", "split it into several"),
     Reason.ALREADY_EXISTS: ("it exists already", "choose another id"),
     Reason.NOT_FOUND: ("it does not exist", "check the id"),
     Reason.QUORUM_SHORT: ("too few governors signed", "collect the signatures of a quorum"),
@@ -103,6 +112,7 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.PREFIX_TAKEN: ("another organisation holds this GS1 company prefix", "check the prefix"),
     Reason.BAD_KEY: ("the key is of a kind on which verifiers disagree", "generate a new key"),
     Reason.LAST_ROOT_KEY: ("the last active root key cannot be revoked", "register another root key first"),
+    Reason.BAD_NAME: ("a name, role, prefix or code is not well formed", "see docs/spec/records.md for its form"),
     Reason.DUPLICATE: ("your organisation recorded this event already", "nothing to do: see the first receipt"),
     Reason.NOT_PREFIX_HOLDER: ("only the holder of the GS1 company prefix may open this", "let the holder do it"),
     Reason.ALREADY_COMMISSIONED: ("the identifier is under control already", "use a new serial or lot number"),
@@ -129,6 +139,10 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.MIXED_CONTROL: ("some identifiers are under control here and some are not", "send two events"),
     Reason.PROFILE_FIELD_MISSING: ("the category's profile needs a field that is missing", "add it"),
     Reason.OUTPUT_EXISTS: ("an output is under control already", "use new lot or serial numbers"),
+    Reason.CLASS_HAS_NO_CUSTODY: ("a class of goods as such is held by nobody", "name lots or serial numbers"),
+    Reason.WRONG_EVENT_TYPE: ("this business step needs an ObjectEvent here", "send an ObjectEvent with action OBSERVE"),
+    Reason.CONTAINER_FULL: ("a container holds at most 1,000 things, at most 4 deep", "use another container"),
+    Reason.WRONG_KIND: ("this kind of identifier cannot be used so", "see docs/spec/goods.md"),
     Reason.ACCOUNT_MISSING: ("there is no such account", "have the bank open it"),
     Reason.BALANCE_SHORT: ("the account holds too little", "fund the account"),
     Reason.CURRENCY_MISMATCH: ("the currencies differ", ""),

@@ -41,6 +41,10 @@ class Space(IntEnum):
     STATEMENTS = 14
     MILESTONE = 15
     PROPOSAL = 16
+    EVENT_ID = 17
+    DESCENDANTS = 18
+    RECALL_PROGRESS = 19
+    PREFIX = 20
     ACCOUNT = 30
     DOCUMENT = 31
     ESCROW = 32

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from tallystick.encoding import Bytes32, Message, Name, Natural, TimeMs
+from tallystick.limits import TIME_MAX_MS
 from tallystick.records.base import Space, number_key, text_key
 
 HOUR_MS = 3_600_000
@@ -48,6 +49,17 @@ class ExpiringIds(Message, frozen=True):
     peaks: Annotated[tuple[Bytes32, ...], msgspec.Meta(max_length=64)]
 
 
+class ExpiringHours(Message, frozen=True):
+    """Which hours may have an ``ExpiringIds`` record. Key: ``chain_key("expiring-hours")``. Public.
+
+    Attributes:
+        first, last: hours since 1970, both included.
+    """
+
+    first: Natural
+    last: Natural
+
+
 class DueItem(Message, frozen=True):
     """One piece of due work. Key: ``due_key(due_ms, serial)``, so key order is working order. Public.
 
@@ -55,7 +67,8 @@ class DueItem(Message, frozen=True):
         rule: name of the rule that works it off, for instance ``escrow.release``.
         subject: key of the record it is about.
         organisation: whose work it is, for the share per block; empty for the chain's own.
-        parked: it failed; kept for people to look at, never tried again.
+        parked: it failed; kept for people to look at, never tried again. A parked item has moved to the key
+            ``parked_key(serial)``, beyond every block time.
     """
 
     rule: Name
@@ -77,3 +90,13 @@ def expiring_ids_key(valid_until_ms: int) -> bytes:
 def due_key(due_ms: TimeMs, serial: Natural) -> bytes:
     """Key of an item of due work."""
     return number_key(Space.DUE, due_ms, serial)
+
+
+def due_ms_of(key: bytes) -> int:
+    """The time of an item of due work, milliseconds since 1970, out of its key."""
+    return int.from_bytes(key[1:9], "big")
+
+
+def parked_key(due_item_key: bytes) -> bytes:
+    """Where an item of due work goes that failed: same serial number, at the end of time."""
+    return due_key(TIME_MAX_MS, int.from_bytes(due_item_key[9:17], "big"))

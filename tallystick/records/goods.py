@@ -6,7 +6,9 @@ Identifiers are written as canonical key texts, for instance ``01/09521234543213
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
+from hashlib import sha256
 from typing import Annotated
 
 import msgspec
@@ -15,7 +17,13 @@ from tallystick.encoding import Bytes32, Message, Name, Natural, Quantity, Text,
 from tallystick.merkle import append_all, leaf_hash, peaks_root
 from tallystick.records.base import Space, hash_key, text_key
 
+CONTENTS_MAX = 1_000  # things in a container at all levels: a shipment looks at each
+CONTAINER_DEPTH_MAX = 4  # containers inside one another: item, box, carton, pallet, transport container
+RECALLS_PER_ITEM_MAX = 64  # recalls that one item can carry
+DESCENDANTS_PER_CHUNK = 64  # entries of one chunk of a list that grows
+
 EventId = Annotated[str, msgspec.Meta(max_length=512)]
+SessionKey = Annotated[bytes, msgspec.Meta(max_length=512)]
 Peaks = Annotated[tuple[Bytes32, ...], msgspec.Meta(max_length=64)]
 
 
@@ -26,18 +34,19 @@ class HistoryKind(IntEnum):
     OBSERVE = 2
     SHIP = 3
     RECEIVE = 4
-    PACK = 5  # link: the container session entered
-    UNPACK = 6  # link: the container session left
+    PACK = 5  # link: the container session entered; zeros on the container's own entry
+    UNPACK = 6  # link: the container session left; zeros on the container's own entry
     CONSUME = 7  # link: the transformation that used it up
     PRODUCE = 8  # link: the transformation that made it
     INSPECT = 9  # link: the inspection record
     DECOMMISSION = 10
     SELL = 11
-    RETURN = 12
+    RETURN = 12  # a shipment back to where it came from, possible for recalled goods
     CORRECT = 13  # an error declaration; link: the correction record
     RECALL = 14  # link: the recall record; commitment: hash of the recall's payload
     TRANSACT = 15
     STATE = 16  # statement about an identifier that nobody controls
+    VOID_SHIP = 17  # a shipment called back before it was received
 
 
 class HistoryEntry(Message, frozen=True):
@@ -102,7 +111,8 @@ class ItemPublic(Message, frozen=True):
         container: hashed key of the session it is in now, or zeros.
         made_by: hashed key of the transformation that made it, or zeros.
         session_count: sessions ever opened (logistic units).
-        recalls: ids of recalls in force on it, oldest first.
+        recalls: ids of recalls that reached it, oldest first; whether one is in force says its own record.
+        declared_origin: words or a URI, for an item with origin ``DECLARED``.
     """
 
     status: ItemStatus
@@ -112,24 +122,30 @@ class ItemPublic(Message, frozen=True):
     container: Bytes32
     made_by: Bytes32
     session_count: Natural
-    recalls: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)]
+    recalls: Annotated[tuple[Name, ...], msgspec.Meta(max_length=RECALLS_PER_ITEM_MAX)]
+    declared_origin: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 class ItemMembers(Message, frozen=True):
     """Members' half of an item.
 
     Attributes:
-        holder: organisation that has custody.
+        holder: organisation that has custody; while the item is in a container, whoever holds the outermost one has
+            it, and this field is brought up to date when it is unpacked.
         heading_to: organisation it was shipped to and that has not received it yet, or empty.
+        received_from: organisation that had custody before, or empty.
         issued, remaining: quantity in millionths of ``unit`` (lots); 0 for serials.
         unit: UN/CEFACT Recommendation 20 code, or empty for a count.
+        container: key of the session it is in now, or empty.
     """
 
     holder: Name
     heading_to: Text
+    received_from: Text
     issued: Quantity
     remaining: Quantity
     unit: Text
+    container: SessionKey
 
 
 class SessionPublic(Message, frozen=True):
@@ -138,20 +154,29 @@ class SessionPublic(Message, frozen=True):
     Attributes:
         history: events that name the container while this session is open, and late readings.
         open: goods are inside.
-        container: hashed key of the session that this container itself is in, or zeros.
+        opened_ms, closed_ms: event times of the first packing and of the last unpacking (0 while open).
     """
 
     identifier: Name
     number: Natural
     open: bool
     history: History
-    container: Bytes32
+    opened_ms: TimeMs
+    closed_ms: TimeMs
 
 
 class SessionMembers(Message, frozen=True):
-    """Members' half of a session: what is inside, as key texts, sorted."""
+    """Members' half of a session: what is inside now, and after closing nothing.
 
-    contents: Annotated[tuple[Name, ...], msgspec.Meta(max_length=1_000)]
+    Attributes:
+        contents: key texts of what lies in it directly, sorted.
+        total: things inside at all levels.
+        depth: levels of containers inside, 0 when no content is a filled container.
+    """
+
+    contents: Annotated[tuple[Name, ...], msgspec.Meta(max_length=CONTENTS_MAX)]
+    total: Natural
+    depth: Natural
 
 
 class Transformation(Message, frozen=True):
@@ -195,6 +220,37 @@ class EventRecord(Message, frozen=True):
     height: Natural
     transaction_index: Natural
     event_index: Natural
+
+
+class EventIdRecord(Message, frozen=True):
+    """Which event an organisation recorded under an ``eventID``. Key: ``event_id_key(organisation, event_id)``. Public.
+
+    Attributes:
+        subjects: ``subjects_digest`` of the identifiers that the event names; an error declaration names the same.
+    """
+
+    commitment: Bytes32
+    subjects: Bytes32
+
+
+class DescendantsPublic(Message, frozen=True):
+    """Public half of one chunk of what was made from an identifier. Key: ``descendants_key(identifier, chunk)``.
+
+    Attributes:
+        total: entries of all chunks, kept in chunk 0; 0 in the others.
+    """
+
+    total: Natural
+
+
+class Descendants(Message, frozen=True):
+    """Members' half of one chunk: commitments of the transformations that used the identifier up, in order.
+
+    The list of a lot also holds those that used up one of its serials, that of a class also those of its lots and
+    serials, so that a recall spreads without a list of every serial.
+    """
+
+    transformations: Annotated[tuple[Bytes32, ...], msgspec.Meta(max_length=DESCENDANTS_PER_CHUNK)]
 
 
 class Statements(Message, frozen=True):
@@ -241,6 +297,33 @@ class Inspection(Message, frozen=True):
     commitment: Bytes32
     report: Bytes32
     height: Natural
+
+
+class RecallProgress(Message, frozen=True):
+    """Where the spreading of a recall stands. Key: ``recall_progress_key(recall_id)``. Public.
+
+    The items whose descendants are still to be reached form a queue, ``recall_queue_key(recall_id, number)``.
+
+    Attributes:
+        head, tail: number of the item being worked on, and of the next one to be queued.
+        transformation: index into the descendants of the head item.
+        output: index into the outputs of that transformation.
+        commitment: digest of the recall's payload, for the history entries.
+        transaction_index: place of the recall in its block, for the same.
+    """
+
+    head: Natural
+    tail: Natural
+    transformation: Natural
+    output: Natural
+    commitment: Bytes32
+    transaction_index: Natural
+
+
+class RecallQueueEntry(Message, frozen=True):
+    """One item whose descendants are to be reached. Key: ``recall_queue_key(recall_id, number)``. Public."""
+
+    identifier: Name
 
 
 class RecallState(IntEnum):
@@ -295,9 +378,35 @@ def event_key(organisation: str, commitment: bytes) -> bytes:
     return bytes((Space.EVENT,)) + commitment + organisation.encode()
 
 
+def event_id_key(organisation: str, event_id: str) -> bytes:
+    """Key of the record that an organisation used an ``eventID``; hashed, because a URI may be long."""
+    return hash_key(Space.EVENT_ID, sha256(organisation.encode() + b"\x00" + event_id.encode()).digest())
+
+
+def subjects_digest(identifiers: Iterable[str]) -> bytes:
+    """SHA-256 over the distinct key texts that an event names, in order of their bytes."""
+    return sha256(encode(tuple(sorted(set(identifiers))))).digest()
+
+
 def statements_key(identifier: str) -> bytes:
-    """Key of the statements about an identifier."""
-    return text_key(Space.STATEMENTS, identifier)
+    """Key of the statements about an identifier; one of more than 255 bytes goes by its hash."""
+    text = identifier.encode()
+    return bytes((Space.STATEMENTS,)) + (text if len(text) <= 255 else b"#" + sha256(text).hexdigest().encode())
+
+
+def descendants_key(identifier: str, chunk: int) -> bytes:
+    """Key of one chunk of an identifier's descendants: chunk first, at fixed length."""
+    return bytes((Space.DESCENDANTS,)) + chunk.to_bytes(8, "big") + identifier.encode()
+
+
+def recall_progress_key(recall_id: str) -> bytes:
+    """Key of the progress of a recall."""
+    return bytes((Space.RECALL_PROGRESS, 0)) + recall_id.encode()
+
+
+def recall_queue_key(recall_id: str, number: int) -> bytes:
+    """Key of one entry of a recall's queue: number first, at fixed length."""
+    return bytes((Space.RECALL_PROGRESS, 1)) + number.to_bytes(8, "big") + recall_id.encode()
 
 
 def milestone_key(identifier: str, kind: HistoryKind) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import Annotated
 
@@ -23,6 +24,14 @@ ROLES = (
     "arbitrator",
     "regulator",  # may recall and hold
 )
+
+
+# An organisation id: ``org:`` and 1 to 63 lower-case letters, digits and inner hyphens, so that it can stand in a URI.
+ORGANISATION_ID = re.compile(r"org:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+PREFIX = re.compile(r"[0-9]{4,12}")
+PREFIX_SIZE_MIN = 4
+PREFIX_SIZE_MAX = 12
+PARTY_URI_BASE = "urn:tallystick:"
 
 
 class OrganisationStatus(IntEnum):
@@ -61,6 +70,7 @@ class Organisation(Message, frozen=True):
         currencies: ISO 4217 codes a bank may issue.
         admitted_height: height of the block that admitted it (0: genesis).
         key_count: keys ever registered.
+        root_key_count: root keys active now; the last one cannot go.
     """
 
     name: Name
@@ -70,6 +80,7 @@ class Organisation(Message, frozen=True):
     currencies: Annotated[tuple[Name, ...], msgspec.Meta(max_length=16)]
     admitted_height: Natural
     key_count: Natural
+    root_key_count: Natural
 
 
 class Key(Message, frozen=True):
@@ -103,6 +114,35 @@ class Accreditation(Message, frozen=True):
     from_ms: TimeMs
     until_ms: TimeMs
     revoked: bool
+
+
+class PrefixRecord(Message, frozen=True):
+    """Who holds a GS1 company prefix. Key: ``prefix_key(prefix)``. Public.
+
+    Attributes:
+        organisation: the holder, or empty where only longer prefixes are held.
+        longer: held prefixes that begin with this one; while there are any, nobody can hold this one, so that no
+            identifier ever falls under two holders.
+    """
+
+    organisation: Text
+    longer: Natural
+
+
+def prefix_key(prefix: str) -> bytes:
+    """Key of a GS1 company prefix."""
+    return text_key(Space.PREFIX, prefix)
+
+
+def party_uri(organisation: str) -> str:
+    """The URI that names an organisation in an event's source and destination lists."""
+    return PARTY_URI_BASE + organisation
+
+
+def organisation_of_party_uri(uri: str) -> str | None:
+    """The organisation id that a party URI carries; None when it is no such URI."""
+    organisation = uri[len(PARTY_URI_BASE) :]
+    return organisation if uri.startswith(PARTY_URI_BASE) and ORGANISATION_ID.fullmatch(organisation) else None
 
 
 def organisation_key(organisation: str) -> bytes:

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import assert_never
 
+from consensus import finality, leader, recovery, timeouts, voter
 from consensus.config import EngineConfig, Floor
-from consensus.effects import DurableRecord, Effect
-from consensus.inputs import Input, Now
-from consensus.status import EngineStatus
-from tallystick.blocks import Header
-from tallystick.votes import Certificate, Statement, Vote
+from consensus.core import Core
+from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
+from consensus.inputs import (
+    BlockReceived,
+    Built,
+    CertificateReceived,
+    ContentsChecked,
+    HeightExecuted,
+    Input,
+    Now,
+    ProposalReceived,
+    Started,
+    TimePassed,
+    VoteReceived,
+    WorkPending,
+)
+from consensus.pacing import deadline_ms
+from consensus.status import EngineStatus, describe
+from consensus.views import KINDS
+from tallystick.blocks import Executed, Header
+from tallystick.votes import Certificate, Statement, Vote, VoteKind
+
+ANSWER_CERTIFICATES_MAX = 64  # of one answer to a peer; it asks again for the rest
 
 
 class Engine:
-    """One validator's, or observer's, Simplex."""
+    """One validator's, or observer's, Simplex. Docs: docs/spec/consensus.md."""
 
     def __init__(
         self,
@@ -23,32 +43,220 @@ class Engine:
         floor: Floor,
         records: Sequence[DurableRecord],
     ) -> None:
-        raise NotImplementedError
+        """Rebuild from disk.
+
+        Args:
+            sign: our signature over a statement; a pure function (Ed25519 is deterministic).
+            sign_proposal: our signature over ``proposal_signing_bytes``.
+            floor: the newest block finalised, executed and stored.
+            records: everything ever persisted above the floor's view, in order.
+        """
+        self._core = Core(config, sign, sign_proposal, floor)
+        self._started = False
+        recovery.replay(self._core, records)
 
     def step(self, input: Input, now: Now) -> list[Effect]:
-        """Take one input, return what the shell must now do, in order."""
-        raise NotImplementedError
+        """Take one input, return what the shell must now do, in order. After ``Halt`` nothing is returned any more."""
+        core = self._core
+        if core.halted is not None and self._started:
+            return []
+        assert self._started != isinstance(input, Started), "Started comes first and once"
+        self._started = True
+        core.now = now
+        self._take(input)
+        self._settle()
+        effects = core.take_effects()
+        # Nothing that this turn wanted to say is said: a contradiction may have been behind it.
+        halted: Halt | None = core.halted
+        return effects if halted is None else [halted]
+
+    def _take(self, input: Input) -> None:
+        match input:
+            case Started():
+                finality.advance(self._core)
+                recovery.start(self._core)
+            case VoteReceived(vote):
+                self._take_vote(vote)
+            case CertificateReceived(certificate):
+                self._take_certificate(certificate)
+            case ProposalReceived():
+                self._take_proposal(input)
+            case ContentsChecked():
+                self._take_contents(input)
+            case BlockReceived(header, block_hash):
+                self._take_block(header, block_hash)
+            case Built():
+                leader.complete(self._core, input)
+            case HeightExecuted(executed):
+                self._take_executed(executed)
+            case WorkPending():
+                self._core.work = input
+            case TimePassed():
+                pass
+            case _:
+                assert_never(input)
+
+    def _settle(self) -> None:
+        """Let every rule fire until none does; then ask for what is missing and set the alarm."""
+        core = self._core
+        seen = -1
+        while core.changes != seen and core.halted is None:
+            seen = core.changes
+            core.needs = []
+            finality.deliver(core)
+            voter.finalize(core)
+            finality.advance(core)
+            if core.config.me is not None:
+                leader.propose(core)
+                voter.notarize(core)
+                timeouts.expire(core)
+        for effect in core.fetches.update(core.needs, core.now.monotonic_ms):
+            core.emit(effect)
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        core, timers = self._core, self._core.timers
+        times = [timers.resend_ms, timers.propose_ms, timers.clock_ms, core.fetches.next_due_ms()]
+        if timers.resend_ms is None and core.config.me is not None:
+            times.append(deadline_ms(core.config, timers, core.timeout_ms()))
+        due_ms = core.work.due_ms
+        if due_ms is not None and due_ms > core.now.wall_ms:
+            times.append(core.now.monotonic_ms + due_ms - core.now.wall_ms)
+        wake_ms = min((time for time in times if time is not None), default=None)
+        if wake_ms is None:
+            return
+        wake_ms = max(wake_ms, core.now.monotonic_ms + 1)
+        if wake_ms != core.wake_ms:
+            core.wake_ms = wake_ms
+            core.emit(WakeAt(wake_ms))
+
+    # --- inputs ---------------------------------------------------------------------------------------------
+
+    def _take_vote(self, vote: Vote) -> None:
+        core, view = self._core, vote.statement.view
+        if not self.wants_vote(vote):
+            return
+        if vote.statement.kind is VoteKind.NULLIFY and view <= core.view:
+            timeouts.help_on(core, vote)
+        if view > core.views.pinned.view:
+            core.changes += 1
+            core.count(vote)
+
+    def _take_certificate(self, certificate: Certificate) -> None:
+        core, statement = self._core, certificate.statement
+        if not self.wants_certificate(certificate):
+            return
+        held = core.views.holds(statement.view, statement.kind)
+        if held is not None:
+            reason = f"two quorums contradict each other in view {statement.view}"
+            core.halt(Halt(reason, core.chain.final.height, None, None))
+            return
+        core.install(certificate)
+
+    def _take_proposal(self, received: ProposalReceived) -> None:
+        core, header = self._core, received.proposal.header
+        if not self.wants_proposal(header, received.block_hash):
+            return
+        held = core.views.at(header.view)
+        if held.proposal is not None:  # the first stays; two are evidence
+            if held.accuse_once(header.proposer, 0):
+                core.emit(Accuse(held.proposal, received.proposal))
+            return
+        held.proposal, held.proposal_hash = received.proposal, received.block_hash
+        block = core.chain.add(header, received.block_hash, at_hand=False)
+        core.changes += 1
+        if core.views.certified_hash(header.view) == received.block_hash:
+            core.note_certified(block)
+
+    def _take_contents(self, checked: ContentsChecked) -> None:
+        core = self._core
+        block = core.chain.get(checked.block_hash)
+        if block is None or block.header is None or block.at_hand:
+            return
+        core.changes += 1
+        if checked.valid:
+            core.chain.add(block.header, block.block_hash, at_hand=True)
+            return
+        held = core.views.rounds.get(block.view)
+        if held is not None and held.proposal_hash == block.block_hash:
+            held.fault = "its contents are invalid"
+
+    def _take_block(self, header: Header, block_hash: bytes) -> None:
+        core = self._core
+        if not core.fetches.wants_block(block_hash):
+            return
+        core.changes += 1
+        core.note_certified(core.chain.add(header, block_hash, at_hand=True))
+
+    def _take_executed(self, executed: Executed) -> None:
+        core = self._core
+        core.changes += 1
+        theirs = core.chain.note_executed(executed)
+        if theirs is not None:
+            core.halt(Halt("our own roots contradict a certified header", executed.height, theirs, executed))
+
+    # --- what the shell asks --------------------------------------------------------------------------------
 
     def wants_vote(self, vote: Vote) -> bool:
-        """Whether this vote's signature is worth checking."""
-        raise NotImplementedError
+        """Whether this vote's signature is worth checking: new, in the window, or evidence, or a call for help."""
+        core, statement, who = self._core, vote.statement, vote.validator
+        if statement.epoch != core.config.epoch or who >= core.config.validators.count or who == core.config.me:
+            return False
+        if statement.view > core.view + core.config.view_window or statement.view < 1:
+            return False
+        calls = statement.kind is VoteKind.NULLIFY and statement.view <= core.view and timeouts.help_due(core, who)
+        if statement.view <= core.views.pinned.view or calls:
+            return calls
+        held = core.views.rounds.get(statement.view)
+        if held is None:
+            return True
+        if held.contradicted_by(vote) is not None:
+            return not held.accused >> (who * 4 + statement.kind) & 1
+        return who not in held.votes[statement.kind] and statement.kind not in held.certificates
 
     def wants_certificate(self, certificate: Certificate) -> bool:
-        """Whether this certificate is worth checking."""
-        raise NotImplementedError
+        """Whether this certificate is worth checking: above the newest finalisation and not here yet.
+
+        One that contradicts what is here is wanted too: if it verifies, more than f validators are faulty.
+        """
+        core, statement = self._core, certificate.statement
+        if statement.epoch != core.config.epoch or statement.view <= core.views.pinned.view:
+            return False
+        held = core.views.holds(statement.view, statement.kind)
+        return held is None or held.statement != statement
 
     def wants_proposal(self, header: Header, block_hash: bytes) -> bool:
-        """Whether this proposal's signature is worth checking."""
-        raise NotImplementedError
+        """Whether this proposal's signature is worth checking: of its view's leader, in the window, not here yet."""
+        core, view = self._core, header.view
+        if header.epoch != core.config.epoch or header.proposer != core.config.validators.leader_of(view):
+            return False
+        if (
+            not core.views.pinned.view < view <= core.view + core.config.view_window
+            or header.proposer == core.config.me
+        ):
+            return False
+        held = core.views.rounds.get(view)
+        if held is None or held.proposal is None:
+            return True
+        return held.proposal_hash != block_hash and not held.accused >> (header.proposer * 4) & 1
 
     def status(self) -> EngineStatus:
         """What a person asks: where are we, and what is being waited for."""
-        raise NotImplementedError
+        return describe(self._core)
 
     def certificates(self, first_view: int, last_view: int) -> tuple[Certificate, ...]:
-        """Answer to a peer's fetch: what we hold of these views, or the newest finalisation if they are below it."""
-        raise NotImplementedError
+        """Answer to a peer's fetch: what we hold of these views, after the newest finalisation if they reach below it.
+
+        Truncated to a bounded number, lowest views first.
+        """
+        views = self._core.views
+        found = [views.pinned.certificate] if views.pinned.certificate and first_view <= views.pinned.view else []
+        for view in sorted(view for view in views.rounds if first_view <= view <= last_view):
+            held = views.rounds[view].certificates
+            found.extend(held[kind] for kind in KINDS if kind in held)
+        return tuple(found[:ANSWER_CERTIFICATES_MAX])
 
     def header(self, block_hash: bytes) -> Header | None:
         """A header above the executed floor, if its block is at hand."""
-        raise NotImplementedError
+        block = self._core.chain.get(block_hash)
+        return block.header if block is not None and block.at_hand else None

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
+
+from tallystick.votes import VoteKind
+
+if TYPE_CHECKING:
+    from consensus.core import Core
 
 
 class Waiting(Enum):
@@ -62,3 +68,30 @@ class EngineStatus:
     votes: tuple[VotesSeen, ...]
     waiting: Waiting
     detail: str
+
+
+def describe(core: Core) -> EngineStatus:
+    """The engine's state in a person's terms."""
+    config, chain = core.config, core.chain
+    held = core.views.rounds.get(core.view)
+    votes = []
+    for kind in VoteKind:
+        seen = held.votes[kind] if held is not None else {}
+        missing = tuple(index for index in range(config.validators.count) if index not in seen)
+        votes.append(VotesSeen(kind.name.lower(), len(seen), missing))
+    tip = core.tip()
+    waiting, detail = core.waiting
+    return EngineStatus(
+        view=core.view,
+        leader=config.validators.leader_of(core.view),
+        quorum=config.validators.quorum,
+        final_height=chain.final.height,
+        final_view=chain.final.view,
+        notarised_height=tip.height if tip is not None else None,
+        notarised_view=tip.view if tip is not None else max(core.views.open, default=core.views.pinned.view),
+        executed_height=chain.executed.height,
+        behind=core.views.pinned.block_hash != chain.final.block_hash,
+        votes=tuple(votes),
+        waiting=waiting,
+        detail=detail,
+    )

@@ -1,0 +1,164 @@
+"""The blocks above the executed floor, their ancestry, and our own roots to compare theirs with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from consensus.config import Floor
+from tallystick.blocks import Executed, Header
+
+
+@dataclass(slots=True)
+class Block:
+    """A block whose header we know.
+
+    Attributes:
+        header: None for genesis.
+        at_hand: its transactions are here and checked; always so for an empty block.
+    """
+
+    block_hash: bytes
+    view: int
+    height: int
+    time_ms: int
+    parent_hash: bytes
+    executed: Executed
+    header: Header | None
+    at_hand: bool
+
+    @property
+    def happened(self) -> bool:
+        """Whether executing it may change more than the block's own record."""
+        return self.header is not None and (self.header.transaction_count > 0 or self.header.due_work)
+
+
+class Chain:
+    """Blocks by hash; the newest block handed over as final; our own executed tuples.
+
+    Bounded: unfinalised blocks by one for each view above the newest finality, final ones by our lag in execution,
+    tuples by the distance from the newest final header's tuple to our own.
+    """
+
+    def __init__(self, floor: Floor) -> None:
+        header, executed = floor.header, floor.executed
+        assert header is None or header.height == executed.height
+        self.final = Block(
+            block_hash=floor.block_hash,
+            view=floor.view,
+            height=executed.height,
+            time_ms=executed.time_ms,
+            parent_hash=header.parent_hash if header is not None else floor.block_hash,
+            executed=header.executed if header is not None else executed,
+            header=header,
+            at_hand=True,
+        )
+        self._blocks: dict[bytes, Block] = {floor.block_hash: self.final}
+        self._handed_over: dict[int, bytes] = {}  # final, not yet executed here: height to hash
+        self._walked: tuple[bytes, bytes] | None = None  # all blocks from the first down to above the second are here
+        self.own: dict[int, Executed] = {earlier.height: earlier for earlier in floor.earlier}
+        self.own[executed.height] = executed
+        self.executed = executed
+        self._certified: dict[int, Executed] = {}  # tuples that a quorum vouched for, above our own execution
+        # What happened below the floor is unknown: after a start, certify all of it (one or two empty blocks).
+        self.busy_height = executed.height if header is not None else 0
+        self.changes = 0
+
+    def get(self, block_hash: bytes) -> Block | None:
+        """The block, if its header is known."""
+        return self._blocks.get(block_hash)
+
+    def add(self, header: Header, block_hash: bytes, *, at_hand: bool) -> Block:
+        """Keep a header; an empty block is at hand with it."""
+        block = self._blocks.get(block_hash)
+        if block is None:
+            block = Block(
+                block_hash=block_hash,
+                view=header.view,
+                height=header.height,
+                time_ms=header.time_ms,
+                parent_hash=header.parent_hash,
+                executed=header.executed,
+                header=header,
+                at_hand=False,
+            )
+            self._blocks[block_hash] = block
+            self.changes += 1
+        if not block.at_hand and (at_hand or header.transaction_count == 0):
+            block.at_hand = True
+            self.changes += 1
+        return block
+
+    def first_missing(self, tip_hash: bytes) -> bytes | None:
+        """Walking down from a finalised tip: the first block that is not at hand, or None when it joins ours."""
+        cursor = tip_hash
+        while cursor != self.final.block_hash:
+            if self._walked is not None and cursor == self._walked[0] != self._walked[1]:
+                cursor = self._walked[1]
+                continue
+            block = self._blocks.get(cursor)
+            if block is None or not block.at_hand:
+                self._walked = (tip_hash, cursor)
+                return cursor
+            if block.height <= self.final.height:
+                return None
+            cursor = block.parent_hash
+        return None
+
+    def hand_over(self, tip_hash: bytes) -> list[Block] | None:
+        """Move the final tip up to this block (rule Z): all blocks above the old tip in height order.
+
+        None when the finalised tip does not stand on our final block. Precondition: nothing is missing.
+        """
+        path: list[Block] = []
+        block = self._blocks[tip_hash]
+        while block.height > self.final.height:
+            path.append(block)
+            block = self._blocks[block.parent_hash]
+        if block.block_hash != self.final.block_hash:
+            return None
+        path.reverse()
+        for block in path:
+            self._handed_over[block.height] = block.block_hash
+            if block.happened:
+                self.busy_height = block.height
+        if path:
+            self._move_final(path[-1])
+        return path
+
+    def _move_final(self, tip: Block) -> None:
+        self.final, self._walked = tip, None
+        keep = {tip.block_hash, *self._handed_over.values()}
+        for block_hash in [h for h, b in self._blocks.items() if b.view <= tip.view and h not in keep]:
+            del self._blocks[block_hash]
+        for height in [height for height in self.own if height < tip.executed.height]:
+            if height < self.executed.height:
+                del self.own[height]
+        self.changes += 1
+
+    def note_executed(self, executed: Executed) -> Executed | None:
+        """Take our own tuple of the next height; the certified tuple that contradicts it, if there is one."""
+        assert executed.height == self.executed.height + 1, "heights are executed in order, none skipped"
+        self.executed = executed
+        self.own[executed.height] = executed
+        self.changes += 1
+        block_hash = self._handed_over.pop(executed.height, None)
+        if block_hash is not None and block_hash != self.final.block_hash:
+            self._blocks.pop(block_hash, None)
+        theirs = self._certified.pop(executed.height, None)
+        return theirs if theirs is not None and theirs != executed else None
+
+    def contradiction(self, theirs: Executed) -> Executed | None:
+        """Our own tuple where it differs from one that a quorum vouched for; else remember theirs until we execute."""
+        ours = self.own.get(theirs.height)
+        if ours is None and theirs.height > self.executed.height:
+            self._certified[theirs.height] = theirs
+        return ours if ours is not None and ours != theirs else None
+
+    def happened_height(self, tip: Block) -> int:
+        """Newest height at or below this tip at which something happened that a later header must certify."""
+        block: Block | None = tip
+        while block is not None and block.height > self.final.height:
+            if block.happened:
+                return block.height
+            block = self._blocks.get(block.parent_hash)
+        return self.busy_height

@@ -1,0 +1,43 @@
+"""Rules A and Z: certificates move us on, and a finalisation makes a block and all its ancestors final."""
+
+from __future__ import annotations
+
+from consensus.core import Core
+from consensus.effects import Finalised, Halt
+from consensus.fetches import Need
+
+
+def advance(core: Core) -> None:
+    """Rule A: a certificate of any kind for view v lets us into v + 1, wherever we were. Nothing else does."""
+    if core.reached <= core.view:
+        return
+    core.view = core.reached
+    core.building = None
+    timers = core.timers
+    timers.entered_ms = core.now.monotonic_ms
+    timers.busy_since_ms = timers.resend_ms = timers.propose_ms = timers.clock_ms = None
+    core.changes += 1
+
+
+def deliver(core: Core) -> None:
+    """Rule Z: hand over everything from our final tip up to the newest finalised block once all of it is here.
+
+    Some blocks never get a finalisation of their own; a descendant's serves for them.
+    """
+    pinned = core.views.pinned
+    if pinned.certificate is None or pinned.block_hash == core.chain.final.block_hash:
+        return
+    missing = core.chain.first_missing(pinned.block_hash)
+    if missing is not None:
+        core.needs.append(Need(missing, pinned.view, pinned.certificate.signer_indices()))
+        return
+    blocks = core.chain.hand_over(pinned.block_hash)
+    if blocks is None:
+        reason = f"a finalised block of view {pinned.view} does not stand on our final block"
+        core.halt(Halt(reason, core.chain.final.height, None, None))
+        return
+    for block in blocks:
+        core.note_certified(block)
+    headers = tuple(block.header for block in blocks if block.header is not None)
+    core.emit(Finalised(tuple(block.block_hash for block in blocks), headers, pinned.certificate))
+    core.changes += 1

@@ -1,0 +1,149 @@
+"""Rule L: when we lead a view, what we propose, on which parent, and when."""
+
+from __future__ import annotations
+
+from consensus.chain import Block
+from consensus.core import Core
+from consensus.effects import Broadcast, Build, HeaderRecord
+from consensus.fetches import Need
+from consensus.inputs import Built
+from consensus.pacing import Occasion, proposal_ms
+from tallystick.blocks import Executed, Header
+from tallystick.merkle import EMPTY_ROOT
+from tallystick.proposals import Proposal, proposal_signing_bytes
+from tallystick.votes import Certificate, VoteKind
+
+CERTIFICATES_MAX = 16  # of one proposal; voters ask for more
+
+
+def propose(core: Core) -> None:
+    """Rule L: once per view, on the highest certified view below with nullifications in between."""
+    core.timers.propose_ms = None
+    view, config = core.view, core.config
+    if config.me is None or config.validators.leader_of(view) != config.me or core.building is not None:
+        return
+    held = core.views.at(view)
+    if held.proposed is not None or held.own:  # L1: never twice, and never after we gave the view up
+        return
+    tip = core.tip()
+    if tip is None:
+        _ask_for_gap(core)
+        return
+    executed = _newest_tuple(core, tip)
+    occasion = _occasion(core, tip, executed)
+    due_ms = proposal_ms(config, core.timers, occasion, core.timeout_ms())
+    if core.now.monotonic_ms < due_ms:
+        core.timers.propose_ms = due_ms
+        return
+    if occasion.forced:  # L4: one dead leader must not cost the next its transactions, f + 1 must not stop the chain
+        _send(core, tip, tip.executed, tip.time_ms + 1, _nothing(core, tip))
+        return
+    time_ms = max(core.now.wall_ms, tip.time_ms + 1)
+    if occasion.crowded:  # V8
+        _send(core, tip, executed, time_ms, _nothing(core, tip))
+        return
+    core.building = Build(view, tip.block_hash, tip.header, time_ms, with_transactions=True, due_work_allowed=True)
+    core.emit(core.building)
+    core.changes += 1
+
+
+def complete(core: Core, built: Built) -> None:
+    """The answer to ``Build``: propose it, unless the view ended or we gave it up meanwhile."""
+    question = core.building
+    if question is None or (built.view, built.parent_hash) != (question.view, question.parent_hash):
+        return
+    held = core.views.at(core.view)
+    assert question.view == core.view and held.proposed is None
+    if held.own:
+        return
+    core.building = None
+    tip = core.chain.get(built.parent_hash)
+    assert tip is not None, "a parent above the newest finality is kept"
+    _send(core, tip, _newest_tuple(core, tip), question.time_ms, built)
+
+
+def _nothing(core: Core, tip: Block) -> Built:
+    return Built(core.view, tip.block_hash, (), 0, EMPTY_ROOT, due_work=False)
+
+
+def _newest_tuple(core: Core, tip: Block) -> Executed:
+    """Our own newest tuple, if it is newer than the parent's and a finalisation can go with it; else the parent's."""
+    own = core.chain.executed
+    provable = core.views.pinned.certificate is not None
+    return own if provable and tip.executed.height < own.height <= tip.height else tip.executed
+
+
+def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
+    happened = core.chain.happened_height(tip)
+    crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
+    pending = core.pending()
+    if crowded:
+        awaited = tip.block_hash == core.views.pinned.block_hash and core.chain.executed.height < tip.height
+    else:  # worth waiting for unless the block would certify what happened
+        awaited = not tip.executed.height < happened <= executed.height
+    return Occasion(
+        forced=core.view - tip.view - 1 >= core.config.faults + 1,
+        rest=core.at_rest(),
+        pending=pending,
+        crowded=crowded,
+        awaited=awaited,
+    )
+
+
+def _ask_for_gap(core: Core) -> None:
+    """We entered through a certificate from far above: ask for what lies between, or for the parent's block."""
+    views = core.views
+    below = core.view - 1
+    while below > views.pinned.view and views.holds(below, VoteKind.NULLIFY) and not views.certified_hash(below):
+        below -= 1
+    if below > views.pinned.view and views.certified_hash(below) is None:
+        entry = views.entry(core.view)
+        holders = entry.signer_indices() if entry is not None else ()
+        core.needs.append(Need((views.pinned.view + 1, below), below, holders))
+
+
+def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built) -> None:
+    """Sign, keep durably and broadcast our proposal with what justifies it."""
+    config = core.config
+    assert config.me is not None
+    assert built.transaction_count == len(built.witness_leaves)
+    header = Header(
+        protocol_version=config.protocol_version,
+        chain_id=config.chain_id,
+        epoch=config.epoch,
+        height=tip.height + 1,
+        view=core.view,
+        parent_hash=tip.block_hash,
+        parent_view=tip.view,
+        proposer=config.me,
+        time_ms=time_ms,
+        transaction_count=built.transaction_count,
+        transaction_root=built.transaction_root,
+        due_work=built.due_work,
+        validators_hash=core.validators_hash,
+        next_validators_hash=core.validators_hash,
+        executed=executed,
+    )
+    block_hash = header.block_hash()
+    finalisation = core.views.pinned.certificate if executed != tip.executed else None
+    signature = core.sign_proposal(proposal_signing_bytes(config.epoch, core.view, block_hash))
+    justification = _justification(core, tip, finalisation)
+    proposal = Proposal(header, built.witness_leaves, finalisation, justification, signature)
+    held = core.views.at(core.view)
+    held.proposed, held.proposal, held.proposal_hash = block_hash, proposal, block_hash
+    core.chain.add(header, block_hash, at_hand=True)
+    core.persist(HeaderRecord(header, own=True))  # a second proposal after a crash would be evidence against us
+    core.emit(Broadcast(proposal))
+    core.changes += 1
+
+
+def _justification(core: Core, tip: Block, finalisation: Certificate | None) -> tuple[Certificate, ...]:
+    views = core.views
+    parent = views.pinned.certificate if tip.view == views.pinned.view else views.holds(tip.view, VoteKind.NOTARIZE)
+    found = [] if parent is None or parent is finalisation else [parent]
+    for view in range(core.view - 1, tip.view, -1):
+        nullification = views.holds(view, VoteKind.NULLIFY)
+        if nullification is None or len(found) == CERTIFICATES_MAX:
+            break
+        found.append(nullification)
+    return tuple(found)

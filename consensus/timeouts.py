@@ -1,0 +1,92 @@
+"""Rules X and S: when a view is given up, and what is sent again when nothing moves."""
+
+from __future__ import annotations
+
+from consensus.core import Core
+from consensus.effects import Broadcast, Send
+from consensus.pacing import deadline_ms
+from consensus.views import KINDS
+from tallystick.votes import Vote, VoteKind
+
+RESEND_VIEWS_MAX = 8  # older views whose votes and certificates one re-send repeats; the next one goes on from there
+
+
+def expire(core: Core) -> None:
+    """Rule X: nullify when the time is up, the proposal can never be voted for, or the leader itself gave up.
+
+    Never after our finalize in this view (I2). An early nullify does not stop the view: certificates do.
+    """
+    timers, now_ms = core.timers, core.now.monotonic_ms
+    if core.reached > core.view:  # the view is over
+        return
+    if core.at_rest():
+        timers.busy_since_ms = None
+    elif timers.busy_since_ms is None:
+        timers.busy_since_ms = now_ms
+    held = core.views.at(core.view)
+    leader = core.config.validators.leader_of(core.view)
+    late = now_ms >= deadline_ms(core.config, timers, core.timeout_ms())
+    hopeless = held.fault is not None or leader in held.votes[VoteKind.NULLIFY]
+    if not late and not hopeless:
+        return
+    if VoteKind.NULLIFY not in held.own and VoteKind.FINALIZE not in held.own:
+        core.building = None
+        core.cast(VoteKind.NULLIFY, core.view)
+    if timers.resend_ms is None:
+        timers.resend_ms = now_ms + core.config.resend_ms
+    elif now_ms >= timers.resend_ms:
+        timers.resend_ms = now_ms + core.config.resend_ms
+        resend(core)
+
+
+def resend(core: Core) -> None:
+    """Rule S: the newest finality, what lets others into this view, our own words in it, and a slice of older views.
+
+    The slice is bounded and moves on, so that a long stall does not turn into a flood.
+    """
+    pinned, view = core.views.pinned, core.view
+    entry = core.views.entry(view)
+    if pinned.certificate is not None:
+        core.emit(Broadcast(pinned.certificate))
+    if entry is not None and entry is not pinned.certificate:
+        core.emit(Broadcast(entry))
+    held = core.views.at(view)
+    if held.proposed is not None and held.proposal is not None and VoteKind.NULLIFY not in held.own:
+        core.emit(Broadcast(held.proposal))
+    _repeat(core, view)
+    older = sorted(known for known in core.views.rounds if known < view)
+    if older:
+        start = core.resend_cursor % len(older)
+        for known in older[start : start + RESEND_VIEWS_MAX]:
+            _repeat(core, known)
+        core.resend_cursor = start + RESEND_VIEWS_MAX if start + RESEND_VIEWS_MAX < len(older) else 0
+
+
+def _repeat(core: Core, view: int) -> None:
+    """Certificates of a view where they are here, our own vote where the certificate is missing."""
+    held = core.views.at(view)
+    for kind in KINDS:
+        if kind in held.certificates:
+            core.emit(Broadcast(held.certificates[kind]))
+        elif kind in held.own:
+            core.emit(Broadcast(held.own[kind]))
+
+
+def help_due(core: Core, validator: int) -> bool:
+    """Whether this validator may be answered again: once per re-send time, so that nobody can make us talk."""
+    last_ms = core.helped_ms.get(validator)
+    return last_ms is None or core.now.monotonic_ms - last_ms >= core.config.resend_ms
+
+
+def help_on(core: Core, vote: Vote) -> None:
+    """Rule S: who nullifies a view is stuck in it; send what takes it on."""
+    if vote.statement.view == core.view:
+        core.woken_view = core.view
+    if not help_due(core, vote.validator):
+        return
+    core.helped_ms[vote.validator] = core.now.monotonic_ms
+    pinned, entry = core.views.pinned, core.views.entry(core.view)
+    if pinned.certificate is not None:
+        core.emit(Send(vote.validator, pinned.certificate))
+    if pinned.view < vote.statement.view < core.view and entry is not None:
+        core.emit(Send(vote.validator, entry))

@@ -1,0 +1,150 @@
+"""What is known of each view above the newest finalisation: the proposal, votes, certificates, our own promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from consensus.config import EngineConfig
+from tallystick.proposals import Proposal
+from tallystick.votes import Certificate, Vote, VoteKind, certificate_of
+
+KINDS = (VoteKind.NOTARIZE, VoteKind.NULLIFY, VoteKind.FINALIZE)
+
+
+@dataclass(slots=True)
+class Round:
+    """One view.
+
+    Attributes:
+        proposal: the leader's first; a second one is evidence.
+        fault: why the proposal can never be voted for, or None.
+        contents_asked: ``CheckContents`` was given.
+        own: our votes by kind, each durable before it was sent.
+        proposed: hash of our own proposal in this view; never a second one.
+        votes: first checked vote of each validator, by kind.
+        accused: bit ``validator * 4 + kind`` is set once evidence was given (kind 0: proposals).
+    """
+
+    view: int
+    proposal: Proposal | None = None
+    proposal_hash: bytes | None = None
+    fault: str | None = None
+    contents_asked: bool = False
+    own: dict[VoteKind, Vote] = field(default_factory=dict)
+    proposed: bytes | None = None
+    votes: dict[VoteKind, dict[int, Vote]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    certificates: dict[VoteKind, Certificate] = field(default_factory=dict)
+    accused: int = 0
+
+    def accuse_once(self, validator: int, kind: int) -> bool:
+        """True the first time evidence against this validator in this view and kind is found."""
+        bit = 1 << (validator * 4 + kind)
+        fresh = not self.accused & bit
+        self.accused |= bit
+        return fresh
+
+    def contradicted_by(self, vote: Vote) -> Vote | None:
+        """An earlier vote of the same validator that an honest one never gives together with this one.
+
+        Two hashes in one kind (I1), or nullify and finalize in one view (I2); notarize and nullify is legal.
+        """
+        kind = vote.statement.kind
+        first = self.votes[kind].get(vote.validator)
+        if first is not None and first.statement != vote.statement:
+            return first
+        if kind is VoteKind.NULLIFY:
+            return self.votes[VoteKind.FINALIZE].get(vote.validator)
+        if kind is VoteKind.FINALIZE:
+            return self.votes[VoteKind.NULLIFY].get(vote.validator)
+        return None
+
+    def count(self, vote: Vote, quorum: int) -> Certificate | None:
+        """Keep a validator's first vote of its kind; the certificate, if this vote completes one (rule C)."""
+        kind = vote.statement.kind
+        votes = self.votes[kind]
+        if vote.validator in votes:
+            return None
+        votes[vote.validator] = vote
+        if kind in self.certificates:
+            return None
+        alike = {i: v.signature for i, v in votes.items() if v.statement.block_hash == vote.statement.block_hash}
+        return certificate_of(vote.statement, alike) if len(alike) >= quorum else None
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The newest finalisation: nothing at or below its view is voted on again. No certificate for genesis only."""
+
+    view: int
+    block_hash: bytes
+    certificate: Certificate | None
+
+
+class Views:
+    """All rounds above the newest finalisation.
+
+    Bounded: rounds above ``view + view_window`` are refused unless a quorum certified something there; rounds below
+    grow by one for each view that a quorum ended since the newest finality.
+    """
+
+    def __init__(self, config: EngineConfig, pinned: Pinned) -> None:
+        self._quorum = config.validators.quorum
+        self.pinned = pinned
+        self.rounds: dict[int, Round] = {}
+        self.open: dict[int, None] = {}  # notarised views whose block is not here or that we may still finalize
+        self.certificate_count = 0  # grows with each certificate; for caches
+
+    def at(self, view: int) -> Round:
+        """The round of a view above the newest finalisation."""
+        assert view > self.pinned.view
+        found = self.rounds.get(view)
+        if found is None:
+            found = self.rounds[view] = Round(view)
+        return found
+
+    def holds(self, view: int, kind: VoteKind) -> Certificate | None:
+        """The certificate of this view and kind, if it is above the newest finalisation and here."""
+        found = self.rounds.get(view)
+        return found.certificates.get(kind) if found is not None else None
+
+    def certified_hash(self, view: int) -> bytes | None:
+        """Hash of the block that is notarised in this view, or finalised as the newest one."""
+        if view == self.pinned.view:
+            return self.pinned.block_hash
+        certificate = self.holds(view, VoteKind.NOTARIZE)
+        return certificate.statement.block_hash if certificate is not None else None
+
+    def install(self, certificate: Certificate) -> None:
+        """Keep a certificate; a finalisation above the newest one prunes everything at or below it (rule Z)."""
+        statement = certificate.statement
+        self.at(statement.view).certificates[statement.kind] = certificate
+        self.certificate_count += 1
+        if statement.kind is VoteKind.NOTARIZE:
+            self.open[statement.view] = None
+        if statement.kind is VoteKind.FINALIZE:
+            self.pinned = Pinned(statement.view, statement.block_hash, certificate)
+            for view in [view for view in self.rounds if view <= statement.view]:
+                del self.rounds[view]
+            for view in [view for view in self.open if view <= statement.view]:
+                del self.open[view]
+
+    def unproven(self, parent_view: int, view: int) -> tuple[int, int] | None:
+        """First and last view strictly between parent and view without a nullification here (rules L, N)."""
+        missing = [v for v in range(parent_view + 1, view) if self.holds(v, VoteKind.NULLIFY) is None]
+        return (missing[0], missing[-1]) if missing else None
+
+    def parent_for(self, view: int) -> tuple[int, bytes] | None:
+        """Rule L: the highest certified view below, if every view in between is nullified; None while unknown."""
+        for below in range(view - 1, self.pinned.view, -1):
+            block_hash = self.certified_hash(below)
+            if block_hash is not None:
+                return below, block_hash
+            if self.holds(below, VoteKind.NULLIFY) is None:
+                return None
+        return self.pinned.view, self.pinned.block_hash
+
+    def entry(self, view: int) -> Certificate | None:
+        """The best certificate that lets others enter a view: finalisation, nullification, notarisation of the last."""
+        if self.pinned.view == view - 1:
+            return self.pinned.certificate
+        return self.holds(view - 1, VoteKind.NULLIFY) or self.holds(view - 1, VoteKind.NOTARIZE)

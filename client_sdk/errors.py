@@ -1,0 +1,124 @@
+"""Errors of the SDK beyond the shared tree, and the exit code of each kind.
+
+Nothing here is shown as a traceback: ``words_of`` gives the sentences for the person at the terminal.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from tallystick.api import Problem
+from tallystick.errors import (
+    CertificateError,
+    DecodeError,
+    EventError,
+    ProofError,
+    RefusedError,
+    TallystickError,
+    UnavailableError,
+    VerificationError,
+)
+from tallystick.reasons import WORDS, Reason
+
+
+class ExitCode(IntEnum):
+    """What a command's exit status means; scripts may rely on it."""
+
+    OK = 0
+    REFUSED = 1  # the ledger's rules, or a node's door, said no
+    USAGE = 2  # options, files or configuration are wrong; nothing was sent
+    UNAVAILABLE = 3  # not enough nodes answered in time; trying again is safe
+    UNPROVEN = 4  # something was shown that does not prove what it claims
+
+
+class DoorError(RefusedError):
+    """A node did not let a request in: broken, expired, unsigned, too much, or not allowed.
+
+    Attributes:
+        status: HTTP status.
+        path: where in what was sent, as a JSON pointer; may be empty.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code, problem.detail or problem.title, problem.remedy)
+        self.status = problem.status
+        self.path = problem.path
+
+
+class MissingError(DoorError):
+    """A node says that it does not have what was asked for. That alone is no proof of absence."""
+
+
+class AnswerError(VerificationError):
+    """A node's answer is not what was asked for, or contradicts itself or what is known: do not trust that node."""
+
+
+class StillWaitingError(UnavailableError):
+    """The transaction was taken but did not come as far as was waited for. Submitting it again is safe.
+
+    Attributes:
+        transaction_id: 32 bytes.
+        state: how far it had come.
+    """
+
+    def __init__(self, transaction_id: bytes, state: str, wanted: str, waited_s: float) -> None:
+        super().__init__(
+            f"transaction {transaction_id.hex()} is {state}, not {wanted}, after {waited_s:.0f} s; "
+            "it may still take effect: ask again by its id, or submit the same bytes again"
+        )
+        self.transaction_id = transaction_id
+        self.state = state
+
+
+def refused(reason: Reason, detail: str) -> RefusedError:
+    """The error for a reason that stands in a receipt, with words and remedy for people."""
+    words, remedy = WORDS[reason]
+    return RefusedError(reason.name, f"{words} ({detail})" if detail else words, remedy)
+
+
+def exit_code_of(error: TallystickError) -> ExitCode:
+    """Which exit code an error leads to."""
+    if isinstance(error, RefusedError):
+        return ExitCode.REFUSED
+    if isinstance(error, UnavailableError):
+        return ExitCode.UNAVAILABLE
+    if isinstance(error, VerificationError):
+        return ExitCode.UNPROVEN
+    return ExitCode.USAGE
+
+
+def describe(error: TallystickError) -> dict[str, str]:
+    """An error as the stable fields that ``--json`` prints: ``error``, ``code``, ``detail``, ``path``, ``remedy``."""
+    fields = {"error": _kind_of(error), "code": "", "detail": str(error), "path": "", "remedy": ""}
+    if isinstance(error, RefusedError):
+        fields |= {"code": error.reason, "detail": error.detail, "remedy": error.remedy}
+    if isinstance(error, DoorError):
+        fields |= {"path": error.path}
+    if isinstance(error, (ProofError, CertificateError)):
+        fields |= {"code": error.code, "detail": error.detail}
+    if isinstance(error, DecodeError):
+        fields |= {"code": error.rule, "detail": error.detail, "path": error.path}
+    if isinstance(error, EventError):
+        fields |= {"remedy": error.remedy}
+    return fields
+
+
+def words_of(error: TallystickError) -> str:
+    """An error as at most three lines for a person: what, where, what to do."""
+    fields = describe(error)
+    lines = [f"{fields['error']}: {fields['detail']}" + (f" [{fields['code']}]" if fields["code"] else "")]
+    if fields["path"]:
+        lines.append(f"  at {fields['path']}")
+    if fields["remedy"]:
+        lines.append(f"  what to do: {fields['remedy']}")
+    return "\n".join(lines)
+
+
+def _kind_of(error: TallystickError) -> str:
+    if isinstance(error, RefusedError):
+        return "refused"
+    if isinstance(error, UnavailableError):
+        return "unavailable"
+    if isinstance(error, VerificationError):
+        return "unproven"
+    return "usage"

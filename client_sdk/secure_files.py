@@ -1,0 +1,86 @@
+"""Files that hold secrets or must survive a crash: whole or not at all, readable by their owner only."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from tallystick.errors import ConfigError
+
+FILE_SIZE_MAX = 256 * 1_048_576  # bytes; a journal of a large upload
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that did not exist, mode 0600; never over another one.
+
+    Raises:
+        ConfigError: it exists already, or the folder cannot be written.
+    """
+    temporary = _write_beside(path, data)
+    try:
+        os.link(temporary, path)  # fails where the name is taken; a rename would overwrite
+    except FileExistsError as error:
+        raise ConfigError(f"{path} exists already; it is never overwritten: choose another name") from error
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Write a file, mode 0600, in place of what was there; a crash leaves the old or the new one.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    temporary = _write_beside(path, data)
+    try:
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    _sync_folder(path.parent)
+
+
+def read(path: Path, what: str, *, size_max: int = FILE_SIZE_MAX) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ConfigError: it is missing, unreadable, not a file or too large; ``what`` says what it should be.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(size_max + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read {what} {path}: {error.strerror}") from error
+    if len(data) > size_max:
+        raise ConfigError(f"{what} {path} has more than {size_max} bytes")
+    return data
+
+
+def _write_beside(path: Path, data: bytes) -> Path:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    except OSError as error:
+        raise ConfigError(f"cannot write in {path.parent}: {error.strerror}") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    return temporary
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,65 @@
+"""The command ``tallystick-node``: found, run, check and watch a node.
+
+Exit codes: 0 done; 1 a file, option or folder of the operator is wrong, or the node cannot be reached; 2 wrong usage;
+3 the stored chain, the disk or a quorum disagrees with this node. Errors are one sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from node.commands import EXIT_DAMAGED, EXIT_REFUSED, say_error
+from tallystick.errors import StorageError, TallystickError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line with all its commands."""
+    from node.commands import check, genesis, init, run, status
+
+    parser = argparse.ArgumentParser(
+        prog="tallystick-node",
+        description="One node of one member of a Tallystick network.",
+        epilog="First `init` at every founder, then `genesis` with all cards, then `run`. See docs/operating.md.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in (init, genesis, run, check, status):
+        module.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    if not __debug__:
+        return say_error("python -O removes the checks that guard the ledger; start without -O and PYTHONOPTIMIZE")
+    options = build_parser().parse_args(arguments)
+    try:
+        code: int = options.command(options)
+    except StorageError as error:
+        return say_error(str(error), EXIT_DAMAGED)
+    except TallystickError as error:
+        return say_error(str(error), EXIT_REFUSED)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; there is nobody to tell
+        return EXIT_REFUSED
+    except OSError as error:
+        return say_error(f"{error.filename or 'the operating system'}: {error.strerror or error}")
+    except Exception as error:  # the outermost edge: an operator gets a sentence, never a traceback
+        return say_error(f"a fault in this software: {_where(error)}; please report it", EXIT_DAMAGED)
+    return code
+
+
+def _where(error: BaseException) -> str:
+    """Type, text and innermost line of an unforeseen error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""The commands of ``tallystick-node``, one module each, and what they share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+EXIT_REFUSED = 1
+EXIT_DAMAGED = 3
+
+
+def say_error(sentence: str, code: int = EXIT_REFUSED) -> int:
+    """Print one sentence on standard error; returns the exit code."""
+    print(f"tallystick-node: {' '.join(sentence.split())}", file=sys.stderr)
+    return code
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on standard output, for machines."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def new_parser(
+    commands: Subparsers,
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    summary: str,
+    examples: str,
+) -> argparse.ArgumentParser:
+    """A command's parser, with its examples below its options."""
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog="examples:\n" + textwrap.indent(textwrap.dedent(examples).strip(), "  "),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def add_config_option(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """``--config FILE``."""
+    parser.add_argument("--config", type=Path, required=required, metavar="FILE", help="the node's configuration file")
+
+
+def grouped(digest: bytes) -> str:
+    """A hash for people to compare aloud: hex in groups of four, eight groups a line."""
+    groups = textwrap.wrap(digest.hex(), 4)
+    return "\n".join(" ".join(groups[start : start + 8]) for start in range(0, len(groups), 8))

@@ -35,8 +35,8 @@ def read_context(report: Report, value: JsonValue, path: str) -> dict[str, str]:
     """Check a context and give all prefixes that hold under it, the standard ones included.
 
     Rules: ``event.context`` (form), ``event.context-standard`` (the standard one is not named),
-    ``event.context-unknown`` (an address whose contents we do not know), ``event.context-prefix`` (not a prefix, or not a URI), ``event.context-redefined``
-    (a prefix of the standard vocabularies with another meaning, or one prefix with two).
+    ``event.context-unknown`` (an address whose contents we do not know), ``event.context-prefix`` (not a prefix, or
+    not a URI), ``event.context-redefined`` (a prefix of the standard vocabularies with another meaning).
     """
     entries = value if type(value) is list else [value]
     prefixes = _STANDARD_ALONE

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Write the frozen vectors of proof bundles, good and broken, that all three verifiers replay.
+
+Usage: python scripts/make_proof_vectors.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tallystick import keys
+from tallystick.api import b64, unb64
+from tallystick.encoding import decode, encode
+from tallystick.proofs import build_event, build_item, build_record, show_anchor, write_bundle
+from tallystick.proofs.anchor import read
+from tallystick.records.base import key_hash
+from tallystick.records.goods import HistoryEntry, correction_key, item_key, recall_key, session_key
+from tallystick.validators import Validator, validator_set
+from tallystick.votes import Certificate, VoteKind
+from tests import proof_world as w
+
+FOLDER = ROOT / "tests" / "vectors" / "proofs"
+Bundle = dict[str, Any]
+
+
+def item(subject: str = w.SERIAL) -> Bundle:
+    """The bundle of an item as plain JSON."""
+    return loads(write_bundle(build_item(subject, w.finished_world())))
+
+
+def event() -> Bundle:
+    """The bundle of the field lot's harvest."""
+    world = w.finished_world()
+    commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
+    return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world)))
+
+
+def loads(data: bytes) -> Bundle:
+    """JSON to a dict."""
+    value: Bundle = json.loads(data)
+    return value
+
+
+def flip(text: str) -> str:
+    """The base64url text with one bit of its first byte flipped."""
+    data = unb64(text)
+    return b64(bytes((data[0] ^ 1,)) + data[1:])
+
+
+def good() -> dict[str, tuple[str, str, Bundle]]:
+    """Name to (expected code, subject, bundle)."""
+    world = w.finished_world()
+    never = f"{w.GTIN}/21/never"
+    return {
+        "item": ("proven", w.SERIAL, item()),
+        "lot": ("proven", w.LOT, item(w.LOT)),
+        "stated": ("stated", w.STATED, item(w.STATED)),
+        "never-issued": ("unknown-item", never, item(never)),
+        "event": ("proven", w.FIELD_LOT, event()),
+        "record": ("proven", item_key(w.LOT).hex(), loads(write_bundle(build_record(item_key(w.LOT), world)))),
+        "record-absent": (
+            "proven",
+            item_key("x").hex(),
+            loads(write_bundle(build_record(item_key("x"), world))),
+        ),
+    }
+
+
+def change(bundle: Bundle, edit: Callable[[Bundle], Any]) -> Bundle:
+    """The bundle after an edit in place."""
+    edit(bundle)
+    return bundle
+
+
+def reanchor(bundle: Bundle, **changes: Any) -> Bundle:
+    """The bundle under a header with changed fields, signed anew by the validators."""
+    world = w.finished_world()
+    header = world.header(**changes)
+    shown = show_anchor(header.chain_id, header, (), w.certify(header), w.validators())
+    return {**bundle, "anchor": json.loads(json.dumps({f: getattr(shown, f) for f in shown.__struct_fields__}))}
+
+
+def certificate(bundle: Bundle, edit: Callable[[Certificate], Certificate]) -> Bundle:
+    """The bundle with its certificate edited."""
+    old = decode(unb64(bundle["anchor"]["finalisation"]), Certificate, size_max=8_192)
+    bundle["anchor"]["finalisation"] = b64(encode(edit(old)))
+    return bundle
+
+
+def hide_record(bundle: Bundle, key: bytes) -> Bundle:
+    """The bundle without one record, its place in the tree still shown."""
+    bundle["records"] = [record for record in bundle["records"] if record["key"] != key.hex()]
+    return bundle
+
+
+def unshow(bundle: Bundle, key: bytes) -> Bundle:
+    """The bundle without one record, and with a tree that does not show its place."""
+    hide_record(bundle, key)
+    shown = [sha256(bytes.fromhex(record["key"])).digest() for record in bundle["records"]]
+    bundle["state"] = b64(w.finished_world().trie().prove(shown))
+    return bundle
+
+
+def swap_entries(bundle: Bundle) -> None:
+    """Reorder the longest history."""
+    longest = max(bundle["histories"], key=lambda history: len(history["entries"]))
+    longest["entries"][0], longest["entries"][1] = longest["entries"][1], longest["entries"][0]
+
+
+def alter_event(bundle: Bundle) -> None:
+    """Change one byte of one event's public part: another disposition letter."""
+    first = bundle["events"][0]
+    first["public"] = b64(unb64(first["public"]).replace(b"+08:00", b"+09:00"))
+
+
+def strangers() -> str:
+    """A validator set that nobody pinned."""
+    names = ("org:a", "org:b", "org:c", "org:d")
+    members = tuple(Validator(name, keys.public_key_of(w.seed(name))) for name in names)
+    return b64(encode(validator_set(members)))
+
+
+def refused_event() -> Bundle:
+    """A genuine capture of an event that is in no history, shown as if it held."""
+    world = w.finished_world()
+    bundle = event()
+    (refused,) = world.capture("org:grower", 17, w.event(bizStep="shipping", epcList=[w.uri(w.SERIAL)]))
+    transaction = world.transactions[17, 0]
+    assert refused == transaction.commitments[0]
+    _, members, sealed = transaction.events[0].slots()
+    bundle["event"] = {
+        "public": b64(transaction.events[0].public),
+        "members": members.hex(),
+        "sealed": sealed.hex(),
+        "signed": 0,
+    }
+    bundle["signed"] = [{"head": b64(transaction.head_bytes), "signatures": [b64(s) for s in transaction.signatures]}]
+    del bundle["entry"]
+    bundle.pop("path", None)
+    return bundle
+
+
+def forged_entry() -> Bundle:
+    """The refused event with an entry invented for it."""
+    bundle = refused_event()
+    world = w.finished_world()
+    commitment = world.capture("org:grower", 17, w.event(bizStep="shipping", epcList=[w.uri(w.SERIAL)]))[0]
+    old = read(event()["entry"], HistoryEntry, 256)
+    bundle["entry"] = b64(encode(HistoryEntry(commitment, 17, 0, 0, old.kind, old.link)))
+    return bundle
+
+
+def broken() -> dict[str, tuple[str, str, Bundle]]:
+    """Name to (expected code, subject, bundle); each has one defect."""
+    session = session_key(w.PALLET, 1)
+    correction = correction_key(w.finished_world().histories[session][2].commitment)
+    cases: dict[str, tuple[str, Bundle]] = {
+        "item-event-altered": ("event-altered", change(item(), alter_event)),
+        "item-entries-reordered": ("history-altered", change(item(), swap_entries)),
+        "item-entry-left-out": ("history-altered", change(item(), lambda b: b["histories"][0]["entries"].pop())),
+        "item-history-not-shown": ("partly", change(item(), lambda b: b["histories"].pop())),
+        "item-event-not-shown": ("partly", change(item(), lambda b: b["events"].pop())),
+        "item-record-altered": (
+            "record-altered",
+            change(item(), lambda b: b["records"][0].update(public=flip(b["records"][0]["public"]))),
+        ),
+        "item-recall-hidden": ("partly", hide_record(item(), recall_key("recall-1"))),
+        "item-input-lot-hidden": ("partly", hide_record(item(), item_key(w.FIELD_LOT))),
+        "item-container-hidden": ("partly", hide_record(item(), session)),
+        "item-lot-unshown": ("partly", unshow(item(), item_key(w.LOT))),
+        "item-correction-unshown": ("partly", unshow(item(), correction)),
+        "item-other-state": ("not-in-state", reanchor(item(), executed=w.ProofWorld().header().executed)),
+        "item-other-chain": ("wrong-chain", reanchor(item(), chain_id=sha256(b"another").digest())),
+        "item-other-epoch": ("unknown-validators", reanchor(item(), epoch=1)),
+        "item-strange-validators": (
+            "unknown-validators",
+            change(item(), lambda b: b["anchor"].update(validators=strangers())),
+        ),
+        "item-two-signers": (
+            "quorum-short",
+            certificate(item(), lambda c: Certificate(c.statement, 3, c.signatures[:2])),
+        ),
+        "item-one-signer-thrice": (
+            "bad-vote-signature",
+            certificate(item(), lambda c: Certificate(c.statement, 7, (c.signatures[0],) * 3)),
+        ),
+        "item-signers-permuted": (
+            "bad-vote-signature",
+            certificate(
+                item(), lambda c: Certificate(c.statement, 7, (c.signatures[1], c.signatures[0], c.signatures[2]))
+            ),
+        ),
+        "item-signer-outside-set": (
+            "unknown-validators",
+            certificate(item(), lambda c: Certificate(c.statement, 7 | 1 << 9, (*c.signatures, c.signatures[0]))),
+        ),
+        "item-more-bits-than-signatures": (
+            "quorum-short",
+            certificate(item(), lambda c: Certificate(c.statement, 15, c.signatures)),
+        ),
+        "item-notarised-only": ("not-in-chain", notarised()),
+        "item-certificate-of-another-block": (
+            "not-in-chain",
+            change(item(), lambda b: b["anchor"].update(header=b64(encode(w.finished_world().header(height=23))))),
+        ),
+        "item-bad-event-signature": (
+            "bad-event-signature",
+            change(
+                item(), lambda b: b["signed"][0]["signatures"].__setitem__(0, flip(b["signed"][0]["signatures"][0]))
+            ),
+        ),
+        "item-signature-stripped": (
+            "bad-event-signature",
+            change(item(), lambda b: b["signed"][0]["signatures"].clear()),
+        ),
+        "item-about-another": ("wrong-subject", item(w.LOT)),
+        "item-path-step-altered": ("event-altered", change(item(), alter_path)),
+        "item-tree-truncated": ("unreadable", change(item(), lambda b: b.update(state=b64(unb64(b["state"])[:-1])))),
+        "item-unknown-member": ("unreadable", change(item(), lambda b: b.update(extra=1))),
+        "item-newer-format": ("unreadable", change(item(), lambda b: b.update(format=2))),
+        "event-refused": ("refused", refused_event()),
+        "event-forged-entry": ("not-in-tree", forged_entry()),
+        "event-correction-unshown": (
+            "correction-hidden",
+            unshow(event(), correction_key(unb64(event()["entry"])[3:35])),
+        ),
+        "event-entry-of-another": (
+            "event-altered",
+            change(event(), lambda b: b.update(entry=flip_commitment(b["entry"]))),
+        ),
+    }
+    subjects = {name: (w.FIELD_LOT if name.startswith("event") else w.SERIAL) for name in cases}
+    return {name: (code, subjects[name], bundle) for name, (code, bundle) in cases.items()}
+
+
+def notarised() -> Bundle:
+    """A header that was only notarised."""
+    bundle = item()
+    bundle["anchor"]["finalisation"] = b64(encode(w.certify(w.finished_world().header(), kind=VoteKind.NOTARIZE)))
+    return bundle
+
+
+def alter_path(bundle: Bundle) -> None:
+    """Flip a bit of an audit path's first step."""
+    shown = next(event for event in bundle["events"] if event.get("path"))
+    step = shown["path"][0]
+    shown["path"][0] = ("1" if step[0] == "0" else "0") + step[1:]
+
+
+def flip_commitment(text: str) -> str:
+    """An entry with another commitment."""
+    entry = decode(unb64(text), HistoryEntry, size_max=256)
+    return b64(encode(HistoryEntry(key_hash(b"other"), *(getattr(entry, f) for f in entry.__struct_fields__[1:]))))
+
+
+def files() -> dict[str, str]:
+    """File name to text of every vector."""
+    trust = {
+        "chain_id": w.CHAIN_ID.hex(),
+        "validators_hashes": {"0": w.validators().digest().hex()},
+        "height_min": 0,
+    }
+    result = {}
+    for name, (code, subject, bundle) in {**good(), **broken()}.items():
+        vector = {"name": name, "expected": code, "subject": subject, "trust": trust, "bundle": bundle}
+        result[f"{name}.json"] = json.dumps(vector, indent=1) + "\n"
+    return result
+
+
+def main() -> int:
+    """Write the vectors, or with --check compare them."""
+    wanted = files()
+    if "--check" in sys.argv:
+        found = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+        differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        print("\n".join(differing) or f"{len(wanted)} vectors are current")
+        return 1 if differing else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in wanted.items():
+        (FOLDER / name).write_text(text)
+    print(f"{len(wanted)} vectors written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""The first step of every proof: a header that a quorum of known validators finalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeVar
+
+from tallystick.api import b64, unb64
+from tallystick.blocks import Executed, Header
+from tallystick.encoding import decode, encode
+from tallystick.errors import CertificateError, DecodeError, ProofError
+from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.codes import ProofCode
+from tallystick.validators import ValidatorSet
+from tallystick.votes import Certificate, VoteKind, verify_certificate
+
+T = TypeVar("T")
+
+_HEADER_SIZE_MAX = 1_024
+_DESCENDANTS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What a verifier knows beforehand.
+
+    Attributes:
+        chain_id: 32 bytes.
+        validators_hashes: hashes of the validator sets it accepts, by epoch (the pinned one, and those learnt from it).
+        height_min: newest executed height it has seen; older proofs are refused as rolled back.
+    """
+
+    chain_id: bytes
+    validators_hashes: dict[int, bytes] = field(default_factory=dict)
+    height_min: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A header that holds under a verifier's trust."""
+
+    header: Header
+    validators: ValidatorSet
+    signers: tuple[str, ...]
+
+    @property
+    def executed(self) -> Executed:
+        """The executed tuple that the header certifies."""
+        return self.header.executed
+
+
+def show_anchor(
+    chain_id: bytes,
+    header: Header,
+    descendants: tuple[Header, ...],
+    finalisation: Certificate,
+    validators: ValidatorSet,
+) -> AnchorShown:
+    """The JSON shape of a certified header."""
+    return AnchorShown(
+        chain_id=chain_id.hex(),
+        header=b64(encode(header)),
+        descendants=[b64(encode(descendant)) for descendant in descendants],
+        finalisation=b64(encode(finalisation)),
+        validators=b64(encode(validators)),
+    )
+
+
+def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
+    """Check a certified header.
+
+    Raises:
+        ProofError: ``unreadable``, ``wrong-chain``, ``unknown-validators``, ``not-in-chain``, ``quorum-short``,
+            ``bad-vote-signature`` or ``rolled-back``.
+    """
+    header, chain = _read_headers(shown)
+    if bytes.fromhex(shown.chain_id) != trust.chain_id or any(h.chain_id != trust.chain_id for h in chain):
+        raise ProofError(ProofCode.WRONG_CHAIN, "the proof is from another chain")
+    finalisation = read(shown.finalisation, Certificate, 8_192)
+    validators = read(shown.validators, ValidatorSet, 16_384)
+    known = trust.validators_hashes.get(header.epoch)
+    if known is None or validators.digest() != known or any(h.validators_hash != known for h in chain):
+        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"validators of epoch {header.epoch} are not the pinned ones")
+    for parent, child in pairwise(chain):
+        if child.parent_hash != parent.block_hash() or child.height != parent.height + 1:
+            raise ProofError(ProofCode.NOT_IN_CHAIN, "a descendant does not follow its parent")
+    statement, last = finalisation.statement, chain[-1]
+    if (
+        statement.kind is not VoteKind.FINALIZE
+        or statement.block_hash != last.block_hash()
+        or (statement.epoch, statement.view) != (last.epoch, last.view)
+    ):
+        raise ProofError(ProofCode.NOT_IN_CHAIN, "the certificate does not finalise this header or its descendant")
+    try:
+        verify_certificate(finalisation, validators, trust.chain_id)
+    except CertificateError as error:
+        raise ProofError(error.code, error.detail) from error
+    if header.executed.height < trust.height_min:
+        raise ProofError(
+            ProofCode.ROLLED_BACK, f"proves height {header.executed.height}; {trust.height_min} was seen before"
+        )
+    signers = tuple(validators.members[index].organisation for index in finalisation.signer_indices())
+    return Anchor(header, validators, signers)
+
+
+def _read_headers(shown: AnchorShown) -> tuple[Header, list[Header]]:
+    if len(shown.descendants) > _DESCENDANTS_MAX:
+        raise ProofError(ProofCode.UNREADABLE, f"more than {_DESCENDANTS_MAX} descendants")
+    header = read(shown.header, Header, _HEADER_SIZE_MAX)
+    return header, [header, *(read(text, Header, _HEADER_SIZE_MAX) for text in shown.descendants)]
+
+
+def read(text: str, type_: type[T], size_max: int) -> T:
+    """A message from base64url.
+
+    Raises:
+        ProofError: ``unreadable``.
+    """
+    try:
+        return decode(unb64(text), type_, size_max=size_max)
+    except DecodeError as error:
+        raise ProofError(ProofCode.UNREADABLE, str(error)) from error
+
+
+def read_bytes(text: str) -> bytes:
+    """Bytes from base64url.
+
+    Raises:
+        ProofError: ``unreadable``.
+    """
+    try:
+        return unb64(text)
+    except DecodeError as error:
+        raise ProofError(ProofCode.UNREADABLE, str(error)) from error

@@ -1,0 +1,233 @@
+"""Making bundles: the verifier's own walk, over a state that shows everything, with notes of what was touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from tallystick.api import b64
+from tallystick.encoding import ZERO32, encode
+from tallystick.epcis import parse_parts
+from tallystick.errors import ProofError
+from tallystick.merkle import inclusion_path, leaf_hash
+from tallystick.proofs.bundle import (
+    FORMAT,
+    AnchorShown,
+    EventBundle,
+    EventShown,
+    HistoryShown,
+    ItemBundle,
+    RecordBundle,
+    RecordShown,
+    SignedShown,
+)
+from tallystick.proofs.closure import INPUT_DEPTH, NotShown, walk
+from tallystick.proofs.codes import ProofCode
+from tallystick.records.base import Record, key_hash
+from tallystick.records.goods import (
+    Correction,
+    History,
+    HistoryEntry,
+    HistoryKind,
+    ItemPublic,
+    correction_key,
+    event_key,
+    inspection_key,
+    item_key,
+    session_key,
+    transformation_key,
+)
+from tallystick.records.members import Key, member_key, organisation_key
+from tallystick.records.reading import public_of
+from tallystick.transactions import SignedTransaction
+
+
+class CertifiedState(Protocol):
+    """A node's state as of an executed height that a final header certifies."""
+
+    def anchor(self) -> AnchorShown:
+        """The certified header."""
+
+    def record(self, key: bytes) -> Record | None:
+        """A record as of that height."""
+
+    def prove(self, key_hashes: list[bytes]) -> bytes:
+        """The partial trie that shows these keys under the certified state root."""
+
+    def entries(self, owner: bytes, count: int) -> list[HistoryEntry]:
+        """The first ``count`` entries of a record's history."""
+
+    def transaction(self, height: int, index: int) -> SignedTransaction:
+        """An executed transaction by its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    transaction: SignedTransaction
+    index: int
+
+
+class _Recorder:
+    """A ``closure.Source`` over a certified state that remembers what it was asked."""
+
+    def __init__(self, state: CertifiedState) -> None:
+        self.state = state
+        self.records: dict[bytes, Record | None] = {}
+        self.histories: dict[bytes, tuple[HistoryEntry, ...]] = {}
+        self.events: dict[bytes, _Placed] = {}
+
+    def public(self, key: bytes) -> bytes | None:
+        if key not in self.records:
+            self.records[key] = self.state.record(key)
+        record = self.records[key]
+        return None if record is None else record.public
+
+    def linked_key(self, link: bytes, entry: HistoryEntry) -> bytes:
+        for key in self._candidates(entry):
+            if key_hash(key) == link:
+                return key
+        raise NotShown
+
+    def _candidates(self, entry: HistoryEntry) -> list[bytes]:
+        if entry.kind in (HistoryKind.CONSUME, HistoryKind.PRODUCE):
+            return [transformation_key(entry.commitment)]
+        placed = self._placed(entry)
+        event = placed.transaction.events[placed.index]
+        parsed = parse_parts(event.public, event.members)
+        if entry.kind is HistoryKind.INSPECT:
+            return [inspection_key(identifier.key) for identifier in parsed.epcs]
+        if parsed.parent is None:
+            return []
+        container = public_of(self.public, item_key(parsed.parent.key), ItemPublic)
+        count = container.session_count if container is not None else 0
+        return [session_key(parsed.parent.key, number) for number in range(count + 1)]
+
+    def entries(self, owner: bytes, history: History) -> tuple[HistoryEntry, ...]:
+        self.histories[owner] = tuple(self.state.entries(owner, history.count))
+        return self.histories[owner]
+
+    def event(self, entry: HistoryEntry) -> None:
+        self.events[entry.commitment] = self._placed(entry)
+
+    def signer(self, placed: _Placed, commitment: bytes) -> None:
+        """Touch the records that show who signed a capture."""
+        for signer in placed.transaction.head.signers:
+            key = public_of(self.public, member_key(signer), Key)
+            if key is not None:
+                self.public(organisation_key(key.organisation))
+                self.public(event_key(key.organisation, commitment))
+
+    def shown_records(self) -> list[RecordShown]:
+        """Every record touched that exists, by key."""
+        return [_show(key, record) for key, record in sorted(self.records.items()) if record is not None]
+
+    def shown_state(self) -> str:
+        """The partial trie over every key touched, present or absent."""
+        return b64(self.state.prove([key_hash(key) for key in self.records]))
+
+    def _placed(self, entry: HistoryEntry) -> _Placed:
+        return _Placed(self.state.transaction(entry.height, entry.transaction_index), entry.event_index)
+
+
+def build_item(subject: str, state: CertifiedState) -> ItemBundle:
+    """The bundle of an identifier's closure; of an unknown identifier it proves the absence."""
+    recorder = _Recorder(state)
+    walk(subject, recorder, INPUT_DEPTH)
+    captures = _Captures()
+    events = []
+    for commitment, placed in recorder.events.items():
+        recorder.signer(placed, commitment)
+        events.append(captures.show(placed))
+    histories = [
+        HistoryShown(owner.hex(), [b64(encode(entry)) for entry in entries])
+        for owner, entries in sorted(recorder.histories.items())
+    ]
+    return ItemBundle(
+        format=FORMAT,
+        subject=subject,
+        anchor=state.anchor(),
+        state=recorder.shown_state(),
+        records=recorder.shown_records(),
+        histories=histories,
+        events=events,
+        signed=captures.signed,
+    )
+
+
+def build_event(commitment: bytes, subject: str, state: CertifiedState) -> EventBundle:
+    """The bundle of one event in one item's history.
+
+    Raises:
+        ProofError: ``unknown-item`` when the item or the event in its history does not exist.
+    """
+    recorder = _Recorder(state)
+    item = public_of(recorder.public, item_key(subject), ItemPublic)
+    entries = recorder.entries(item_key(subject), item.history) if item is not None else ()
+    index = next((i for i, entry in enumerate(entries) if entry.commitment == commitment), None)
+    if index is None or entries[index].kind is HistoryKind.RECALL:
+        raise ProofError(ProofCode.UNKNOWN, f"no such event in the history of {subject}")
+    entry = entries[index]
+    recorder.event(entry)
+    public_of(recorder.public, correction_key(commitment), Correction)
+    placed = recorder.events[commitment]
+    recorder.signer(placed, commitment)
+    captures = _Captures()
+    shown = captures.show(placed)
+    return EventBundle(
+        format=FORMAT,
+        subject=subject,
+        anchor=state.anchor(),
+        state=recorder.shown_state(),
+        records=recorder.shown_records(),
+        event=shown,
+        signed=captures.signed,
+        entry=b64(encode(entry)),
+        index=index,
+        path=[step.hex() for step in inclusion_path([e.leaf_hash() for e in entries], index)],
+    )
+
+
+def build_record(key: bytes, state: CertifiedState) -> RecordBundle:
+    """The bundle of one record's public half, or of its absence."""
+    recorder = _Recorder(state)
+    recorder.public(key)
+    shown = recorder.shown_records()
+    return RecordBundle(
+        format=FORMAT,
+        key=key.hex(),
+        anchor=state.anchor(),
+        state=recorder.shown_state(),
+        record=shown[0] if shown else None,
+    )
+
+
+class _Captures:
+    """The signed heads of a bundle, each once."""
+
+    def __init__(self) -> None:
+        self.signed: list[SignedShown] = []
+        self._index: dict[bytes, int] = {}
+        self._leaves: dict[bytes, list[bytes]] = {}
+
+    def show(self, placed: _Placed) -> EventShown:
+        transaction = placed.transaction
+        if transaction.id not in self._index:
+            self._index[transaction.id] = len(self.signed)
+            self._leaves[transaction.id] = [leaf_hash(commitment) for commitment in transaction.commitments]
+            signatures = [b64(signature) for signature in transaction.signatures]
+            self.signed.append(SignedShown(b64(transaction.head_bytes), signatures))
+        _, members, sealed = transaction.events[placed.index].slots()
+        return EventShown(
+            public=b64(transaction.events[placed.index].public),
+            members=members.hex(),
+            sealed=sealed.hex(),
+            signed=self._index[transaction.id],
+            index=placed.index,
+            path=[step.hex() for step in inclusion_path(self._leaves[transaction.id], placed.index)],
+        )
+
+
+def _show(key: bytes, record: Record) -> RecordShown:
+    members = record.members_hash()
+    assert len(members) == len(ZERO32)
+    return RecordShown(key.hex(), b64(record.public), members.hex())

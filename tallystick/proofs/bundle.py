@@ -1,0 +1,152 @@
+"""The JSON format of proof bundles, version 1. Specification: docs/spec/proofs.md.
+
+Byte strings are base64url without padding (``b64``), hashes and record keys lower-case hex.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+import msgspec
+
+from tallystick.errors import ProofError
+from tallystick.proofs.codes import ProofCode
+
+FORMAT = 1
+BUNDLE_SIZE_MAX = 4 * 1_048_576  # bytes; a container with a thousand events is below half of it
+
+Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
+Hex32: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+B64: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]*$")]
+
+
+class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the JSON shapes: unknown members are refused."""
+
+
+class AnchorShown(Shape, frozen=True):
+    """A header under a quorum's signatures.
+
+    Attributes:
+        header: the header whose executed tuple everything else hangs on.
+        descendants: headers from its child up to the block that ``finalisation`` names; empty when it names itself.
+        finalisation: a certificate of kind FINALIZE.
+        validators: the set that signed it.
+    """
+
+    chain_id: Hex32
+    header: B64
+    descendants: list[B64]
+    finalisation: B64
+    validators: B64
+
+
+class RecordShown(Shape, frozen=True):
+    """A record's public half, and the hash of its members' half (zeros: none)."""
+
+    key: Hex
+    public: B64
+    members_hash: Hex32
+
+
+class HistoryShown(Shape, frozen=True):
+    """All entries of one record's history, first to last."""
+
+    owner: Hex
+    entries: list[B64]
+
+
+class SignedShown(Shape, frozen=True):
+    """A signed head, shared by the events of one capture."""
+
+    head: B64
+    signatures: list[B64]
+
+
+class EventShown(Shape, frozen=True, omit_defaults=True):
+    """An event's public part and the hashes of its other slots.
+
+    Attributes:
+        signed: index into the bundle's ``signed`` list, or None when the signer is not shown.
+        index: place of the event in its capture.
+        path: audit path from the event's commitment to the head's digest.
+    """
+
+    public: B64
+    members: Hex32
+    sealed: Hex32
+    signed: int | None = None
+    index: int = 0
+    path: list[Hex32] = []
+
+
+class ItemBundle(Shape, frozen=True, tag_field="kind", tag="item"):
+    """Everything about one identifier: its closure."""
+
+    format: int
+    subject: str
+    anchor: AnchorShown
+    state: B64
+    records: list[RecordShown]
+    histories: list[HistoryShown]
+    events: list[EventShown]
+    signed: list[SignedShown]
+
+
+class EventBundle(Shape, frozen=True, tag_field="kind", tag="event", omit_defaults=True):
+    """One event in the history of one item.
+
+    Attributes:
+        entry: the history entry; absent when the event is shown by its capture alone, which proves nothing.
+        index: place of the entry in the history.
+        path: audit path from the entry to the history's root.
+    """
+
+    format: int
+    subject: str
+    anchor: AnchorShown
+    state: B64
+    records: list[RecordShown]
+    event: EventShown
+    signed: list[SignedShown]
+    entry: B64 | None = None
+    index: int = 0
+    path: list[Hex32] = []
+
+
+class RecordBundle(Shape, frozen=True, tag_field="kind", tag="record", omit_defaults=True):
+    """One record, or its absence."""
+
+    format: int
+    key: Hex
+    anchor: AnchorShown
+    state: B64
+    record: RecordShown | None = None
+
+
+Bundle: TypeAlias = ItemBundle | EventBundle | RecordBundle
+
+_decoder = msgspec.json.Decoder(Bundle)
+_encoder = msgspec.json.Encoder()
+
+
+def read_bundle(data: bytes) -> Bundle:
+    """A bundle from its JSON bytes.
+
+    Raises:
+        ProofError: ``unreadable``.
+    """
+    if len(data) > BUNDLE_SIZE_MAX:
+        raise ProofError(ProofCode.UNREADABLE, f"{len(data)} bytes; a bundle has at most {BUNDLE_SIZE_MAX}")
+    try:
+        bundle: Bundle = _decoder.decode(data)
+    except Exception as error:  # msgspec raises several types; hostile input may reach any of them
+        raise ProofError(ProofCode.UNREADABLE, f"not a proof bundle: {error}") from error
+    if bundle.format != FORMAT:
+        raise ProofError(ProofCode.UNREADABLE, f"format {bundle.format}; this verifier reads {FORMAT}")
+    return bundle
+
+
+def write_bundle(bundle: Bundle) -> bytes:
+    """The JSON bytes of a bundle."""
+    return _encoder.encode(bundle)

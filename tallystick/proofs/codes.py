@@ -1,0 +1,136 @@
+"""Reason codes of verification, each with one sentence in English and Chinese.
+
+A verifier answers a verdict (``PROVEN``, ``PARTLY``, ``STATED``, ``UNKNOWN``) or raises ``ProofError`` with one of the
+other codes. All three verifiers (this package, the command line, the page's script) use the same codes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ProofCode(StrEnum):
+    """What a verification came to."""
+
+    # verdicts
+    PROVEN = "proven"
+    PARTLY = "partly"
+    STATED = "stated"
+    UNKNOWN = "unknown-item"
+    # the bundle itself
+    UNREADABLE = "unreadable"
+    WRONG_SUBJECT = "wrong-subject"
+    # the chain
+    WRONG_CHAIN = "wrong-chain"
+    UNKNOWN_VALIDATORS = "unknown-validators"
+    QUORUM_SHORT = "quorum-short"
+    BAD_VOTE_SIGNATURE = "bad-vote-signature"
+    NOT_IN_CHAIN = "not-in-chain"
+    ROLLED_BACK = "rolled-back"
+    # the state
+    NOT_IN_STATE = "not-in-state"
+    RECORD_ALTERED = "record-altered"
+    HISTORY_ALTERED = "history-altered"
+    NOT_SHOWN = "not-shown"
+    NOT_IN_TREE = "not-in-tree"
+    CORRECTION_HIDDEN = "correction-hidden"
+    # the events
+    EVENT_ALTERED = "event-altered"
+    REFUSED = "refused"
+    BAD_EVENT_SIGNATURE = "bad-event-signature"
+    KEY_NOT_VALID_THEN = "key-not-valid-then"
+    # the surroundings
+    STALE = "stale"
+    NO_CRYPTO = "no-crypto"
+    NOT_OUR_CODE = "not-our-code"
+
+
+WORDS: dict[ProofCode, tuple[str, str]] = {
+    ProofCode.PROVEN: (
+        "Proven: a quorum of the members' nodes signed a record that contains all of this.",
+        "已证明：足够多的成员节点签署了包含以上全部内容的记录。",
+    ),
+    ProofCode.PARTLY: (
+        "Partly proven: what is shown is genuine, but it is not shown that it is everything.",
+        "部分证明：所示内容真实，但未能证明已展示全部内容。",
+    ),
+    ProofCode.STATED: (
+        "Stated only: a member signed this about a code that nobody controls here.",
+        "仅为陈述：某成员签署了该内容，但此编码在本账本中无人管理。",
+    ),
+    ProofCode.UNKNOWN: (
+        "Unknown code: the record shows that this code was never issued here.",
+        "未知编码：记录表明此编码从未在此签发。",
+    ),
+    ProofCode.UNREADABLE: ("Not proven: the proof cannot be read.", "未证明：无法读取证明。"),
+    ProofCode.WRONG_SUBJECT: (
+        "Not proven: the proof is about something else.",
+        "未证明：该证明针对的是其他对象。",
+    ),
+    ProofCode.WRONG_CHAIN: ("Not proven: the proof is from another ledger.", "未证明：该证明来自另一账本。"),
+    ProofCode.UNKNOWN_VALIDATORS: (
+        "Not proven: signed by nodes that this verifier does not know.",
+        "未证明：由本验证器不认识的节点签署。",
+    ),
+    ProofCode.QUORUM_SHORT: ("Not proven: too few nodes signed.", "未证明：签署的节点不足。"),
+    ProofCode.BAD_VOTE_SIGNATURE: ("Not proven: a node's signature is wrong.", "未证明：某节点的签名无效。"),
+    ProofCode.NOT_IN_CHAIN: (
+        "Not proven: the signatures are for another block.",
+        "未证明：签名属于另一区块。",
+    ),
+    ProofCode.ROLLED_BACK: (
+        "Not proven: older than what this verifier has seen before.",
+        "未证明：早于本验证器先前所见的记录。",
+    ),
+    ProofCode.NOT_IN_STATE: (
+        "Not proven: the state shown is not the one that the nodes signed.",
+        "未证明：所示状态并非节点所签署的状态。",
+    ),
+    ProofCode.RECORD_ALTERED: (
+        "Not proven: a record differs from the one that the nodes signed.",
+        "未证明：某条记录与节点所签署的不同。",
+    ),
+    ProofCode.HISTORY_ALTERED: (
+        "Not proven: events were added, left out or reordered.",
+        "未证明：事件被添加、遗漏或调换了顺序。",
+    ),
+    ProofCode.NOT_SHOWN: (
+        "Not proven: the part of the record that this needs is not shown.",
+        "未证明：缺少所需的记录部分。",
+    ),
+    ProofCode.NOT_IN_TREE: ("Not proven: a step of the proof does not fit.", "未证明：证明中的某一步不成立。"),
+    ProofCode.CORRECTION_HIDDEN: (
+        "Not proven: it is not shown whether this event was declared erroneous.",
+        "未证明：未说明该事件是否已被声明为错误。",
+    ),
+    ProofCode.EVENT_ALTERED: (
+        "Not proven: an event differs from the one that was signed.",
+        "未证明：某事件与所签署的不同。",
+    ),
+    ProofCode.REFUSED: (
+        "Not proven: the event was sent in and refused; it never took effect.",
+        "未证明：该事件曾被提交但遭拒绝，从未生效。",
+    ),
+    ProofCode.BAD_EVENT_SIGNATURE: (
+        "Not proven: the signature of an event is wrong.",
+        "未证明：某事件的签名无效。",
+    ),
+    ProofCode.KEY_NOT_VALID_THEN: (
+        "Not proven: the signing key was not valid at that time.",
+        "未证明：签名密钥当时无效。",
+    ),
+    ProofCode.STALE: (
+        "Genuine when it was made, but the record is old; newer events may exist.",
+        "当时真实，但记录已旧，之后可能有新事件。",
+    ),
+    ProofCode.NO_CRYPTO: (
+        "This browser cannot check signatures; use another browser, the command line or another member's page.",
+        "此浏览器无法检查签名；请使用其他浏览器、命令行或其他成员的页面。",
+    ),
+    ProofCode.NOT_OUR_CODE: (
+        "This code does not belong to this ledger.",
+        "此编码不属于本账本。",
+    ),
+}
+
+assert set(WORDS) == set(ProofCode)

@@ -1,0 +1,156 @@
+"""Verifying bundles: from JSON bytes and a verifier's trust to something that may be shown as proven.
+
+Every function raises ``ProofError`` with a code of ``ProofCode``; none returns a bool.
+Specification: docs/spec/proofs.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tallystick.encoding import encode
+from tallystick.errors import ProofError
+from tallystick.merkle import leaf_hash, root_from_path
+from tallystick.proofs.anchor import Anchor, Trust, read, verify_anchor
+from tallystick.proofs.bundle import Bundle, EventBundle, ItemBundle, RecordBundle, read_bundle
+from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
+from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.events import ShownEvent, read_event
+from tallystick.proofs.shown import ShownState
+from tallystick.proofs.signers import Signer, signer_of
+from tallystick.records.goods import Correction, HistoryEntry, HistoryKind, ItemPublic, correction_key, item_key
+from tallystick.records.reading import public_of
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedItem:
+    """A closure under a certified header.
+
+    Attributes:
+        verdict: ``proven``, ``partly`` (see ``closure.missing``), ``stated`` or ``unknown-item``.
+        closure: records and histories, each checked.
+        events: by commitment; every entry of the closure's histories whose event is shown.
+        signers: by commitment, where shown.
+    """
+
+    verdict: ProofCode
+    anchor: Anchor
+    closure: Closure
+    events: dict[bytes, ShownEvent]
+    signers: dict[bytes, Signer]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEvent:
+    """One event in the history of one item, with the correction record that it has, or None."""
+
+    anchor: Anchor
+    item: ItemPublic
+    entry: HistoryEntry
+    event: ShownEvent
+    correction: Correction | None
+    signer: Signer | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRecord:
+    """One record's public half, or None where the state shows that there is no such record."""
+
+    anchor: Anchor
+    key: bytes
+    public: bytes | None
+
+
+Verified = VerifiedItem | VerifiedEvent | VerifiedRecord
+
+
+def verify_bundle(data: bytes, trust: Trust) -> Verified:
+    """Verify a bundle of any kind.
+
+    Raises:
+        ProofError: with the code that says why it does not hold.
+    """
+    bundle: Bundle = read_bundle(data)
+    match bundle:
+        case ItemBundle():
+            return verify_item(bundle, trust)
+        case EventBundle():
+            return verify_event(bundle, trust)
+        case RecordBundle():
+            return verify_record(bundle, trust)
+
+
+def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None) -> VerifiedItem:
+    """Verify a closure.
+
+    Args:
+        subject: the identifier that the reader asked for; when given, a bundle about another is refused.
+    """
+    if subject is not None and bundle.subject != subject:
+        raise ProofError(ProofCode.WRONG_SUBJECT, f"about {bundle.subject}, asked for {subject}")
+    anchor = verify_anchor(bundle.anchor, trust)
+    shown = ShownState(anchor, bundle.state, bundle.records, bundle.histories, bundle.events, bundle.signed)
+    closure = walk(bundle.subject, shown, INPUT_DEPTH)
+    signers: dict[bytes, Signer] = {}
+    for entry in entries_of(closure):
+        event = shown.events.get(entry.commitment)
+        signer = signer_of(event, entry, shown) if event is not None else None
+        if signer is not None:
+            signers[entry.commitment] = signer
+    return VerifiedItem(_verdict(closure), anchor, closure, shown.events, signers)
+
+
+def verify_event(bundle: EventBundle, trust: Trust) -> VerifiedEvent:
+    """Verify one event's place in one item's history, and whether it was declared erroneous.
+
+    An event that is only shown inside a signed capture is ``refused``: being in a block proves nothing.
+    """
+    anchor = verify_anchor(bundle.anchor, trust)
+    shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed)
+    event = read_event(bundle.event, bundle.signed, anchor.header.chain_id)
+    try:
+        item = public_of(shown.public, item_key(bundle.subject), ItemPublic)
+    except NotShown as error:
+        raise ProofError(ProofCode.NOT_SHOWN, "the record of the item is not shown") from error
+    if bundle.entry is None or item is None:
+        raise ProofError(ProofCode.REFUSED, "the event is not in the history of the item")
+    entry = read(bundle.entry, HistoryEntry, 256)
+    if entry.commitment != event.commitment:
+        raise ProofError(ProofCode.EVENT_ALTERED, "the entry is for another event")
+    steps = [bytes.fromhex(step) for step in bundle.path]
+    if root_from_path(leaf_hash(encode(entry)), bundle.index, item.history.count, steps) != item.history.root():
+        raise ProofError(ProofCode.HISTORY_ALTERED, "the entry is not in the history of the item")
+    try:
+        correction = public_of(shown.public, correction_key(event.commitment), Correction)
+    except NotShown as error:
+        raise ProofError(ProofCode.CORRECTION_HIDDEN, "neither a correction nor the absence of one is shown") from error
+    return VerifiedEvent(anchor, item, entry, event, correction, signer_of(event, entry, shown))
+
+
+def verify_record(bundle: RecordBundle, trust: Trust) -> VerifiedRecord:
+    """Verify a record or its absence."""
+    anchor = verify_anchor(bundle.anchor, trust)
+    records = [bundle.record] if bundle.record is not None else []
+    shown = ShownState(anchor, bundle.state, records, [], [], [])
+    key = bytes.fromhex(bundle.key)
+    try:
+        return VerifiedRecord(anchor, key, shown.public(key))
+    except NotShown as error:
+        raise ProofError(ProofCode.NOT_SHOWN, "neither the record nor its absence is shown") from error
+
+
+def entries_of(closure: Closure) -> list[HistoryEntry]:
+    """All entries of a closure that stand for events."""
+    entries = [entry for part in closure.parts.values() for entry in part.entries]
+    entries += [entry for session in closure.sessions.values() for entry in session.entries]
+    entries += closure.statements
+    return [entry for entry in entries if entry.kind is not HistoryKind.RECALL]
+
+
+def _verdict(closure: Closure) -> ProofCode:
+    if closure.missing:
+        return ProofCode.PARTLY
+    part = closure.parts.get(closure.subject)
+    if part is not None and part.item is not None:
+        return ProofCode.PROVEN
+    return ProofCode.STATED if closure.statements else ProofCode.UNKNOWN

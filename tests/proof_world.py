@@ -1,0 +1,302 @@
+"""A small finished ledger for proofs: four validators, a serial with everything that hangs on it.
+
+Nothing here runs a rule: records are written as the specification says they look, so that proofs are tested apart.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from tallystick import keys
+from tallystick.blocks import PROTOCOL_VERSION, Executed, Header
+from tallystick.encoding import ZERO32, Message
+from tallystick.epcis import GENERAL, read_json, split_event
+from tallystick.merkle import EMPTY_ROOT
+from tallystick.proofs.anchor import Trust, show_anchor
+from tallystick.proofs.bundle import AnchorShown
+from tallystick.records.base import Record, key_hash, record_of
+from tallystick.records.goods import (
+    Correction,
+    EventRecord,
+    EventStatus,
+    History,
+    HistoryEntry,
+    HistoryKind,
+    Inspection,
+    ItemPublic,
+    ItemStatus,
+    Origin,
+    Recall,
+    RecallState,
+    SessionPublic,
+    Statements,
+    Transformation,
+    Verdict,
+    correction_key,
+    event_key,
+    inspection_key,
+    item_key,
+    recall_key,
+    session_key,
+    statements_key,
+    transformation_key,
+)
+from tallystick.records.members import (
+    Key,
+    KeyStatus,
+    KeyUse,
+    Organisation,
+    OrganisationStatus,
+    member_key,
+    organisation_key,
+)
+from tallystick.transactions import Event, SignedTransaction, sign_transaction
+from tallystick.trie import Trie
+from tallystick.validators import Validator, ValidatorSet, validator_set
+from tallystick.votes import Certificate, Statement, VoteKind, certificate_of
+
+CHAIN_ID = sha256(b"proof world").digest()
+GTIN = "01/09521234543213"
+LOT = f"{GTIN}/10/LOT7"
+SERIAL = f"{GTIN}/21/A1"
+FIELD_LOT = "01/09521234000013/10/H1"
+PALLET = "00/095212340000000013"
+STATED = "01/09521111111115/21/X"
+
+
+def seed(name: str) -> bytes:
+    """A fixed private seed for a name."""
+    return sha256(b"seed of " + name.encode()).digest()
+
+
+VALIDATOR_NAMES = ("org:grower", "org:processor", "org:carrier", "org:retailer")
+
+
+def validators() -> ValidatorSet:
+    """The four validators."""
+    return validator_set(tuple(Validator(name, keys.public_key_of(seed(name))) for name in VALIDATOR_NAMES))
+
+
+def certify(header: Header, signer_count: int = 3, kind: VoteKind = VoteKind.FINALIZE) -> Certificate:
+    """A certificate over a header by the first ``signer_count`` validators of the set."""
+    statement = Statement(header.epoch, kind, header.view, header.block_hash())
+    members = validators().members
+    by_key = {keys.public_key_of(seed(name)): seed(name) for name in VALIDATOR_NAMES}
+    signatures = {
+        index: keys.sign(by_key[members[index].key], keys.Purpose.VOTE, header.chain_id, statement.signing_bytes())
+        for index in range(signer_count)
+    }
+    return certificate_of(statement, signatures)
+
+
+@dataclass
+class ProofWorld:
+    """State, histories and captures of a finished ledger; a ``CertifiedState``."""
+
+    records: dict[bytes, Record] = field(default_factory=dict)
+    histories: dict[bytes, list[HistoryEntry]] = field(default_factory=dict)
+    transactions: dict[tuple[int, int], SignedTransaction] = field(default_factory=dict)
+
+    def put(self, key: bytes, public: Message, members: Message | None = None) -> None:
+        """Write a record; members' halves get a fixed salt."""
+        self.records[key] = record_of(public, members, sha256(b"salt" + key).digest())
+
+    def capture(self, organisation: str, height: int, *events: dict[str, object]) -> list[bytes]:
+        """Sign events at (height, 0) and return their commitments."""
+        parts = []
+        for event in events:
+            text = json.dumps({**event, "bizLocation": {"id": "https://id.gs1.org/414/9521234000013"}})
+            split = split_event(read_json(text.encode(), size_max=10_000), GENERAL)
+            parts.append(Event(split.public, b"s" * 32, split.members))
+        transaction = sign_transaction(
+            chain_id=CHAIN_ID,
+            nonce=height.to_bytes(16, "big"),
+            valid_until_ms=10**12,
+            seeds=[seed(organisation + " capture")],
+            events=tuple(parts),
+        )
+        self.transactions[height, 0] = transaction
+        for index, commitment in enumerate(transaction.commitments):
+            self.put(event_key(organisation, commitment), EventRecord(EventStatus.EFFECTIVE, height, 0, index))
+        return list(transaction.commitments)
+
+    def append(
+        self, owner: bytes, commitment: bytes, height: int, index: int, kind: HistoryKind, link: bytes = ZERO32
+    ) -> None:
+        """Append to the history of a record."""
+        self.histories.setdefault(owner, []).append(HistoryEntry(commitment, height, 0, index, kind, link))
+
+    def history(self, owner: bytes) -> History:
+        """The history of a record as it stands in the record."""
+        history = History()
+        for entry in self.histories.get(owner, []):
+            history = history.append(entry)
+        return history
+
+    def trie(self) -> Trie:
+        """The state tree over all records."""
+        return Trie().update({key_hash(key): record.leaf_hash() for key, record in self.records.items()})
+
+    def header(self, **changes: object) -> Header:
+        """A header that certifies this state."""
+        executed = Executed(20, 1_800_000_000_000, self.trie().root, EMPTY_ROOT, EMPTY_ROOT)
+        fields: dict[str, object] = {
+            "protocol_version": PROTOCOL_VERSION,
+            "chain_id": CHAIN_ID,
+            "epoch": 0,
+            "height": 22,
+            "view": 25,
+            "parent_hash": bytes(32),
+            "parent_view": 24,
+            "proposer": 1,
+            "time_ms": 1_800_000_000_040,
+            "transaction_count": 0,
+            "transaction_root": EMPTY_ROOT,
+            "due_work": False,
+            "validators_hash": validators().digest(),
+            "next_validators_hash": validators().digest(),
+            "executed": executed,
+            **changes,
+        }
+        return Header(**fields)  # type: ignore[arg-type]
+
+    # --- CertifiedState -----------------------------------------------------------------------------------
+
+    def anchor(self) -> AnchorShown:
+        """See ``CertifiedState``."""
+        header = self.header()
+        return show_anchor(CHAIN_ID, header, (), certify(header), validators())
+
+    def record(self, key: bytes) -> Record | None:
+        """See ``CertifiedState``."""
+        return self.records.get(key)
+
+    def prove(self, key_hashes: list[bytes]) -> bytes:
+        """See ``CertifiedState``."""
+        return self.trie().prove(key_hashes)
+
+    def entries(self, owner: bytes, count: int) -> list[HistoryEntry]:
+        """See ``CertifiedState``."""
+        return self.histories.get(owner, [])[:count]
+
+    def transaction(self, height: int, index: int) -> SignedTransaction:
+        """See ``CertifiedState``."""
+        return self.transactions[height, index]
+
+
+TRUST = Trust(CHAIN_ID, {0: validators().digest()})
+
+
+def event(**fields: object) -> dict[str, object]:
+    """A small EPCIS event with the fields that every event has."""
+    return {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "ObjectEvent",
+        "action": "OBSERVE",
+        "eventTime": "2026-11-22T08:00:00.000Z",
+        "eventTimeZoneOffset": "+08:00",
+        **fields,
+    }
+
+
+def uri(key: str) -> str:
+    """Digital Link URI of a key text."""
+    return "https://id.gs1.org/" + key
+
+
+def finished_world(extra_records: int = 200) -> ProofWorld:
+    """The world that the tests and the vectors share."""
+    world = ProofWorld()
+    for name in (*VALIDATOR_NAMES, "org:laboratory"):
+        prefixes = ("952123454",) if name == "org:processor" else ()
+        world.put(
+            organisation_key(name),
+            Organisation(name[4:].title(), OrganisationStatus.ACTIVE, ("producer",), prefixes, (), 0, 1, 1),
+        )
+        world.put(
+            member_key(keys.public_key_of(seed(name + " capture"))),
+            Key(name, KeyStatus.ACTIVE, (KeyUse.CAPTURE,), "", 0, 0),
+        )
+    (harvest,) = world.capture(
+        "org:grower", 3, event(action="ADD", bizStep="commissioning", quantityList=[{"epcClass": uri(FIELD_LOT)}])
+    )
+    world.append(item_key(FIELD_LOT), harvest, 3, 0, HistoryKind.COMMISSION)
+    (made,) = world.capture(
+        "org:processor",
+        5,
+        {
+            **event(bizStep="creating_class_instance", type="TransformationEvent"),
+            "inputQuantityList": [{"epcClass": uri(FIELD_LOT)}],
+            "outputEPCList": [uri(SERIAL)],
+            "outputQuantityList": [{"epcClass": uri(LOT)}],
+        },
+    )
+    making = key_hash(transformation_key(made))
+    world.append(item_key(FIELD_LOT), made, 5, 0, HistoryKind.CONSUME, making)
+    world.append(item_key(LOT), made, 5, 0, HistoryKind.PRODUCE, making)
+    world.append(item_key(SERIAL), made, 5, 0, HistoryKind.PRODUCE, making)
+    world.put(transformation_key(made), Transformation("org:processor", made, (FIELD_LOT,), (LOT, SERIAL)))
+    (inspected,) = world.capture(
+        "org:laboratory",
+        7,
+        event(bizStep="inspecting", disposition="conformant", quantityList=[{"epcClass": uri(LOT)}]),
+    )
+    world.append(item_key(LOT), inspected, 7, 0, HistoryKind.INSPECT, key_hash(inspection_key(LOT)))
+    world.put(inspection_key(LOT), Inspection("org:laboratory", Verdict.PASS, inspected, sha256(b"pdf").digest(), 7))
+    session = session_key(PALLET, 1)
+    packed, shipped, warm = world.capture(
+        "org:carrier",
+        9,
+        event(type="AggregationEvent", action="ADD", bizStep="packing", parentID=uri(PALLET), childEPCs=[uri(SERIAL)]),
+        event(bizStep="shipping", epcList=[uri(PALLET)]),
+        event(bizStep="transporting", epcList=[uri(PALLET)]),
+    )
+    (corrected,) = world.capture(
+        "org:carrier",
+        11,
+        event(bizStep="transporting", epcList=[uri(PALLET)], eventID="urn:uuid:11111111-2222-4333-8444-555555555555"),
+    )
+    world.append(item_key(SERIAL), packed, 9, 0, HistoryKind.PACK, key_hash(session))
+    world.append(session, packed, 9, 0, HistoryKind.PACK, ZERO32)
+    world.append(session, shipped, 9, 1, HistoryKind.SHIP)
+    world.append(session, warm, 9, 2, HistoryKind.OBSERVE)
+    world.append(session, corrected, 11, 0, HistoryKind.CORRECT, key_hash(correction_key(warm)))
+    world.put(correction_key(warm), Correction(corrected, "incorrect_data", (), 11))
+    world.put(
+        session,
+        SessionPublic(PALLET, 1, True, world.history(session), 1_700_000_000_000, 0),
+        None,
+    )
+    (stated,) = world.capture("org:retailer", 13, event(bizStep="receiving", epcList=[uri(STATED)]))
+    world.append(statements_key(STATED), stated, 13, 0, HistoryKind.STATE)
+    world.put(statements_key(STATED), Statements(world.history(statements_key(STATED))))
+    recall = ("recall-1",)
+    world.put(
+        recall_key("recall-1"),
+        Recall("org:grower", (FIELD_LOT,), "salmonella", 1, RecallState.IN_FORCE, 15, 3),
+    )
+    for identifier, lot, made_by, recalls in (
+        (FIELD_LOT, "", ZERO32, recall),
+        (LOT, "", making, ()),
+        (SERIAL, LOT, making, ()),
+        (PALLET, "", ZERO32, ()),
+    ):
+        world.put(
+            item_key(identifier),
+            ItemPublic(
+                ItemStatus.ACTIVE,
+                Origin.COMMISSIONED,
+                world.history(item_key(identifier)),
+                lot,
+                key_hash(session) if identifier == SERIAL else ZERO32,
+                made_by,
+                1 if identifier == PALLET else 0,
+                recalls,
+            ),
+            None,
+        )
+    for number in range(extra_records):
+        world.put(item_key(f"{GTIN}/21/other{number}"), Statements(History()))
+    return world

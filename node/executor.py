@@ -1,0 +1,159 @@
+"""Execution of final blocks: contracts, tree, roots, and one synced batch for heights that became final together.
+
+Nothing here waits: ``execute`` advances the state in memory and collects rows, ``take_batch`` hands over one batch that
+the caller makes durable before it tells anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from contracts.interface import BlockContext, StateView
+from contracts.result import BlockResult
+from node.history_tree import append_leaf
+from node.ledger import (
+    Ledger,
+    block_rows,
+    event_row,
+    founding_rows,
+    history_node_rows,
+    history_row,
+    record_rows,
+    signer_row,
+    tip_row,
+    transaction_rows,
+)
+from node.state import State
+from node.storage import Put
+from node.store_view import StoreView
+from node.tables import BlockRow, SignerRow, TipRow
+from tallystick.admission import VerifiedTransaction
+from tallystick.blocks import Executed, Header, HistoryLeaf
+from tallystick.encoding import encode
+from tallystick.errors import StorageError
+from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
+from tallystick.receipts import Receipt, ReceiptKind
+from tallystick.records.base import Record, key_hash
+from tallystick.records.goods import EventStatus
+from tallystick.trie import Trie
+from tallystick.votes import Certificate
+
+ExecuteBlock: TypeAlias = Callable[[StateView, BlockContext, Sequence[VerifiedTransaction]], BlockResult]
+
+EXPIRY_SWEEP_HEIGHTS = 16  # heights between two deletions of ids that expired
+
+
+@dataclass(frozen=True, slots=True)
+class FinalBlock:
+    """A final block with its transactions, ready to be executed.
+
+    Attributes:
+        finalisation: of this very block, or None when only a descendant was finalised directly.
+    """
+
+    header: Header
+    block_hash: bytes
+    transactions: tuple[VerifiedTransaction, ...]
+    finalisation: Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedHeight:
+    """What executing one block gave."""
+
+    block: FinalBlock
+    executed: Executed
+    receipts: tuple[Receipt, ...]
+    first_executed: tuple[bytes, ...]
+
+
+class Executor:
+    """The newest executed height and the way to the next one."""
+
+    def __init__(self, ledger: Ledger, execute_block: ExecuteBlock) -> None:
+        """Rebuild the state from the records.
+
+        Raises:
+            StorageError: the root of the records is not the one stored with the newest height.
+        """
+        self._ledger = ledger
+        self._execute_block = execute_block
+        self.tip = ledger.tip()
+        self.state = State(ledger, self.tip.executed.height)
+        root = self.state.trie.root
+        if root != self.tip.executed.state_root:
+            raise StorageError(
+                f"the records in the database give state root {root.hex()} at height {self.tip.executed.height}, "
+                f"where {self.tip.executed.state_root.hex()} was stored; restore the data folder or start it anew"
+            )
+        self._view = StoreView(self.state)
+        self._rows: list[Put] = []
+
+    def execute(self, block: FinalBlock) -> ExecutedHeight:
+        """Execute the next height in memory and collect its rows."""
+        header = block.header
+        assert header.height == self.tip.executed.height + 1
+        context = BlockContext(header.height, header.time_ms, header.due_work)
+        result = self._execute_block(self._view, context, block.transactions)
+        encoded = tuple(encode(receipt) for receipt in result.receipts)
+        first_executed = tuple(id_ for id_, _ in result.executed_ids)
+        trie = self.state.advance(header.height, result.writes, _leaves_of(result), first_executed)
+        receipts_root = root_of([leaf_hash(data) for data in encoded])
+        leaf = HistoryLeaf(
+            header.height, block.block_hash, header.time_ms, trie.root, receipts_root, len(encoded)
+        ).leaf_hash()
+        peaks, nodes = append_leaf(self.tip.history_peaks, header.height, leaf)
+        executed = Executed(header.height, header.time_ms, trie.root, receipts_root, peaks_root(peaks))
+        self.tip = TipRow(executed, block.block_hash, header.view, peaks, result.next_due_ms)
+        row = BlockRow(header, block.block_hash, block.finalisation, executed, len(encoded))
+        self._rows += block_rows(row, tuple(item.signed.raw for item in block.transactions), encoded)
+        self._rows += history_node_rows(nodes)
+        self._rows += _index_rows(block, result)
+        return ExecutedHeight(block, executed, result.receipts, first_executed)
+
+    def take_batch(self, signer: SignerRow) -> list[Put]:
+        """All rows since the last batch; after they are durable call ``state.written``."""
+        rows, self._rows = self._rows, []
+        if self.tip.executed.height % EXPIRY_SWEEP_HEIGHTS == 0:
+            rows += self._ledger.expired_ids(self.tip.executed.time_ms)
+        rows.append(tip_row(self.tip))
+        rows.append(signer_row(signer))
+        return rows
+
+
+def found(ledger: Ledger, chain_id: bytes, time_ms: int, writes: dict[bytes, Record]) -> None:
+    """Write genesis into an empty database: height 0, whose block hash is the chain id."""
+    trie = Trie().update({key_hash(key): record.leaf_hash() for key, record in writes.items()})
+    leaf = HistoryLeaf(0, chain_id, time_ms, trie.root, EMPTY_ROOT, 0).leaf_hash()
+    peaks, nodes = append_leaf((), 0, leaf)
+    executed = Executed(0, time_ms, trie.root, EMPTY_ROOT, peaks_root(peaks))
+    tip = TipRow(executed, chain_id, 0, peaks, None)
+    block = BlockRow(None, chain_id, None, executed, 0)
+    ledger.write(founding_rows(chain_id, tip, block, writes) + history_node_rows(nodes))
+
+
+def _leaves_of(result: BlockResult) -> dict[bytes, bytes]:
+    """Leaf hashes by key as the receipts state them; the last statement about a key counts."""
+    leaves = {change.key: change.leaf for receipt in result.receipts for change in receipt.changes}
+    assert leaves.keys() >= result.writes.keys(), "a write that no receipt states"
+    return leaves
+
+
+def _index_rows(block: FinalBlock, result: BlockResult) -> list[Put]:
+    height = block.header.height
+    rows = record_rows(result.writes)
+    rows += [history_row(append.owner, append.index, append.entry) for append in result.histories]
+    index_of = {transaction.id: index for index, transaction in enumerate(block.transactions)}
+    for id_, valid_until_ms in result.executed_ids:
+        rows += transaction_rows(id_, valid_until_ms, height, index_of[id_])
+    index = -1
+    for receipt in result.receipts:
+        if receipt.kind is not ReceiptKind.TRANSACTION:
+            continue
+        index += 1
+        for event_index, outcome in enumerate(receipt.events):
+            if outcome.status is not EventStatus.REFUSED:
+                rows.append(event_row(outcome.commitment, height, index, event_index))
+    return rows

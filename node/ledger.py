@@ -1,0 +1,243 @@
+"""Typed reads of everything a node stores, and the rows that one height adds.
+
+All keys and rows are those of ``tables``; nothing else reads or writes the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from node.history_tree import Node
+from node.storage import Put, Store
+from node.tables import (
+    FORMAT_KEY,
+    SIGNER_KEY,
+    STORE_FORMAT,
+    TIP_KEY,
+    BlockRow,
+    ByteList,
+    FormatRow,
+    Place,
+    SignerRow,
+    Table,
+    TipRow,
+    after_prefix,
+    bytes_key,
+    event_key,
+    expiring_key,
+    history_key,
+    number_key,
+)
+from tallystick.encoding import Message, decode, encode
+from tallystick.errors import ConfigError, DecodeError, StorageError
+from tallystick.records.base import Record
+from tallystick.records.chain import HOUR_MS
+from tallystick.records.goods import HistoryEntry
+
+T = TypeVar("T", bound=Message)
+
+ROW_SIZE_MAX = 64 * 1_048_576  # bytes; our own rows, checked against damage, not against strangers
+EXPIRED_PER_SWEEP_MAX = 5_000  # rows deleted per sweep: more than the heights between two sweeps can add
+
+
+class Ledger:
+    """A node's database, by meaning.
+
+    Raises:
+        StorageError: from every method, when the disk fails or a row does not decode.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    # --- opening ------------------------------------------------------------------------------------------
+
+    def check_format(self, chain_id: bytes, place: str) -> bool:
+        """Whether the database was founded already (False: it is empty).
+
+        Raises:
+            ConfigError: it belongs to another chain, or newer software wrote it.
+        """
+        data = self._store.get(FORMAT_KEY)
+        if data is None:
+            if next(iter(self._store.range(b"\x00", b"\xff")), None) is not None:
+                raise StorageError(f"the database in {place} has rows but no format row; restore it or start anew")
+            return False
+        row = _read(data, FormatRow)
+        if row.format != STORE_FORMAT:
+            raise ConfigError(
+                f"{place}: the database has format {row.format}, this software reads {STORE_FORMAT}; "
+                "run the software that wrote it, or a newer one"
+            )
+        if row.chain_id != chain_id:
+            raise ConfigError(
+                f"{place}: the database belongs to chain {row.chain_id.hex()[:16]}…, the genesis file to chain "
+                f"{chain_id.hex()[:16]}…; check `data` and `genesis` in the configuration"
+            )
+        return True
+
+    def write(self, puts: list[Put]) -> None:
+        """One synced batch."""
+        self._store.write(puts)
+
+    def close(self) -> None:
+        """Release the database."""
+        self._store.close()
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    def tip(self) -> TipRow:
+        """The newest executed height."""
+        return self._need(TIP_KEY, TipRow, "the newest executed height")
+
+    def signer(self) -> SignerRow | None:
+        """What the signer's log must hold; None before the first block."""
+        data = self._store.get(SIGNER_KEY)
+        return None if data is None else _read(data, SignerRow)
+
+    def block(self, height: int) -> BlockRow | None:
+        """The executed block of a height without its transactions, or None."""
+        data = self._store.get(number_key(Table.BLOCKS, height))
+        return None if data is None else _read(data, BlockRow)
+
+    def transactions(self, height: int) -> tuple[bytes, ...]:
+        """Raw transactions of an executed height, in order."""
+        return self._need(number_key(Table.BODIES, height), ByteList, f"the transactions of height {height}").items
+
+    def receipts(self, height: int) -> tuple[bytes, ...]:
+        """Encoded receipts of an executed height, in order."""
+        return self._need(number_key(Table.RECEIPTS, height), ByteList, f"the receipts of height {height}").items
+
+    def height_of(self, block_hash: bytes) -> int | None:
+        """Height of an executed block, or None."""
+        data = self._store.get(bytes_key(Table.BLOCK_HASHES, block_hash))
+        return None if data is None else int.from_bytes(data, "big")
+
+    def record(self, key: bytes) -> Record | None:
+        """The newest record of a key, or None."""
+        data = self._store.get(bytes_key(Table.RECORDS, key))
+        return None if data is None else _read(data, Record)
+
+    def records(self) -> Iterator[tuple[bytes, Record]]:
+        """Every record with its key, in key order."""
+        prefix = bytes((Table.RECORDS,))
+        for key, data in self._store.range(prefix, after_prefix(prefix)):
+            yield key[1:], _read(data, Record)
+
+    def place(self, transaction_id: bytes) -> Place | None:
+        """Where a transaction was executed first, or None."""
+        data = self._store.get(bytes_key(Table.TRANSACTIONS, transaction_id))
+        return None if data is None else _read(data, Place)
+
+    def event_place(self, commitment: bytes) -> tuple[int, int, int] | None:
+        """Height, transaction index and event index where an event was recorded first, or None."""
+        prefix = bytes_key(Table.EVENTS, commitment)
+        row = next(iter(self._store.range(prefix, prefix + b"\xff" * 16)), None)
+        if row is None:
+            return None
+        numbers = row[0][33:]
+        return (
+            int.from_bytes(numbers[:8], "big"),
+            int.from_bytes(numbers[8:12], "big"),
+            int.from_bytes(numbers[12:16], "big"),
+        )
+
+    def history(self, owner: bytes, first: int, limit: int) -> list[bytes]:
+        """Encoded entries ``first`` to ``first + limit - 1`` of a history, fewer at its end."""
+        pairs = self._store.range(history_key(owner, first), history_key(owner, first + limit))
+        return [entry for _, entry in pairs]
+
+    def history_node(self, level: int, index: int) -> bytes:
+        """Hash of a perfect subtree of the history tree."""
+        data = self._store.get(number_key(Table.HISTORY_NODES, level, index))
+        if data is None:
+            raise StorageError(f"the history tree lacks its node {index} of level {level}")
+        return data
+
+    def _need(self, key: bytes, type_: type[T], what: str) -> T:
+        data = self._store.get(key)
+        if data is None:
+            raise StorageError(f"the database lacks {what}")
+        return _read(data, type_)
+
+    def expired_ids(self, time_ms: int) -> list[Put]:
+        """Deletions of ids whose hour of expiry has passed, some at a time."""
+        first, end = number_key(Table.EXPIRING_IDS), number_key(Table.EXPIRING_IDS, time_ms // HOUR_MS)
+        puts: list[Put] = []
+        for key, _ in self._store.range(first, end):
+            puts.append((key, None))
+            if len(puts) == EXPIRED_PER_SWEEP_MAX:
+                break
+        return puts
+
+
+def founding_rows(chain_id: bytes, tip: TipRow, block: BlockRow, writes: dict[bytes, Record]) -> list[Put]:
+    """The rows of an empty database that become genesis."""
+    puts: list[Put] = [
+        (FORMAT_KEY, encode(FormatRow(STORE_FORMAT, chain_id))),
+        (TIP_KEY, encode(tip)),
+        (number_key(Table.BLOCKS, 0), encode(block)),
+        (number_key(Table.BODIES, 0), encode(ByteList(()))),
+        (number_key(Table.RECEIPTS, 0), encode(ByteList(()))),
+        (bytes_key(Table.BLOCK_HASHES, block.block_hash), (0).to_bytes(8, "big")),
+    ]
+    puts += [(bytes_key(Table.RECORDS, key), encode(record)) for key, record in writes.items()]
+    return puts
+
+
+def block_rows(block: BlockRow, transactions: tuple[bytes, ...], receipts: tuple[bytes, ...]) -> list[Put]:
+    """The rows of one executed block."""
+    height = block.executed.height
+    return [
+        (number_key(Table.BLOCKS, height), encode(block)),
+        (number_key(Table.BODIES, height), encode(ByteList(transactions))),
+        (number_key(Table.RECEIPTS, height), encode(ByteList(receipts))),
+        (bytes_key(Table.BLOCK_HASHES, block.block_hash), height.to_bytes(8, "big")),
+    ]
+
+
+def record_rows(writes: dict[bytes, Record | None]) -> list[Put]:
+    """The rows of changed records."""
+    prefix = bytes((Table.RECORDS,))
+    return [(prefix + key, None if record is None else encode(record)) for key, record in writes.items()]
+
+
+def history_row(owner: bytes, index: int, entry: HistoryEntry) -> Put:
+    """The row of one new entry of a history."""
+    return history_key(owner, index), encode(entry)
+
+
+def transaction_rows(id_: bytes, valid_until_ms: int, height: int, index: int) -> list[Put]:
+    """The rows of a transaction that was executed for the first time."""
+    return [
+        (bytes_key(Table.TRANSACTIONS, id_), encode(Place(height, index))),
+        (expiring_key(valid_until_ms, height, index), id_),
+    ]
+
+
+def event_row(commitment: bytes, height: int, transaction_index: int, event_index: int) -> Put:
+    """The row of an event that was recorded as effective or stated."""
+    return event_key(commitment, height, transaction_index, event_index), b""
+
+
+def history_node_rows(nodes: list[Node]) -> list[Put]:
+    """The rows of subtrees of the history tree that became complete."""
+    return [(number_key(Table.HISTORY_NODES, level, index), hash_) for level, index, hash_ in nodes]
+
+
+def tip_row(tip: TipRow) -> Put:
+    """The row of the newest executed height."""
+    return TIP_KEY, encode(tip)
+
+
+def signer_row(signer: SignerRow) -> Put:
+    """The row about the signer's log."""
+    return SIGNER_KEY, encode(signer)
+
+
+def _read(data: bytes, type_: type[T]) -> T:
+    try:
+        return decode(data, type_, size_max=ROW_SIZE_MAX)
+    except DecodeError as error:
+        raise StorageError(f"a {type_.__name__} in the database is damaged: {error}") from error

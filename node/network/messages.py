@@ -1,0 +1,164 @@
+"""What nodes say to each other: one tagged value per frame. Tags are never reused. docs/spec/peers.md, section 3."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias, Union
+
+import msgspec
+
+from node.network.frames import encode_frame
+from tallystick.blocks import Header
+from tallystick.encoding import Bytes32, Hash, Message, Natural, decode, encode
+from tallystick.limits import (
+    BLOCK_TRANSACTIONS_MAX,
+    FRAME_SIZE_MAX,
+    FRAME_TRANSACTIONS_MAX,
+    TRANSACTION_SIZE_MAX,
+)
+from tallystick.proposals import Proposal
+from tallystick.votes import Certificate, Vote
+
+PEER_PROTOCOL = 1
+RANGE_BLOCKS_MAX = 256  # blocks of one answer to a range request
+RANGE_HEADERS_MAX = 256  # headers from the last block up to the one that has a certificate
+CERTIFICATE_VIEWS_MAX = 64  # views of one certificates request
+
+Raw = Annotated[bytes, msgspec.Meta(min_length=1, max_length=TRANSACTION_SIZE_MAX)]
+BlockRaws = Annotated[tuple[Raw, ...], msgspec.Meta(max_length=BLOCK_TRANSACTIONS_MAX)]
+
+
+class Hello(Message, frozen=True, tag=1):
+    """First message of both sides.
+
+    Attributes:
+        protocol: ``PEER_PROTOCOL``.
+        software: name and version, for people.
+    """
+
+    protocol: Natural
+    chain_id: Hash
+    software: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class HeadNotice(Message, frozen=True, tag=2):
+    """How far the sender is.
+
+    Attributes:
+        height, view: its newest final block's height, and its current view.
+        executed_height: newest height it can serve with its transactions.
+    """
+
+    height: Natural
+    view: Natural
+    executed_height: Natural
+
+
+class ProposalMessage(Message, frozen=True, tag=3):
+    """A leader's proposal."""
+
+    proposal: Proposal
+
+
+class VoteMessage(Message, frozen=True, tag=4):
+    """A vote."""
+
+    vote: Vote
+
+
+class CertificateMessage(Message, frozen=True, tag=5):
+    """A certificate; also the answer to a certificates request."""
+
+    certificate: Certificate
+
+
+class TransactionFrame(Message, frozen=True, tag=6):
+    """Transactions that the sender verified and admitted, gossiped once by the node that took them in."""
+
+    transactions: Annotated[tuple[Raw, ...], msgspec.Meta(min_length=1, max_length=FRAME_TRANSACTIONS_MAX)]
+
+
+class TransactionsRequest(Message, frozen=True, tag=7):
+    """Ask for transactions of a proposed block by their witness leaves."""
+
+    witness_leaves: Annotated[tuple[Bytes32, ...], msgspec.Meta(min_length=1, max_length=BLOCK_TRANSACTIONS_MAX)]
+
+
+class TransactionsAnswer(Message, frozen=True, tag=8):
+    """Those that the sender has, in any order."""
+
+    transactions: BlockRaws
+
+
+class BlockRequest(Message, frozen=True, tag=9):
+    """Ask for a block by its hash."""
+
+    block_hash: Hash
+
+
+class BlockMessage(Message, frozen=True, tag=10):
+    """A block with its transactions."""
+
+    header: Header
+    transactions: BlockRaws
+
+
+class CertificatesRequest(Message, frozen=True, tag=11):
+    """Ask for certificates of these views (both included), every kind."""
+
+    first_view: Natural
+    last_view: Natural
+
+
+class RangeRequest(Message, frozen=True, tag=12):
+    """Ask for executed blocks from a height on; the answerer truncates."""
+
+    first_height: Natural
+    count: Annotated[int, msgspec.Meta(ge=1, le=RANGE_BLOCKS_MAX)]
+
+
+class RangeMessage(Message, frozen=True, tag=13):
+    """Executed blocks in order of height, and what proves the last one final.
+
+    Attributes:
+        blocks: may be empty: the sender has nothing from that height on.
+        descendants: headers behind the last block, child first, up to the one that ``finalisation`` names.
+        finalisation: None only when there are no blocks.
+    """
+
+    first_height: Natural
+    blocks: Annotated[tuple[BlockMessage, ...], msgspec.Meta(max_length=RANGE_BLOCKS_MAX)]
+    descendants: Annotated[tuple[Header, ...], msgspec.Meta(max_length=RANGE_HEADERS_MAX)]
+    finalisation: Certificate | None
+
+
+PeerMessage: TypeAlias = (
+    Hello
+    | HeadNotice
+    | ProposalMessage
+    | VoteMessage
+    | CertificateMessage
+    | TransactionFrame
+    | TransactionsRequest
+    | TransactionsAnswer
+    | BlockRequest
+    | BlockMessage
+    | CertificatesRequest
+    | RangeRequest
+    | RangeMessage
+)
+_ANY: Any = Union[PeerMessage]  # noqa: UP007 — the decoder takes a union as a value
+
+
+def decode_message(payload: bytes) -> PeerMessage:
+    """The message of a frame's payload.
+
+    Raises:
+        DecodeError: not one canonical message.
+    """
+    message: PeerMessage = decode(payload, _ANY, size_max=FRAME_SIZE_MAX)
+    return message
+
+
+def message_frame(message: PeerMessage) -> bytes:
+    """A message as the bytes of one frame."""
+    return encode_frame(encode(message))

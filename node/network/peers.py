@@ -1,0 +1,228 @@
+"""Who is connected: the members of genesis, each with at most one link, dialled again with back-off."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from node.counters import Counters
+from node.logs import log_fields
+from node.network.link import Link
+from node.network.messages import (
+    PEER_PROTOCOL,
+    HeadNotice,
+    Hello,
+    PeerMessage,
+    decode_message,
+    message_frame,
+)
+from node.toml_reader import Address
+from tallystick.errors import DecodeError, TallystickError, VerificationError
+
+SILENCE_MAX_S = 10.0  # a link that says nothing for so long is dead; heads are said once a second
+PENALTY_S = 5.0  # after a peer broke the protocol, nothing is taken from it for so long
+SOFTWARE = "tallystick"
+
+logger = logging.getLogger("tallystick.peers")
+
+
+class PeerFault(TallystickError):
+    """A peer sent what an honest one never sends."""
+
+
+class Peer:
+    """A member of the network as this node sees it.
+
+    Attributes:
+        index: its index in the validator set.
+        head: what it last said of itself, or None.
+        faults: how often it broke the protocol.
+        greeted: its hello was read on the present link.
+    """
+
+    def __init__(self, index: int, organisation: str, certificate: bytes, address: Address) -> None:
+        self.index = index
+        self.organisation = organisation
+        self.certificate = certificate
+        self.address = address
+        self.link: Link | None = None
+        self.head: HeadNotice | None = None
+        self.faults = 0
+        self.refused_until = 0.0
+        self.greeted = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be exchanged."""
+        return self.link is not None and self.greeted
+
+    def send(self, message: PeerMessage, *, droppable: bool = False) -> bool:
+        """Queue a message; whether it was taken."""
+        return self.send_frame(message_frame(message), droppable=droppable)
+
+    def send_frame(self, frame: bytes, *, droppable: bool = False) -> bool:
+        """Queue a message that was made into a frame once for several peers."""
+        return self.link is not None and self.greeted and self.link.send(frame, droppable=droppable)
+
+
+class PeerHandler(Protocol):
+    """Who works on what peers say."""
+
+    def peer_connected(self, peer: Peer) -> None:
+        """Both sides have greeted."""
+
+    def peer_message(self, peer: Peer, message: PeerMessage) -> None:
+        """A message. Raises ``PeerFault``, ``DecodeError`` or ``VerificationError`` if no honest peer sends it."""
+
+    def peer_lost(self, peer: Peer) -> None:
+        """The link is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Our own index, the chain we speak of, and all other members."""
+
+    me: int
+    chain_id: bytes
+    others: tuple[Peer, ...]
+
+
+class Peers:
+    """All peers; the owner of every link."""
+
+    def __init__(
+        self,
+        seats: Seats,
+        handler: PeerHandler,
+        counters: Counters,
+        loop: asyncio.AbstractEventLoop,
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        """``fatal`` is told what no peer may cause, and ends the process."""
+        self._fatal = fatal
+        self._seats = seats
+        self._handler = handler
+        self._counters = counters
+        self._loop = loop
+        self._by_certificate = {peer.certificate: peer for peer in seats.others}
+        self._by_index = {peer.index: peer for peer in seats.others}
+        self._peer_of: dict[Link, Peer] = {}
+        self._hello = message_frame(Hello(PEER_PROTOCOL, seats.chain_id, SOFTWARE))
+
+    # --- what the node does with peers --------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(self._seats.others)
+
+    def get(self, index: int) -> Peer | None:
+        """The peer of a validator index; None for ourselves and strangers."""
+        return self._by_index.get(index)
+
+    def connected(self) -> list[Peer]:
+        """Peers that can be talked to now."""
+        return [peer for peer in self._seats.others if peer.connected]
+
+    def broadcast(self, message: PeerMessage, *, droppable: bool = False) -> None:
+        """Send to every connected peer."""
+        frame = message_frame(message)
+        for peer in self._seats.others:
+            peer.send_frame(frame, droppable=droppable)
+
+    def penalise(self, peer: Peer, error: Exception) -> None:
+        """Cut a peer off that broke the protocol, and take nothing from it for a while."""
+        peer.faults += 1
+        peer.refused_until = self._loop.time() + PENALTY_S
+        self._counters.peer_messages_refused += 1
+        logger.warning("peer broke the protocol", extra=log_fields(peer=peer.organisation, error=str(error)))
+        if peer.link is not None:
+            peer.link.abort()
+
+    def close(self) -> None:
+        """Cut every link."""
+        for link in list(self._peer_of):
+            link.abort()
+
+    def cut_silent(self) -> None:
+        """Cut links on which nothing came for too long."""
+        for peer in self._seats.others:
+            if peer.link is not None and self._loop.time() - peer.link.heard_at > SILENCE_MAX_S:
+                logger.warning("peer is silent; its link is cut", extra=log_fields(peer=peer.organisation))
+                peer.link.abort()
+
+    def preferred(self, peer: Peer, link: Link) -> bool:
+        """Of two links between the same nodes both ends keep the one that the lower index dialled."""
+        return link.dialled == (self._seats.me < peer.index)
+
+    # --- what links say -----------------------------------------------------------------------------------
+
+    def link_made(self, link: Link) -> None:
+        """See ``LinkOwner``."""
+        peer = self._by_certificate.get(link.certificate or b"")
+        if peer is None or self._loop.time() < peer.refused_until:
+            link.abort()
+            return
+        if peer.link is not None:
+            if self.preferred(peer, peer.link) and not self.preferred(peer, link) and peer.link.open:
+                link.abort()
+                return
+            self._drop(peer)
+        self._peer_of[link] = peer
+        peer.link, peer.greeted = link, False
+        link.send(self._hello)
+
+    def link_payload(self, link: Link, payload: bytes) -> None:
+        """See ``LinkOwner``."""
+        peer = self._peer_of.get(link)
+        if peer is None:
+            return
+        self._counters.peer_messages_in += 1
+        self._counters.peer_bytes_in += len(payload)
+        try:
+            message = decode_message(payload)
+            if peer.greeted:
+                self._handler.peer_message(peer, message)
+            else:
+                self._greet(peer, message)
+        except (DecodeError, VerificationError, PeerFault) as error:
+            self.penalise(peer, error)
+        except Exception as error:  # a transport would only log it
+            self._fatal(error)
+
+    def link_fault(self, link: Link, error: DecodeError) -> None:
+        """See ``LinkOwner``."""
+        peer = self._peer_of.get(link)
+        if peer is not None:
+            self.penalise(peer, error)
+
+    def link_lost(self, link: Link) -> None:
+        """See ``LinkOwner``."""
+        peer = self._peer_of.pop(link, None)
+        if peer is not None and peer.link is link:
+            self._forget(peer)
+
+    def _greet(self, peer: Peer, message: PeerMessage) -> None:
+        if not isinstance(message, Hello):
+            raise PeerFault("the first message is not a hello")
+        if message.chain_id != self._seats.chain_id:
+            raise PeerFault(f"it speaks of chain {message.chain_id.hex()[:16]}…")
+        if message.protocol != PEER_PROTOCOL:
+            raise PeerFault(f"it speaks peer protocol {message.protocol}, we speak {PEER_PROTOCOL}")
+        peer.greeted = True
+        logger.info("peer connected", extra=log_fields(peer=peer.organisation))
+        self._handler.peer_connected(peer)
+
+    def _drop(self, peer: Peer) -> None:
+        link = peer.link
+        assert link is not None
+        self._peer_of.pop(link, None)
+        self._forget(peer)
+        link.abort()
+
+    def _forget(self, peer: Peer) -> None:
+        greeted, peer.link, peer.greeted = peer.greeted, None, False
+        if greeted:
+            logger.info("peer lost", extra=log_fields(peer=peer.organisation))
+            self._handler.peer_lost(peer)

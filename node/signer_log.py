@@ -1,0 +1,215 @@
+"""The signer's log: what the engine made durable, and the contents of blocks voted for, above the floor.
+
+It shares a random instance number with the database. A database that knows of a log which is not there, or another
+one, means a lost signer record: a validator without it could say the opposite of what it said, so it must never sign
+with that key again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TypeAlias
+
+from consensus.effects import DurableRecord, HeaderRecord
+from node.tables import SignerRow
+from node.wal import Mark, WriteAheadLog
+from tallystick.blocks import Header
+from tallystick.encoding import Bytes16, Hash, Message, Natural, PublicKey, decode, encode
+from tallystick.errors import ConfigError, DecodeError, StorageError
+from tallystick.votes import Certificate, Vote
+
+LOG_FORMAT = 1
+_ENTRY_SIZE_MAX = 16 * 1_048_576
+
+
+class Opening(Message, frozen=True, tag=1):
+    """First record of a log: whose it is."""
+
+    format: Natural
+    chain_id: Hash
+    key: PublicKey
+    instance: Bytes16
+
+
+class VoteEntry(Message, frozen=True, tag=2):
+    """An own vote."""
+
+    vote: Vote
+
+
+class CertificateEntry(Message, frozen=True, tag=3):
+    """A certificate that was formed or received."""
+
+    certificate: Certificate
+
+
+class HeaderEntry(Message, frozen=True, tag=4):
+    """A header proposed (``own``) or voted for."""
+
+    header: Header
+    own: bool
+
+
+class BodyEntry(Message, frozen=True, tag=5):
+    """Raw transactions of the block of the header that comes next."""
+
+    block_hash: Hash
+    view: Natural
+    transactions: tuple[bytes, ...]
+
+
+Entry: TypeAlias = Opening | VoteEntry | CertificateEntry | HeaderEntry | BodyEntry
+
+
+def view_of(record: DurableRecord) -> int:
+    """The view that a record is about."""
+    return record.header.view if isinstance(record, HeaderRecord) else record.statement.view
+
+
+class SignerLog:
+    """The log of one validator's key on one chain.
+
+    Attributes:
+        records: durable records above the floor, in order.
+        bodies: raw transactions by block hash, as found at the start.
+        floor_view: records at or below it are dropped.
+    """
+
+    def __init__(self, folder: Path, chain_id: bytes, key: bytes, known: SignerRow | None, floor_view: int) -> None:
+        """Open or begin the log.
+
+        Args:
+            known: what the database says the log must hold; None for a database without blocks.
+        Raises:
+            ConfigError: the signer record is lost, or belongs to another key or chain.
+            StorageError: it is damaged where it was durable.
+        """
+        self._folder = folder
+        self._log = WriteAheadLog(folder)
+        self.records: list[DurableRecord] = []
+        self.bodies: dict[bytes, tuple[bytes, ...]] = {}
+        self.floor_view = floor_view
+        self._newest_view: dict[int, int] = {}  # by segment
+        self._dirty = False
+        mark = None
+        if known is not None:
+            if not self._log.segments:
+                raise self._lost(f"the folder {folder} is empty")
+            mark = Mark(known.oldest_segment, known.newest_segment, known.newest_size)
+        elif self._log.segments and self._log.segments[0] > 1:
+            raise ConfigError(
+                f"{folder}: the signer's log is older than the empty database beside it, and was pruned; restore the "
+                "database, or register a new validator key for the organisation"
+            )
+        entries = self._log.read(mark)
+        self._instance = self._check_opening(entries, chain_id, key, known)
+        for segment, data in entries:
+            self._take(segment, _read(data))
+        self._opening = Opening(LOG_FORMAT, chain_id, key, self._instance)
+        if self._log.mark().size == 0:
+            self._log.append(encode(self._opening))
+            self._log.sync()
+
+    def append(self, record: DurableRecord, *, lazy: bool) -> None:
+        """Note a record; it is durable after the next ``sync``, or with the next record that is not lazy."""
+        if isinstance(record, HeaderRecord):
+            entry: Entry = HeaderEntry(record.header, record.own)
+        else:
+            entry = VoteEntry(record) if isinstance(record, Vote) else CertificateEntry(record)
+        self.records.append(record)
+        self._write(entry, view_of(record))
+        self._dirty = self._dirty or not lazy
+
+    def append_body(self, block_hash: bytes, view: int, transactions: tuple[bytes, ...]) -> None:
+        """Note the contents of a block, before its header."""
+        self._write(BodyEntry(block_hash, view, transactions), view)
+
+    def sync(self) -> bool:
+        """Make everything durable if a record that is not lazy waits; whether the disk was asked."""
+        if not self._dirty:
+            return False
+        before = self._log.mark().newest
+        self._log.sync()
+        if self._log.mark().newest != before:  # every segment says whose it is
+            self._log.append(encode(self._opening))
+            self._log.sync()
+        self._dirty = False
+        return True
+
+    def row(self, floor_view: int) -> SignerRow:
+        """What the database is to remember of this log, with the next batch."""
+        mark = self._log.mark()
+        return SignerRow(self._instance, mark.oldest, mark.newest, mark.size, floor_view)
+
+    def prune(self, floor_view: int) -> None:
+        """Drop records at or below a floor that is durable in the database."""
+        self.floor_view = max(self.floor_view, floor_view)
+        self.records = [record for record in self.records if view_of(record) > self.floor_view]
+        oldest = self._log.segments[0]
+        keep = next((n for n in self._log.segments if self._newest_view.get(n, 0) > self.floor_view), None)
+        self._log.delete_before(self._log.segments[-1] if keep is None else keep)
+        for number in range(oldest, self._log.segments[0]):
+            self._newest_view.pop(number, None)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._log.close()
+
+    def _write(self, entry: Entry, view: int) -> None:
+        segment = self._log.append(encode(entry))
+        self._newest_view[segment] = max(view, self._newest_view.get(segment, 0))
+
+    def _take(self, segment: int, entry: Entry) -> None:
+        view = 0
+        match entry:
+            case Opening():
+                return
+            case VoteEntry(vote):
+                view = vote.statement.view
+                record: DurableRecord | None = vote
+            case CertificateEntry(certificate):
+                view = certificate.statement.view
+                record = certificate
+            case HeaderEntry(header, own):
+                view = header.view
+                record = HeaderRecord(header, own)
+            case BodyEntry(block_hash, view, transactions):
+                record = None
+                if view > self.floor_view:
+                    self.bodies[block_hash] = transactions
+        self._newest_view[segment] = max(view, self._newest_view.get(segment, 0))
+        if record is not None and view > self.floor_view:
+            self.records.append(record)
+
+    def _check_opening(
+        self, entries: list[tuple[int, bytes]], chain_id: bytes, key: bytes, known: SignerRow | None
+    ) -> bytes:
+        if not entries:
+            if known is not None:
+                raise self._lost(f"the log in {self._folder} is empty")
+            return secrets.token_bytes(16)
+        opening = _read(entries[0][1])
+        if not isinstance(opening, Opening):
+            raise StorageError(f"the signer's log in {self._folder} does not say whose it is")
+        if opening.format != LOG_FORMAT:
+            raise ConfigError(f"{self._folder}: the signer's log has format {opening.format}; update the software")
+        if opening.chain_id != chain_id or opening.key != key:
+            raise ConfigError(f"{self._folder}: the signer's log belongs to another key or chain; check `data`")
+        if known is not None and opening.instance != known.instance:
+            raise self._lost(f"the log in {self._folder} is not the one that this database was written with")
+        return opening.instance
+
+    def _lost(self, how: str) -> ConfigError:
+        return ConfigError(
+            f"the signer record is lost: {how}, but the database holds blocks that this validator voted on; it must "
+            "not sign with this key again, so register a new validator key for the organisation"
+        )
+
+
+def _read(data: bytes) -> Entry:
+    try:
+        entry: Entry = decode(data, Entry, size_max=_ENTRY_SIZE_MAX)  # type: ignore[arg-type]
+    except DecodeError as error:
+        raise StorageError(f"a record of the signer's log is damaged: {error}") from error
+    return entry

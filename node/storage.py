@@ -1,0 +1,96 @@
+"""The store: ordered bytes to bytes, written in synced batches; LevelDB behind a small interface.
+
+LevelDB's defaults return wrong data silently after a flipped byte; therefore ``paranoid_checks`` when opening and
+``verify_checksums`` on every read. Any error of it is a ``StorageError``: a write that raised may still be there after
+a restart, so the process must end, signing nothing more. Specification: docs/spec/storage.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+import plyvel
+
+from tallystick.errors import StorageError
+
+Put: TypeAlias = tuple[bytes, bytes | None]  # key, value; None deletes
+
+WRITE_BUFFER_SIZE = 8 * 1_048_576  # bytes; larger level-0 files, fewer compactions under load
+CACHE_SIZE = 32 * 1_048_576  # bytes of uncompressed blocks
+BLOOM_BITS = 10  # per key: a miss, the common answer to "executed before?", costs no disk read
+
+
+class Store(Protocol):
+    """What the node needs of a database. ``memory_store.MemoryStore`` is held to the same tests as ``LevelStore``."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, or None."""
+
+    def range(self, first: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs with ``first <= key < end`` in byte order of the keys, or from the last to the first."""
+
+    def write(self, puts: Iterable[Put]) -> None:
+        """Write all or nothing; durable when it returns. Of two puts of one key the later one counts."""
+
+    def close(self) -> None:
+        """Release the database; nothing may be read or written afterwards."""
+
+
+class LevelStore:
+    """LevelDB in a folder of its own.
+
+    Raises:
+        StorageError: from every method; naming folder and cause.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = plyvel.DB(
+                str(folder),
+                create_if_missing=True,
+                paranoid_checks=True,
+                write_buffer_size=WRITE_BUFFER_SIZE,
+                lru_cache_size=CACHE_SIZE,
+                bloom_filter_bits=BLOOM_BITS,
+            )
+        except (plyvel.Error, OSError) as error:
+            raise self._error("cannot be opened", error) from error
+
+    def get(self, key: bytes) -> bytes | None:
+        """See ``Store``."""
+        try:
+            value: bytes | None = self._db.get(key, verify_checksums=True)
+        except (plyvel.Error, OSError, RuntimeError) as error:
+            raise self._error("cannot be read", error) from error
+        return value
+
+    def range(self, first: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """See ``Store``."""
+        try:
+            with self._db.iterator(start=first, stop=end, reverse=reverse, verify_checksums=True) as iterator:
+                yield from iterator
+        except (plyvel.Error, OSError, RuntimeError) as error:
+            raise self._error("cannot be read", error) from error
+
+    def write(self, puts: Iterable[Put]) -> None:
+        """See ``Store``."""
+        try:
+            with self._db.write_batch(sync=True) as batch:
+                for key, value in puts:
+                    if value is None:
+                        batch.delete(key)
+                    else:
+                        batch.put(key, value)
+        except (plyvel.Error, OSError, RuntimeError) as error:
+            raise self._error("cannot be written", error) from error
+
+    def close(self) -> None:
+        """See ``Store``."""
+        self._db.close()
+
+    def _error(self, what: str, error: BaseException) -> StorageError:
+        return StorageError(f"the database in {self._folder} {what}: {error}")

@@ -1,0 +1,141 @@
+"""The key layout of a node's database: one prefix byte per table, and the rows that are not records.
+
+Numbers are big-endian, so that byte order is numeric order. Specification: docs/spec/storage.md.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from tallystick.blocks import Executed, Header
+from tallystick.encoding import Hash, Message, Natural, TimeMs
+from tallystick.records.chain import HOUR_MS
+from tallystick.votes import Certificate
+
+STORE_FORMAT = 1
+
+
+class Table(IntEnum):
+    """First byte of a database key. Never reused."""
+
+    META = 1  # name -> row
+    BLOCKS = 2  # height -> BlockRow
+    BODIES = 3  # height -> ByteList of raw transactions
+    RECEIPTS = 4  # height -> ByteList of encoded receipts
+    RECORDS = 5  # record key -> encoded Record
+    TRANSACTIONS = 6  # transaction id -> Place of its first execution
+    EVENTS = 7  # commitment, height, transaction index, event index -> empty
+    HISTORIES = 8  # length of the owner's key, owner's key, index -> encoded HistoryEntry
+    EXPIRING_IDS = 9  # hour of expiry, height, transaction index -> transaction id
+    BLOCK_HASHES = 10  # block hash -> height
+    HISTORY_NODES = 11  # level, index -> hash of a perfect subtree of the history tree
+
+
+class FormatRow(Message, frozen=True):
+    """Which software may read this database, and of which chain it is."""
+
+    format: Natural
+    chain_id: Hash
+
+
+class TipRow(Message, frozen=True):
+    """The newest executed height.
+
+    Attributes:
+        history_peaks: compact range of the history tree over heights 0 to this one.
+        next_due_ms: time of the earliest due work, or None.
+    """
+
+    executed: Executed
+    block_hash: Hash
+    view: Natural
+    history_peaks: tuple[Hash, ...]
+    next_due_ms: TimeMs | None
+
+
+class SignerRow(Message, frozen=True):
+    """What the signer's log must still hold, so that a lost or torn one is noticed.
+
+    Attributes:
+        instance: 16 random bytes that log and database share.
+        oldest_segment, newest_segment: numbers of its files.
+        newest_size: bytes of the newest one that were synced.
+        floor_view: nothing at or below this view may be signed any more.
+    """
+
+    instance: bytes
+    oldest_segment: Natural
+    newest_segment: Natural
+    newest_size: Natural
+    floor_view: Natural
+
+
+class BlockRow(Message, frozen=True):
+    """An executed block without its transactions.
+
+    Attributes:
+        header: None for genesis.
+        finalisation: of this block; None when only a descendant was finalised directly.
+        executed: the state after it.
+    """
+
+    header: Header | None
+    block_hash: Hash
+    finalisation: Certificate | None
+    executed: Executed
+    receipt_count: Natural
+
+
+class Place(Message, frozen=True):
+    """Where a transaction is: height, and index in its block."""
+
+    height: Natural
+    index: Natural
+
+
+class ByteList(Message, frozen=True):
+    """Encodings in order."""
+
+    items: tuple[bytes, ...]
+
+
+FORMAT_KEY = bytes((Table.META,)) + b"format"
+TIP_KEY = bytes((Table.META,)) + b"tip"
+SIGNER_KEY = bytes((Table.META,)) + b"signer"
+
+
+def number_key(table: Table, *numbers: int) -> bytes:
+    """Key of numbers of 8 bytes each."""
+    return bytes((table,)) + b"".join(number.to_bytes(8, "big") for number in numbers)
+
+
+def bytes_key(table: Table, key: bytes) -> bytes:
+    """Key of a table that is indexed by bytes."""
+    return bytes((table,)) + key
+
+
+def event_key(commitment: bytes, height: int, transaction_index: int, event_index: int) -> bytes:
+    """Key of one place of an event; the first of a commitment is where it was recorded first."""
+    return (
+        bytes((Table.EVENTS,))
+        + commitment
+        + height.to_bytes(8, "big")
+        + transaction_index.to_bytes(4, "big")
+        + event_index.to_bytes(4, "big")
+    )
+
+
+def history_key(owner: bytes, index: int) -> bytes:
+    """Key of one entry of a history; the owner's length comes first, so that no two owners share a range."""
+    return bytes((Table.HISTORIES,)) + len(owner).to_bytes(2, "big") + owner + index.to_bytes(8, "big")
+
+
+def expiring_key(valid_until_ms: int, height: int, transaction_index: int) -> bytes:
+    """Key of an executed id: by the hour of its expiry, then in order of execution."""
+    return number_key(Table.EXPIRING_IDS, valid_until_ms // HOUR_MS, height, transaction_index)
+
+
+def after_prefix(prefix: bytes) -> bytes:
+    """The first key behind all keys with this prefix; its last byte must not be 255."""
+    assert prefix[-1] < 255
+    return prefix[:-1] + bytes((prefix[-1] + 1,))

@@ -1,0 +1,160 @@
+"""The public door: heads, headers and proofs that anybody can verify; health and metrics for whoever runs the node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from node.api import openapi
+from node.api.bodies import MSGPACK
+from node.api.examples import HEAD, HEALTH
+from node.api.parameters import (
+    EXAMPLE_ITEM,
+    CommitmentQuery,
+    HeightPath,
+    ItemQuery,
+    KeyQuery,
+    strict_query,
+)
+from node.api.problems import ProblemError
+from node.api.rates import RateLimit
+from node.api.source import NodeQueries, ProofQueries
+from node.metrics import CONTENT_TYPE, Metrics
+from tallystick import api
+from tallystick.encoding import encode
+
+IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
+FRESH = {"Cache-Control": "no-cache"}
+JSON = "application/json"
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """Any shape of ``tallystick.api`` as JSON."""
+    return Response(msgspec.json.encode(value), status, headers=FRESH, media_type=JSON)
+
+
+class PublicDoor:
+    """Handlers of the public door."""
+
+    def __init__(
+        self, node: NodeQueries, proofs: ProofQueries, metrics: Metrics, limit: RateLimit, heartbeat_ms: int
+    ) -> None:
+        self._node = node
+        self._proofs = proofs
+        self._metrics = metrics
+        self._limit = limit
+        self._stale_ms = 3 * heartbeat_ms
+        self._genesis = encode(node.genesis)
+
+    def router(self) -> APIRouter:
+        """The routes, each with its description."""
+        router = APIRouter(tags=["public"], dependencies=[Depends(self._within_limit), Depends(strict_query)])
+        limited = openapi.refusals("query", "rate-limited", "unavailable")
+        add = router.add_api_route
+        head_answer = openapi.json_answer(api.HeadAnswer, "The newest final header with its certificate.", HEAD)
+        add(
+            api.HEAD,
+            self.head,
+            operation_id="head",
+            summary="Newest final header, with what certifies it",
+            responses={200: head_answer, **limited, **openapi.refusals("starting")},
+        )
+        health_answer = openapi.json_answer(api.HealthAnswer, "Alive; `ok` says whether also well.", HEALTH)
+        add(
+            api.HEALTH,
+            self.health,
+            operation_id="health",
+            summary="Whether the node is alive, and how far it is",
+            responses={200: health_answer, **limited},
+        )
+        metrics_answer = openapi.other_answer("text/plain", "Metrics.", "tallystick_height 42.0")
+        add(
+            api.METRICS,
+            self.metrics,
+            operation_id="metrics",
+            summary="Metrics in Prometheus' text format",
+            responses={200: metrics_answer, **limited},
+        )
+        add(
+            api.GENESIS,
+            self.genesis,
+            operation_id="genesis",
+            summary="The founding document; its hash is the chain id",
+            responses={200: openapi.other_answer(MSGPACK, "Encoded `Genesis`.", "97"), **limited},
+        )
+        add(
+            api.HEADER,
+            self.header,
+            operation_id="header",
+            summary="One final header, with what certifies it",
+            responses={
+                200: openapi.other_answer(MSGPACK, "Encoded `CertifiedHeader`.", "93"),
+                **limited,
+                **openapi.refusals("not-found"),
+            },
+        )
+        self._add_proofs(router, {**limited, **openapi.refusals("query")})
+        return router
+
+    def _add_proofs(self, router: APIRouter, refused: openapi.Responses) -> None:
+        bundle = openapi.other_answer(JSON, "A proof bundle; docs/spec/proofs.md.", EXAMPLE_ITEM)
+        for path, handler, name, summary in (
+            (api.ITEM_PROOF, self.item_proof, "itemProof", "History of an item with its closure, proven"),
+            (api.EVENT_PROOF, self.event_proof, "eventProof", "One event in an item's history, with any correction"),
+            (api.RECORD_PROOF, self.record_proof, "recordProof", "The public half of a record, or its absence, proven"),
+        ):
+            router.add_api_route(path, handler, operation_id=name, summary=summary, responses={200: bundle, **refused})
+
+    async def _within_limit(self, request: Request) -> None:
+        self._limit.take(request.client.host if request.client else "")
+
+    async def head(self) -> Response:
+        """What a verifier starts from."""
+        head = self._node.head()
+        if head is None:
+            raise ProblemError("starting", "no block is final yet", "try again shortly")
+        return json_response(head)
+
+    async def health(self) -> Response:
+        """Answers 200 while the process lives: an orchestrator that restarts it must not mistake waiting for death."""
+        status = self._node.status()
+        ok = status.executed_height > 0 and abs(status.chain_minus_clock_ms) <= self._stale_ms
+        peers = sum(peer.connected for peer in status.peers)
+        return json_response(api.HealthAnswer(ok, status.height, status.executed_height, peers))
+
+    async def metrics(self) -> Response:
+        """Numbers only; names of peers are their organisation ids, which genesis shows anyway."""
+        return Response(self._metrics.render(), headers={"Cache-Control": "no-store", "Content-Type": CONTENT_TYPE})
+
+    async def genesis(self) -> Response:
+        """The same bytes for ever."""
+        return Response(self._genesis, headers=IMMUTABLE, media_type=MSGPACK)
+
+    async def header(self, height: HeightPath) -> Response:
+        """A header that is final stays so, hence immutable for caches."""
+        certified = self._node.certified_header(int(height))
+        if certified is None:
+            raise ProblemError(
+                "not-found",
+                f"no final header of height {height} here",
+                "ask for a height that is final, or another node",
+                path="/path/height",
+                height=self._node.status().executed_height,
+            )
+        return Response(encode(certified), headers=IMMUTABLE, media_type=MSGPACK)
+
+    async def item_proof(self, id: ItemQuery) -> Response:
+        """An identifier that was never issued gives a proof of its absence, not a 404."""
+        return json_response(self._proofs.item(id))
+
+    async def event_proof(self, commitment: CommitmentQuery, item: ItemQuery) -> Response:
+        """The commitment must be in that item's history."""
+        return json_response(self._proofs.event(bytes.fromhex(commitment), item))
+
+    async def record_proof(self, key: KeyQuery) -> Response:
+        """Never shows a members' half, only its hash."""
+        return json_response(self._proofs.record(bytes.fromhex(key)))

@@ -1,0 +1,95 @@
+"""Metrics in Prometheus' words, in a registry of their own: nothing of one node shows up in another's.
+
+Gauges and counters of the node are read at every scrape; histograms are fed where the time passes. docs/operating.md
+says which of them deserve an alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from tallystick.api import StatusAnswer
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+# Counters that a node keeps, with what they mean; ``Node.counters`` may hold others, which are shown without words.
+COUNTERS: dict[str, str] = {
+    "transactions_admitted": "Transactions admitted to the mempool",
+    "transactions_refused": "Transactions refused at the door or from peers",
+    "transactions_executed": "Transactions executed",
+    "events_executed": "Events executed",
+    "blocks_executed": "Blocks executed",
+    "views_nullified": "Views that ended without a block",
+    "uncertified_root_mismatches": "Uncertified headers that contradict our own roots; any is an alarm",
+    "rule_faults": "Transactions ended by a fault of a rule; any is an alarm",
+    "peer_messages_refused": "Messages of peers that broke a rule",
+    "evidence": "Proofs that a validator signed two things in one view; any is an alarm",
+}
+
+
+class Metrics:
+    """Everything that one node measures.
+
+    Attributes:
+        block_execution, block_storage, submit_to_final: histograms in seconds, fed by the node.
+        requests, request_seconds: the HTTP doors', by route and status.
+        faults: requests that ended in a fault of this software; any is an alarm.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.block_execution = self._histogram("block_execution_seconds", "Executing one block")
+        self.block_storage = self._histogram("block_storage_seconds", "Writing and syncing one batch")
+        self.submit_to_final = self._histogram("submit_to_final_seconds", "From admission here to finality")
+        self.requests = Counter(
+            "tallystick_http_requests", "HTTP requests", ("route", "status"), registry=self.registry
+        )
+        self.request_seconds = Histogram(
+            "tallystick_http_request_seconds", "HTTP requests", ("route",), buckets=SECONDS, registry=self.registry
+        )
+        self.requests_open = Gauge("tallystick_http_requests_open", "HTTP requests in progress", registry=self.registry)
+        self.faults = Counter("tallystick_http_faults", "Requests ended by a fault", registry=self.registry)
+
+    def watch(self, status: Callable[[], StatusAnswer], counters: Callable[[], Mapping[str, int]]) -> None:
+        """Show a node's status and counters at every scrape."""
+        self.registry.register(_NodeCollector(status, counters))
+
+    def render(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self.registry)
+
+    def _histogram(self, name: str, help_: str) -> Histogram:
+        return Histogram(f"tallystick_{name}", help_, buckets=SECONDS, registry=self.registry)
+
+
+class _NodeCollector(Collector):
+    def __init__(self, status: Callable[[], StatusAnswer], counters: Callable[[], Mapping[str, int]]) -> None:
+        self._status = status
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        status = self._status()
+        gauges = (
+            ("height", "Newest final height", status.height),
+            ("executed_height", "Newest executed height", status.executed_height),
+            ("view", "Current view", status.view),
+            ("mempool_transactions", "Transactions waiting", status.mempool),
+            ("votes_missing", "Validators whose vote is missing in the current view", len(status.votes_missing)),
+            ("peers_connected", "Peers connected", sum(peer.connected for peer in status.peers)),
+            ("chain_minus_clock_seconds", "Chain time minus own clock", status.chain_minus_clock_ms / 1_000),
+        )
+        for name, help_, value in gauges:
+            yield GaugeMetricFamily(f"tallystick_{name}", help_, value=value)
+        heights = GaugeMetricFamily("tallystick_peer_height", "Newest height that a peer told", labels=("peer",))
+        for peer in status.peers:
+            if peer.height is not None:
+                heights.add_metric((peer.organisation,), peer.height)
+        yield heights
+        counters = {**dict.fromkeys(COUNTERS, 0), **self._counters()}
+        for name, count in sorted(counters.items()):
+            yield CounterMetricFamily(f"tallystick_{name}", COUNTERS.get(name, name.replace("_", " ")), value=count)

@@ -25,10 +25,10 @@ class BulkResult:
     """What became of an upload.
 
     Attributes:
-        settled: one line per chunk, in order.
+        settled: one line per chunk, in order, refused ones included.
         sizes: events per chunk.
-        resumed: chunks that an earlier run had settled.
-        refused: outcome by chunk of those that this run saw refused.
+        resumed: chunks that an earlier run had recorded.
+        refused: outcome by chunk of those that were refused; a later run tries them again.
     """
 
     settled: tuple[Settled, ...]
@@ -73,6 +73,7 @@ class BulkCapture:
         self._chunks = tuple(chunks(events, events_max=events_max))
         self._on_progress = on_progress
         self._refused: dict[int, Outcome] = {}
+        self._settled: dict[int, Settled] = {}
         head = JournalHead(
             FORMAT,
             client.chain_id.hex(),
@@ -89,13 +90,14 @@ class BulkCapture:
             UnavailableError, DoorError: as ``Client.submit``; run again to go on.
         """
         try:
-            resumed = len(self._journal.settled)
-            for chunk in self._journal.settled:
+            self._settled = dict(self._journal.settled)
+            resumed = len(self._settled)
+            for chunk in self._settled:
                 self._on_progress(len(self._chunks[chunk]))
-            open_chunks = [chunk for chunk in range(len(self._chunks)) if chunk not in self._journal.settled]
+            open_chunks = [chunk for chunk in range(len(self._chunks)) if chunk not in self._settled]
             for start in range(0, len(open_chunks), WINDOW):
                 self._run_window(open_chunks[start : start + WINDOW])
-            settled = tuple(self._journal.settled[chunk] for chunk in range(len(self._chunks)))
+            settled = tuple(self._settled[chunk] for chunk in range(len(self._chunks)))
             return BulkResult(settled, tuple(map(len, self._chunks)), resumed, self._refused)
         finally:
             self._journal.close()
@@ -109,19 +111,19 @@ class BulkCapture:
 
     def _settle(self, chunk: int, outcome: Outcome) -> None:
         assert outcome.height is not None and outcome.index is not None and outcome.receipt is not None
-        if outcome.receipt.reason.name != "NONE" and not outcome.recorded_before:
-            self._refused[chunk] = outcome
-        self._journal.write_settled(
-            Settled(
-                chunk,
-                outcome.id.hex(),
-                outcome.height,
-                outcome.index,
-                outcome.receipt.reason.name,
-                outcome.receipt.detail,
-                outcome.recorded_before,
-            )
+        line = Settled(
+            chunk,
+            outcome.id.hex(),
+            outcome.height,
+            outcome.index,
+            outcome.receipt.reason.name,
+            outcome.receipt.detail,
+            outcome.recorded_before,
         )
+        if not line.recorded:
+            self._refused[chunk] = outcome
+        self._journal.write_settled(line)
+        self._settled[chunk] = line
         self._on_progress(len(self._chunks[chunk]))
 
     def _signed(self, chunk: int) -> SignedTransaction:

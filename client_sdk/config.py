@@ -8,9 +8,9 @@ ca_file = "nodes.pem"                   # only for https nodes with certificates
 
 [organisation]
 id = "org:grower"
-party = "417/9521234543208"             # global location number by which events name this organisation
 profile = "general"                     # which fields of events everybody may see
 capture_secret = "capture.secret"
+invoice_secret = "invoice.secret"       # of a debtor; must never change
 
 [keys]                                  # names in the keystore beside this file, or paths
 capture = "capture"
@@ -38,7 +38,7 @@ CONFIG_VARIABLE = "TALLYSTICK_CONFIG"
 KEY_USES = ("root", "capture", "trade", "maker", "checker", "read")
 _SHAPE: dict[str, dict[str, type]] = {
     "network": {"chain_id": str, "nodes": list, "ca_file": str},
-    "organisation": {"id": str, "party": str, "profile": str, "capture_secret": str},
+    "organisation": {"id": str, "profile": str, "capture_secret": str, "invoice_secret": str},
     "keys": dict.fromkeys(KEY_USES, str),
 }
 
@@ -59,9 +59,9 @@ class Config:
     nodes: tuple[str, ...] = ()
     ca_file: Path | None = None
     organisation: str = ""
-    party: str = ""
     profile: str = "general"
     capture_secret: Path | None = None
+    invoice_secret: Path | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -112,9 +112,9 @@ def load_config(path: Path, *, must_exist: bool = False) -> Config:
         nodes=tuple(nodes),
         ca_file=_path(path, network.get("ca_file")),
         organisation=organisation.get("id", ""),
-        party=organisation.get("party", ""),
         profile=profile,
         capture_secret=_path(path, organisation.get("capture_secret")),
+        invoice_secret=_path(path, organisation.get("invoice_secret")),
         keys={use: _key(path, name) for use, name in tables.get("keys", {}).items()},
     )
 
@@ -132,11 +132,12 @@ def write_config(config: Config) -> None:
     if config.ca_file is not None:
         lines.append(f"ca_file = {_quote(str(config.ca_file))}")
     lines += ["", "[organisation]"]
-    for name, value in (("id", config.organisation), ("party", config.party), ("profile", config.profile)):
+    for name, value in (("id", config.organisation), ("profile", config.profile)):
         if value:
             lines.append(f"{name} = {_quote(value)}")
-    if config.capture_secret is not None:
-        lines.append(f"capture_secret = {_quote(str(config.capture_secret))}")
+    for name, file in (("capture_secret", config.capture_secret), ("invoice_secret", config.invoice_secret)):
+        if file is not None:
+            lines.append(f"{name} = {_quote(str(file))}")
     lines += ["", "[keys]", *(f"{use} = {_quote(name)}" for use, name in sorted(config.keys.items()))]
     secure_files.write_new(config.path, ("\n".join(lines) + "\n").encode())
 

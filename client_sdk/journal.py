@@ -45,7 +45,7 @@ class Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
 
 
 class Settled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="line", tag="settled"):
-    """A chunk's receipt is proven.
+    """A chunk's receipt is proven. One that was refused counts as open again in a later run.
 
     Attributes:
         reason: name of the receipt's reason; ``NONE`` when it took effect.
@@ -61,6 +61,11 @@ class Settled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
     detail: str = ""
     before: bool = False
 
+    @property
+    def recorded(self) -> bool:
+        """Whether the chunk's events stand on the ledger."""
+        return self.reason == "NONE" or self.before
+
 
 Line = JournalHead | Signed | Settled
 _decoder = msgspec.json.Decoder(Line)
@@ -72,7 +77,12 @@ def _sync_to_disk(descriptor: int) -> None:
 
 
 class Journal:
-    """The journal of one upload, kept open; ``close`` it."""
+    """The journal of one upload, kept open; ``close`` it.
+
+    Attributes:
+        signed: by chunk, what was signed and may still be under way.
+        settled: by chunk, those whose events are recorded.
+    """
 
     def __init__(self, path: Path, head: JournalHead, *, sync: Callable[[int], None] = _sync_to_disk) -> None:
         """Open or begin the journal at ``path``.
@@ -98,12 +108,12 @@ class Journal:
     def write_signed(self, line: Signed) -> None:
         """Note, durably, what is about to be sent."""
         self._append(line)
-        self.signed[line.chunk] = line
+        self._take(line)
 
     def write_settled(self, line: Settled) -> None:
-        """Note, durably, that a chunk is done."""
+        """Note, durably, what became of a chunk."""
         self._append(line)
-        self.settled[line.chunk] = line
+        self._take(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -129,11 +139,17 @@ class Journal:
                 raise ConfigError(f"{self.path}, line {number}, is no line of a journal: {error}") from error
             if number == 1:
                 self._require_same(line, head)
-            elif isinstance(line, Signed):
-                self.signed[line.chunk] = line
-            elif isinstance(line, Settled):
-                self.settled[line.chunk] = line
+            else:
+                self._take(line)
         return kept
+
+    def _take(self, line: Line) -> None:
+        if isinstance(line, Signed):
+            self.signed[line.chunk] = line
+        elif isinstance(line, Settled) and line.recorded:
+            self.settled[line.chunk] = line
+        elif isinstance(line, Settled):
+            self.signed.pop(line.chunk, None)  # its id is used up; the chunk may be signed anew
 
     def _require_same(self, line: Line, head: JournalHead) -> None:
         if line != head:

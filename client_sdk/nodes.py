@@ -25,6 +25,7 @@ J = TypeVar("J", bound=msgspec.Struct)
 MSGPACK = "application/msgpack"
 JSON = "application/json"
 TRY_ELSEWHERE = frozenset({429, 500, 502, 503, 504})  # statuses that say nothing about the request itself
+NOT_LET_IN = frozenset({401, 403})  # may only mean that this node has not executed our key's registration yet
 PAUSE_MIN_S = 0.1  # before the second round over all nodes; doubled for each further one
 PAUSE_MAX_S = 2.0
 
@@ -112,6 +113,7 @@ class Nodes:
         started = self._environment.monotonic_s()
         pause_s, failures = PAUSE_MIN_S, {}
         while True:
+            not_let_in: Problem | None = None
             for step in range(len(self._transports)):
                 place = (self._preferred + step) % len(self._transports)
                 transport = self._transports[place]
@@ -126,10 +128,15 @@ class Nodes:
                 if problem is None:
                     self._preferred = place
                     return response
+                if problem.status in NOT_LET_IN:
+                    not_let_in = problem
+                    continue
                 if problem.status not in TRY_ELSEWHERE:
                     self._preferred = place
                     raise MissingError(problem) if problem.status == 404 else DoorError(problem)
                 failures[transport.name] = f"{problem.detail or problem.title} [{problem.code}]"
+            if not_let_in is not None:
+                raise DoorError(not_let_in)
             left_s = self._patience_s - (self._environment.monotonic_s() - started)
             if left_s <= pause_s:
                 told = "; ".join(f"{name}: {words}" for name, words in failures.items())

@@ -1,0 +1,209 @@
+"""Reading what can be believed: every value comes with a proof that was checked against the pinned validators.
+
+Nothing is returned that was not verified. A node that is merely behind is given a moment; one that shows something
+false is an error that names why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from client_sdk.environment import SYSTEM, Environment
+from client_sdk.errors import AnswerError
+from client_sdk.nodes import MSGPACK, Nodes
+from client_sdk.trust import TrustStore
+from tallystick import api
+from tallystick.encoding import Message, decode
+from tallystick.epcis import parse_identifier_lenient
+from tallystick.errors import DecodeError, ProofError
+from tallystick.limits import RECORD_SIZE_MAX
+from tallystick.proofs import (
+    Anchor,
+    EventBundle,
+    ItemBundle,
+    ProofCode,
+    RecordBundle,
+    VerifiedEvent,
+    VerifiedItem,
+    read_bundle,
+    verify_event,
+    verify_item,
+    verify_record,
+)
+from tallystick.records.base import Record
+
+P = TypeVar("P", bound=Message)
+M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+
+RETRY_S = 0.15  # pause before a node that was behind is asked again
+TRIES = 12  # so about two seconds in all
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenRecord:
+    """A record under a certified header.
+
+    Attributes:
+        public: encoded public half; None where the state has no such record (and that is proven).
+        members_hash: 32 bytes; zeros where there is no members' half.
+        members: encoded members' half when it was asked for and there is one; else empty.
+    """
+
+    anchor: Anchor
+    key: bytes
+    public: bytes | None
+    members_hash: bytes = bytes(32)
+    members: bytes = b""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a record."""
+        return self.public is not None
+
+    def public_as(self, type_: type[P]) -> P:
+        """The public half as its type; the record must exist. Raises: ProofError ``record-altered``."""
+        assert self.public is not None
+        return _decoded(self.public, type_)
+
+    def members_as(self, type_: type[M]) -> M:
+        """The members' half as its type; it must have been asked for. Raises: ProofError ``record-altered``."""
+        return _decoded(self.members, type_)
+
+
+class Reader:
+    """Verified reads through any nodes.
+
+    Args:
+        nodes: members' halves need nodes that sign requests; public proofs do not.
+        trust: the pinned chain; moved on by every verified proof.
+    """
+
+    def __init__(self, nodes: Nodes, trust: TrustStore, *, environment: Environment = SYSTEM) -> None:
+        self._nodes = nodes
+        self._trust = trust
+        self._environment = environment
+
+    @property
+    def trust(self) -> TrustStore:
+        """What is trusted."""
+        return self._trust
+
+    def item(self, identifier: str) -> VerifiedItem:
+        """Everything about one identifier: its history, its lot, containers, inputs, recalls.
+
+        Args:
+            identifier: key text, EPC URN or Digital Link.
+        Raises:
+            EventError: not an identifier.
+            ProofError: what a node showed does not hold.
+            DoorError, UnavailableError: as ``Nodes.get``.
+        """
+        return self.item_with_bundle(identifier)[0]
+
+    def item_with_bundle(self, identifier: str) -> tuple[VerifiedItem, bytes]:
+        """As ``item``, with the bundle's bytes, which anybody can verify again offline."""
+        subject = parse_identifier_lenient(identifier).key
+
+        def fetch() -> tuple[VerifiedItem, bytes]:
+            data = self._nodes.get(api.ITEM_PROOF, {"id": subject}).body
+            bundle = _expect(read_bundle(data), ItemBundle)
+            return verify_item(bundle, self._trust.trust(), subject=subject), data
+
+        item, data = self._verified(fetch)
+        self._trust.advance(item.anchor)
+        return item, data
+
+    def event(self, commitment: bytes, identifier: str) -> VerifiedEvent:
+        """One event in the history of one item, with its correction or the proof that there is none.
+
+        Raises:
+            ProofError: ``refused`` when the event was captured but never took effect on the item; or as ``item``.
+        """
+        return self.event_with_bundle(commitment, identifier)[0]
+
+    def event_with_bundle(self, commitment: bytes, identifier: str) -> tuple[VerifiedEvent, bytes]:
+        """As ``event``, with the bundle's bytes."""
+        subject = parse_identifier_lenient(identifier).key
+
+        def fetch() -> tuple[VerifiedEvent, bytes]:
+            data = self._nodes.get(api.EVENT_PROOF, {"commitment": commitment.hex(), "item": subject}).body
+            bundle = _expect(read_bundle(data), EventBundle)
+            if bundle.subject != subject:
+                raise ProofError(ProofCode.WRONG_SUBJECT, f"about {bundle.subject}, asked for {subject}")
+            event = verify_event(bundle, self._trust.trust())
+            if event.event.commitment != commitment:
+                raise ProofError(ProofCode.WRONG_SUBJECT, "the proof is about another event")
+            return event, data
+
+        event, data = self._verified(fetch)
+        self._trust.advance(event.anchor)
+        return event, data
+
+    def record(self, key: bytes, *, members: bool = False) -> ProvenRecord:
+        """One record, or the proof that there is none.
+
+        Args:
+            members: fetch the members' half too (a signed request) and check it against the proof.
+        Raises:
+            ProofError: what a node showed does not hold.
+        """
+
+        def fetch() -> ProvenRecord:
+            bundle = _expect(read_bundle(self._nodes.get(api.RECORD_PROOF, {"key": key.hex()}).body), RecordBundle)
+            if bundle.key != key.hex():
+                raise ProofError(ProofCode.WRONG_SUBJECT, "the proof is about another record")
+            verified = verify_record(bundle, self._trust.trust())
+            if verified.public is None or bundle.record is None:
+                return ProvenRecord(verified.anchor, key, None)
+            members_hash = bytes.fromhex(bundle.record.members_hash)
+            proven = ProvenRecord(verified.anchor, key, verified.public, members_hash)
+            return self._with_members(proven) if members and any(members_hash) else proven
+
+        record = self._verified(fetch)
+        self._trust.advance(record.anchor)
+        return record
+
+    def _with_members(self, proven: ProvenRecord) -> ProvenRecord:
+        """Add the members' half, if it is the one that the proof's hash stands for."""
+        response = self._nodes.get(api.RECORD, {"key": proven.key.hex()}, members=True, accept=MSGPACK)
+        try:
+            record = decode(response.body, Record, size_max=3 * RECORD_SIZE_MAX)
+        except DecodeError as error:
+            raise AnswerError(f"a node answered something that is no record: {error}") from error
+        if record.public != proven.public or record.members_hash() != proven.members_hash:
+            raise _MovedError("the record changed between its proof and its contents")
+        return ProvenRecord(proven.anchor, proven.key, proven.public, proven.members_hash, record.members)
+
+    def _verified(self, fetch: Callable[[], T]) -> T:
+        """Try again while a node is only behind, or the ledger moved between two questions."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                return fetch()
+            except _MovedError as error:
+                if attempt == TRIES:
+                    raise AnswerError(f"after {TRIES} tries, {error}") from error
+            except ProofError as error:
+                if error.code != ProofCode.ROLLED_BACK or attempt == TRIES:
+                    raise
+            self._environment.sleep(RETRY_S)
+        raise AssertionError("unreachable")
+
+
+class _MovedError(Exception):
+    """Two answers are of different heights."""
+
+
+def _expect(bundle: object, type_: type[T]) -> T:
+    if not isinstance(bundle, type_):
+        raise ProofError(ProofCode.WRONG_SUBJECT, f"a node answered with another kind of proof than {type_.__name__}")
+    return bundle
+
+
+def _decoded(data: bytes, type_: type[P]) -> P:
+    try:
+        return decode(data, type_, size_max=RECORD_SIZE_MAX)
+    except DecodeError as error:
+        raise ProofError(ProofCode.RECORD_ALTERED, f"a record is not a {type_.__name__}") from error

@@ -42,7 +42,15 @@ def verify_transaction(raw: bytes, chain_id: bytes) -> VerifiedTransaction:
         DecodeError: broken structure; the path names the event by its index.
         SignatureError: a signature does not verify.
     """
-    signed = decode_transaction(raw, chain_id)
+    return verify_decoded(decode_transaction(raw, chain_id))
+
+
+def verify_decoded(signed: SignedTransaction) -> VerifiedTransaction:
+    """The second half of ``verify_transaction``, for a caller that first asks whether it is worth the signature checks.
+
+    Raises:
+        DecodeError, SignatureError: as ``verify_transaction``.
+    """
     signed.verify_signatures()
     if signed.head.kind is ContentKind.PAYLOAD:
         return VerifiedTransaction(signed, (), decode_payload(signed.payload))

@@ -36,6 +36,9 @@ class JsonNumber:
     def __hash__(self) -> int:
         return hash(self.text)
 
+    def __reduce__(self) -> tuple[type[JsonNumber], tuple[str]]:
+        return JsonNumber, (self.text,)
+
     def __repr__(self) -> str:
         return f"JsonNumber({self.text!r})"
 

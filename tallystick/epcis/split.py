@@ -150,8 +150,7 @@ def _normal(context: JsonValue) -> tuple[list[JsonValue], JsonObject]:
 
 def _require_normal(context: JsonValue, joint: JsonValue, body: JsonObject) -> None:
     """A part declares what it uses, all of it and nothing else."""
-    addresses, names = _normal(context)
-    if not names and joint is context and len(addresses) == 1:
+    if type(context) is list and len(context) == 1 and type(context[0]) is str and joint == context:
         return  # the usual case: the standard context alone
     if normal_context([joint], body) != context:
         raise EventError(

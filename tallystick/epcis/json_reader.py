@@ -81,10 +81,10 @@ def exceeds_depth(data: bytes, depth_max: int) -> bool:
     if b'"' in rest or b"\\" in rest:  # a string holds brackets or escapes
         rest = b"".join(token for token in _STRING_OR_BRACKET.findall(data.translate(_ONE_BRACKET)) if token in b"[]")
     for _ in range(depth_max):
-        rest = rest.replace(b"[]", b"")
         if not rest:
             return False
-    return True
+        rest = rest.replace(b"[]", b"")
+    return bool(rest)
 
 
 def is_well_formed(value: JsonValue) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tallystick.epcis import JsonNumber, canonical_json, read_canonical, read_json
@@ -119,6 +119,8 @@ def test_fast_and_slow_reading_agree_on_damaged_texts(value: Any, data: st.DataO
 
 
 @given(json_values, st.integers(0, 6))
+@example("[", 0)
+@example(["[[[", '{"', "\\", ""], 1)
 def test_depth_is_counted_exactly(value: Any, depth_max: int) -> None:
     def depth(item: Any) -> int:
         if isinstance(item, dict):

@@ -1,0 +1,107 @@
+"""Proof bundles out of a node's state, as of the newest height that a final header certifies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node.ledger import Ledger
+from node.state import State
+from tallystick.blocks import Header
+from tallystick.encoding import decode
+from tallystick.epcis import parse_key
+from tallystick.errors import StorageError, UnavailableError
+from tallystick.limits import PROVABLE_HEIGHTS
+from tallystick.proofs import EventBundle, ItemBundle, RecordBundle, build_event, build_item, build_record, show_anchor
+from tallystick.proofs.bundle import AnchorShown
+from tallystick.records.base import Record
+from tallystick.records.goods import HistoryEntry
+from tallystick.transactions import SignedTransaction, decode_transaction
+from tallystick.trie import Trie
+from tallystick.validators import ValidatorSet
+from tallystick.votes import Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class CertifiedHeight:
+    """A ``tallystick.proofs.CertifiedState``: everything as of the height that ``header.executed`` names."""
+
+    ledger: Ledger
+    state: State
+    header: Header
+    finalisation: Certificate
+    validators: ValidatorSet
+    trie: Trie
+
+    def anchor(self) -> AnchorShown:
+        """See ``CertifiedState``."""
+        return show_anchor(self.header.chain_id, self.header, (), self.finalisation, self.validators)
+
+    def record(self, key: bytes) -> Record | None:
+        """See ``CertifiedState``."""
+        return self.state.record_at(key, self.header.executed.height)
+
+    def prove(self, key_hashes: list[bytes]) -> bytes:
+        """See ``CertifiedState``."""
+        return self.trie.prove(key_hashes)
+
+    def entries(self, owner: bytes, count: int) -> list[HistoryEntry]:
+        """See ``CertifiedState``; a history only grows, so its first entries are those of any earlier height."""
+        entries = [decode(data, HistoryEntry, size_max=256) for data in self.ledger.history(owner, 0, count)]
+        if len(entries) != count:
+            raise StorageError(f"a history has {len(entries)} entries where its record counts {count}")
+        return entries
+
+    def transaction(self, height: int, index: int) -> SignedTransaction:
+        """See ``CertifiedState``."""
+        return decode_transaction(self.ledger.transactions(height)[index], self.header.chain_id)
+
+
+class ProofService:
+    """Makes bundles for the public door. Answers ``UnavailableError`` while nothing but genesis is certified."""
+
+    def __init__(self, ledger: Ledger, state: State, validators: ValidatorSet) -> None:
+        self._ledger = ledger
+        self._state = state
+        self._validators = validators
+
+    def item(self, identifier: str) -> ItemBundle:
+        """The closure of an identifier, given as key text.
+
+        Raises:
+            DecodeError: not a key text.
+        """
+        return build_item(parse_key(identifier).key, self.certified())
+
+    def event(self, commitment: bytes, identifier: str) -> EventBundle:
+        """One event in the history of an item.
+
+        Raises:
+            DecodeError: not a key text.
+            ProofError: ``unknown-item``, the item or the event in its history does not exist.
+        """
+        return build_event(commitment, parse_key(identifier).key, self.certified())
+
+    def record(self, key: bytes) -> RecordBundle:
+        """One record's public half, or its absence."""
+        return build_record(key, self.certified())
+
+    def certified(self) -> CertifiedHeight:
+        """The newest height that a final header certifies and whose state is kept.
+
+        Raises:
+            UnavailableError: there is none yet.
+        """
+        height = self._ledger.tip().executed.height
+        for candidate in range(height, max(0, height - PROVABLE_HEIGHTS), -1):
+            row = self._ledger.block(candidate)
+            if row is None or row.header is None or row.finalisation is None:
+                continue
+            trie = self._state.trie_at(row.header.executed.height)
+            if trie is None:
+                break
+            if trie.root != row.header.executed.state_root:
+                raise StorageError(
+                    f"the state of height {row.header.executed.height} is not the one that was certified"
+                )
+            return CertifiedHeight(self._ledger, self._state, row.header, row.finalisation, self._validators, trie)
+        raise UnavailableError("no height is certified yet; try again in a second")

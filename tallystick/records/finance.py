@@ -229,7 +229,7 @@ class DealMembers(Message, frozen=True):
     advanced: Amount
     principal: Amount
     interest: Amount
-    received: Amount
+    received: Natural
     funded_ms: TimeMs
     days_counted: Natural
 

@@ -1,0 +1,45 @@
+# Sourced by the commands of this folder: finds Python 3.11 or 3.12 and keeps a virtual environment in the checkout.
+# Sets PYTHON to the environment's interpreter. Everything it needs comes from the package index.
+
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$ROOT"
+
+fail() {
+    printf '%s\n' "$*" >&2
+    exit 1
+}
+
+find_python() { # prints the first interpreter that is one of the versions given
+    local version candidate
+    for version in "$@"; do
+        for candidate in "python$version" python3 python "$HOME/.pyenv/versions/$version".*/bin/python; do
+            if command -v "$candidate" >/dev/null 2>&1 &&
+                "$candidate" -c "import sys; raise SystemExit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
+                command -v "$candidate"
+                return 0
+            fi
+        done
+    done
+    return 1
+}
+
+prepare_environment() { # prepare_environment FOLDER VERSION…: makes the environment once per change of pyproject.toml
+    local folder="$1" base stamp
+    shift
+    stamp="$(cksum <pyproject.toml)"
+    if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
+        return 0
+    fi
+    base="$(find_python "$@")" || fail "Tallystick needs Python 3.11 or 3.12; none was found. Install one of them."
+    printf 'Preparing %s with %s (once)…\n' "$folder" "$("$base" --version)" >&2
+    rm -rf "$folder"
+    "$base" -m venv "$folder" || fail "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[node,explorer,dev]' >&2 ||
+        fail "Installing the wheels failed; see the messages above."
+    printf '%s' "$stamp" >"$folder/.stamp"
+}
+
+prepare_environment .venv 3.11 3.12
+PYTHON="$ROOT/.venv/bin/python"
+export PATH="$ROOT/.venv/bin:$PATH"

@@ -14,7 +14,7 @@ import qrcode
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.exceptions import DataOverflowError
 
-from tallystick.epcis import parse_identifier
+from client_sdk.values import read_identifier
 from tallystick.errors import ConfigError
 
 QUIET_ZONE = 4  # modules, on every side
@@ -34,7 +34,7 @@ def digital_link(identifier: str, host: str) -> str:
     parts = urlsplit(host)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ConfigError(f"{host!r} is not a host; write for instance https://id.example.org")
-    parsed = parse_identifier(identifier)
+    parsed = read_identifier(identifier)
     if not parsed.is_gs1:
         raise ConfigError(f"{identifier!r} is not a GS1 key, so it has no Digital Link")
     return f"{host.rstrip('/')}/{parsed.key}"

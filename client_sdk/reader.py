@@ -14,9 +14,9 @@ from client_sdk.environment import SYSTEM, Environment
 from client_sdk.errors import AnswerError
 from client_sdk.nodes import MSGPACK, Nodes
 from client_sdk.trust import TrustStore
+from client_sdk.values import read_identifier
 from tallystick import api
 from tallystick.encoding import Message, decode
-from tallystick.epcis import parse_identifier_lenient
 from tallystick.errors import DecodeError, ProofError
 from tallystick.limits import RECORD_SIZE_MAX
 from tallystick.proofs import (
@@ -105,7 +105,7 @@ class Reader:
 
     def item_with_bundle(self, identifier: str) -> tuple[VerifiedItem, bytes]:
         """As ``item``, with the bundle's bytes, which anybody can verify again offline."""
-        subject = parse_identifier_lenient(identifier).key
+        subject = read_identifier(identifier).key
 
         def fetch() -> tuple[VerifiedItem, bytes]:
             data = self._nodes.get(api.ITEM_PROOF, {"id": subject}).body
@@ -126,7 +126,7 @@ class Reader:
 
     def event_with_bundle(self, commitment: bytes, identifier: str) -> tuple[VerifiedEvent, bytes]:
         """As ``event``, with the bundle's bytes."""
-        subject = parse_identifier_lenient(identifier).key
+        subject = read_identifier(identifier).key
 
         def fetch() -> tuple[VerifiedEvent, bytes]:
             data = self._nodes.get(api.EVENT_PROOF, {"commitment": commitment.hex(), "item": subject}).body

@@ -1,0 +1,100 @@
+"""Texts that people type, as values: identifiers, goods with quantities, money, times, ids, keys.
+
+Each reader raises a typed error that names what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tallystick.epcis import Identifier, parse_identifier_lenient, parse_micro, parse_timestamp
+from tallystick.errors import ConfigError
+from tallystick.limits import TIME_MAX_MS
+from tallystick.money import parse_amount
+from tallystick.records.members import ORGANISATION_ID
+
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Z0-9]{2,3})?")
+_DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|m|h|d)")
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Goods:
+    """What an event is about: a thing, or an amount of a class or lot.
+
+    Attributes:
+        micro: millionths of the unit; None where no amount is given.
+        unit: UN/CEFACT Recommendation 20 code; empty for a count.
+    """
+
+    identifier: Identifier
+    micro: int | None = None
+    unit: str = ""
+
+
+def read_identifier(text: str) -> Identifier:
+    """A GS1 key as key text (``01/09521234543213/21/A1``), Digital Link, EPC URN, or any other URI.
+
+    Raises:
+        EventError: no identifier, or a wrong check digit; with a remedy.
+    """
+    text = text.strip()
+    return parse_identifier_lenient(f"https://id.gs1.org/{text}" if text[:1].isdigit() else text)
+
+
+def read_goods(text: str) -> Goods:
+    """``ID`` or ``ID=QUANTITY[UNIT]``, for instance ``01/09521234543213/10/LOT7=120.5KGM``.
+
+    Raises:
+        EventError, DecodeError, ConfigError: not of this form.
+    """
+    name, equals, amount = text.rpartition("=")
+    if not equals:
+        return Goods(read_identifier(text))
+    match = _QUANTITY.fullmatch(amount)
+    if match is None:
+        raise ConfigError(f"{amount!r} is no quantity; write for instance 120.5KGM, or 40 for a count")
+    return Goods(read_identifier(name), parse_micro(match[1]), match[2] or "")
+
+
+def read_organisation(text: str) -> str:
+    """An organisation id such as ``org:grower``. Raises: ConfigError."""
+    if ORGANISATION_ID.fullmatch(text) is None:
+        raise ConfigError(f"{text[:80]!r} is no organisation id; it looks like org:grower")
+    return text
+
+
+def read_money(text: str) -> tuple[int, str]:
+    """``15000.00 CNY`` as minor units and currency. Raises: ConfigError, DecodeError."""
+    amount, _, currency = text.strip().partition(" ")
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise ConfigError(f"{text[:40]!r} is no amount; write for instance '15000.00 CNY'")
+    return parse_amount(amount, currency), currency
+
+
+def read_id(text: str) -> bytes:
+    """32 bytes in hex: an id, a key, a commitment. Raises: ConfigError."""
+    if re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise ConfigError(f"{text[:80]!r} is not 64 lower-case hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def read_duration_ms(text: str) -> int:
+    """``30d``, ``12h``, ``45m``, ``10s`` or ``500ms`` in milliseconds. Raises: ConfigError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"{text[:40]!r} is no duration; write for instance 30d, 12h, 45m, 10s")
+    return int(match[1]) * _UNIT_MS[match[2]]
+
+
+def read_time_ms(text: str, now_ms: int) -> int:
+    """A point in time in milliseconds since 1970: a date-time with zone, or ``+30d`` from ``now_ms``.
+
+    Raises:
+        EventError, ConfigError: neither of them.
+    """
+    time_ms = now_ms + read_duration_ms(text[1:]) if text.startswith("+") else parse_timestamp(text)
+    if time_ms > TIME_MAX_MS:
+        raise ConfigError(f"{text[:40]!r} lies beyond the year 9999")
+    return time_ms

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tallystick.epcis.canonical import canonical_json, read_canonical
 from tallystick.epcis.documents import Document, DocumentWarning, read_document
+from tallystick.epcis.event_hash import event_hash, pre_hash_string
 from tallystick.epcis.identifier_reader import parse_identifier, parse_identifier_lenient, parse_key
 from tallystick.epcis.identifiers import Identifier
 from tallystick.epcis.issues import EventIssue
@@ -54,6 +55,7 @@ __all__ = [
     "canonical_json",
     "check_parts",
     "collect_issues",
+    "event_hash",
     "format_decimal",
     "format_micro",
     "format_timestamp",
@@ -68,6 +70,7 @@ __all__ = [
     "parse_offset",
     "parse_parts",
     "parse_timestamp",
+    "pre_hash_string",
     "read_canonical",
     "read_document",
     "read_json",

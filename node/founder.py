@@ -9,13 +9,11 @@ from node.certificates import TransportIdentity
 from tallystick.encoding import decode, encode
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import CardBody
-from tallystick.records.members import ROLES
+from tallystick.records.members import ORGANISATION_ID, PREFIX, ROLES
 
 CARD_VERSION = 1
 CARD_SIZE_MAX = 65_536  # bytes; a card with its certificate is about 1 KiB
 
-_ORGANISATION = re.compile(r"org:[a-z0-9][a-z0-9-]{0,59}")
-_PREFIX = re.compile(r"[0-9]{4,12}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -37,7 +35,7 @@ class FounderOptions:
         Raises:
             ConfigError: naming the option.
         """
-        if not _ORGANISATION.fullmatch(self.organisation):
+        if not ORGANISATION_ID.fullmatch(self.organisation):
             raise ConfigError(f"--org: write org: and small letters, digits, hyphens, not {self.organisation!r}")
         if not self.name.strip() or len(self.name.encode()) > 128 or any(ord(char) < 32 for char in self.name):
             raise ConfigError("--name: write 1 to 128 bytes of text on one line")
@@ -45,7 +43,7 @@ class FounderOptions:
             if role not in ROLES:
                 raise ConfigError(f"--role: {role!r} is none of {', '.join(ROLES)}")
         for prefix in self.prefixes:
-            if not _PREFIX.fullmatch(prefix):
+            if not PREFIX.fullmatch(prefix):
                 raise ConfigError(f"--prefix: {prefix!r} is no GS1 company prefix; write its 4 to 12 digits")
         for currency in self.currencies:
             if not _CURRENCY.fullmatch(currency):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from contracts.genesis_state import genesis_writes
 from node.certificates import read_certificate_der
 from node.config import NodeConfig
 from node.key_files import read_file, read_validator_seed
@@ -56,6 +57,7 @@ def read_genesis(path: Path) -> tuple[Genesis, bytes]:
             admission_quorum=genesis.admission_quorum,
         )
         genesis.validators()
+        genesis_writes(genesis)
     except (DecodeError, SignatureError) as error:
         raise ConfigError(f"{path}: a card in this genesis does not hold: {error}") from error
     if again != genesis:

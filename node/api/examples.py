@@ -35,5 +35,5 @@ STATUS = api.StatusAnswer(
     votes_missing=["org:retailer"],
     mempool=0,
     chain_minus_clock_ms=-40,
-    peers=[api.PeerStatus("org:carrier", True, 42, 44), api.PeerStatus("org:retailer", False, None, None)],
+    peers=[api.PeerStatus("org:carrier", True, 42, 44), api.PeerStatus("org:retailer", False, 40, 41)],
 )

@@ -51,7 +51,7 @@ class MembersDoor:
 
     def router(self) -> APIRouter:
         """The routes, each with its description."""
-        router = APIRouter(tags=["members"], dependencies=[Depends(strict_query)])
+        router = APIRouter(default_response_class=Response, tags=["members"], dependencies=[Depends(strict_query)])
         self._add_submissions(router)
         self._add_following(router)
         self._add_reading(router)
@@ -88,12 +88,12 @@ class MembersDoor:
     async def submit(self, request: Request) -> Response:
         """Answers as soon as it is admitted; one that was sent before answers where it is."""
         body = await self._body(request, TRANSACTION_SIZE_MAX, transactions=1)
-        return json_response(await self._node.submit(body), 202)
+        return json_response(await self._node.submit(body), 202, PRIVATE)
 
     async def submit_many(self, request: Request) -> Response:
         """One transaction that is refused does not touch the others."""
         raws = split_bulk(await self._body(request, BULK_SIZE_MAX))
-        return json_response(api.BulkAnswer(await self._node.submit_many(raws)), 202)
+        return json_response(api.BulkAnswer(await self._node.submit_many(raws)), 202, PRIVATE)
 
     async def _body(self, request: Request, size_max: int, transactions: int = 0) -> bytes:
         caller = self._authenticator.caller(request, Access.SUBMIT)
@@ -155,7 +155,7 @@ class MembersDoor:
                 status = await self._node.wait(transaction_id, wait, wait_ms)
         if status.state is api.TransactionState.UNKNOWN:
             raise self._not_found("no transaction of this id was seen here", "/path/id")
-        return json_response(status)
+        return json_response(status, headers=PRIVATE)
 
     async def receipt(self, request: Request, id: IdPath) -> Response:
         """For members: a receipt lists the keys of every record that was changed."""
@@ -168,7 +168,7 @@ class MembersDoor:
     async def status(self, request: Request) -> Response:
         """The same answer that `tallystick-node status` prints."""
         self._authenticator.caller(request, Access.FOLLOW)
-        return json_response(self._node.status())
+        return json_response(self._node.status(), headers=PRIVATE)
 
     @contextmanager
     def _one_more_waiting(self, caller: Caller) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -32,9 +33,10 @@ FRESH = {"Cache-Control": "no-cache"}
 JSON = "application/json"
 
 
-def json_response(value: Any, status: int = 200) -> Response:
-    """Any shape of ``tallystick.api`` as JSON."""
-    return Response(msgspec.json.encode(value), status, headers=FRESH, media_type=JSON)
+def json_response(value: Any, status: int = 200, headers: Mapping[str, str] = FRESH) -> Response:
+    """Any shape of ``tallystick.api`` as JSON; bytes are JSON already."""
+    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    return Response(body, status, headers=headers, media_type=JSON)
 
 
 class PublicDoor:
@@ -52,7 +54,11 @@ class PublicDoor:
 
     def router(self) -> APIRouter:
         """The routes, each with its description."""
-        router = APIRouter(tags=["public"], dependencies=[Depends(self._within_limit), Depends(strict_query)])
+        router = APIRouter(
+            default_response_class=Response,
+            tags=["public"],
+            dependencies=[Depends(self._within_limit), Depends(strict_query)],
+        )
         limited = openapi.refusals("query", "rate-limited", "unavailable")
         add = router.add_api_route
         head_answer = openapi.json_answer(api.HeadAnswer, "The newest final header with its certificate.", HEAD)

@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from contracts.genesis_state import genesis_writes
 from node.card_files import card_json, read_card
 from node.commands import Subparsers, grouped, new_parser, print_json
 from node.founding import GENESIS_SIZE_MAX, read_genesis
@@ -87,6 +88,7 @@ def _merge(options: argparse.Namespace) -> Genesis:
             admission_quorum=quorum,
         )
         merged.validators()
+        genesis_writes(merged)
         return decode(encode(merged), Genesis, size_max=GENESIS_SIZE_MAX)
     except (DecodeError, SignatureError) as error:
         raise ConfigError(f"the cards do not make a network: {error}") from error

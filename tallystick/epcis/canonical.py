@@ -51,10 +51,10 @@ def read_canonical(data: bytes, size_max: int, *, depth_max: int = DEPTH_MAX) ->
     Raises:
         DecodeError: the rules of ``read_json``, or ``non-canonical``.
     """
-    if len(data) <= size_max:
+    if len(data) <= size_max and not exceeds_depth(data, depth_max):
         try:
             value: JsonValue = _decoder.decode(data)
-            if not exceeds_depth(data, depth_max) and _write(value) == data and _integers_are_short(value, data):
+            if _write(value) == data and _integers_are_short(value, data):
                 return value
         except (msgspec.MsgspecError, DecodeError, ValueError, OverflowError, RecursionError):
             pass  # explained below

@@ -57,7 +57,7 @@ class TypedReference(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         type: bare CBV word or URI; empty for a business transaction without type.
         uri: as written in the event.
-        key: compact key text of a source or destination; the URI itself for a business transaction.
+        key: compact key text, the same for every spelling.
     """
 
     type: str
@@ -111,6 +111,7 @@ class ParsedEvent(msgspec.Struct, frozen=True, gc=False):
         quantities, child_quantities, input_quantities, output_quantities: classes and lots with amounts.
         biz_step, disposition: bare CBV word or URI.
         persistent_set, persistent_unset: bare CBV words or URIs.
+        transformation_id: key text of the identifier that links the events of one transformation.
         record_time_ms: what the sender claims, of no weight here.
     """
 

@@ -127,12 +127,8 @@ def _read_references(
         if len(entry) != known + 1:
             extra = next(key for key in entry if key not in ("type", field))
             reading.report("reference.field-unknown", f"{extra[:80]!r} is no field here", step(here, extra))
-        if is_party:
-            identifier = read_identifier(reading, entry[field], step(here, field))
-            found.append(TypedReference(kind, _text(entry[field]), identifier.key))
-        else:
-            uri = read_uri(reading, entry[field], step(here, field))
-            found.append(TypedReference(kind, uri, uri))
+        identifier = read_identifier(reading, entry[field], step(here, field))
+        found.append(TypedReference(kind, _text(entry[field]), identifier.key))
     return tuple(found)
 
 

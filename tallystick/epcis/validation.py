@@ -14,7 +14,7 @@ from tallystick.epcis.issues import EventIssue, IssueList, Report, raise_issue
 from tallystick.epcis.json_value import JsonObject, JsonValue
 from tallystick.epcis.model import ACTIONS, EVENT_TYPES, EventType
 from tallystick.epcis.reading import EventReading
-from tallystick.epcis.rules_common import check_extension, read_object, read_time, read_uri, read_word, shown
+from tallystick.epcis.rules_common import check_extension, read_identifier, read_object, read_time, read_word, shown
 from tallystick.epcis.rules_sensor import check_sensor_times, read_sensor_elements
 from tallystick.epcis.rules_what import check_what, read_epcs, read_parent, read_quantities
 from tallystick.epcis.rules_why import (
@@ -196,7 +196,7 @@ def _parent(reading: EventReading, value: JsonValue) -> None:
 
 
 def _transformation_id(reading: EventReading, value: JsonValue) -> None:
-    reading.transformation_id = read_uri(reading, value, "/transformationID")
+    reading.transformation_id = read_identifier(reading, value, "/transformationID").key
 
 
 def _of(*types: EventType) -> int:

@@ -1,0 +1,53 @@
+"""The page's verifier answers every frozen vector as the other verifiers do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import Chromium, Page
+
+pytestmark = pytest.mark.browser
+
+VECTORS = sorted((Path(__file__).resolve().parents[1] / "vectors" / "proofs").glob("*.json"))
+
+VERIFY = """
+(async () => {{
+  const {{ verifyBundle }} = await import('/verify.js');
+  try {{
+    return (await verifyBundle({bundle}, {trust}, {subject})).verdict;
+  }} catch (error) {{
+    return error.code ?? `${{error.name}}: ${{error.message}} ${{error.stack}}`;
+  }}
+}})()
+"""
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Chromium, static_site: str) -> Page:
+    """A page that can import the verifier."""
+    page = chromium.page()
+    page.goto(f"{static_site}/icon.svg")
+    return page
+
+
+def trust_of(vector: dict[str, Any]) -> dict[str, Any]:
+    """A vector's trust as the page's verifier takes it."""
+    trust = vector["trust"]
+    return {"chainId": trust["chain_id"], "validatorsHashes": trust["validators_hashes"], "heightMin": trust.get("height_min", 0)}
+
+
+def verify(page: Page, bundle: Any, trust: Any, subject: str | None) -> str:
+    """The verdict or reason code that the page's verifier gives."""
+    arguments = {"bundle": bundle, "trust": trust, "subject": subject}
+    spelt = {name: "undefined" if value is None else json.dumps(value) for name, value in arguments.items()}
+    return str(page.evaluate(VERIFY.format(**spelt)))
+
+
+@pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)
+def test_the_browser_gives_the_frozen_answer(page: Page, file: Path) -> None:
+    vector = json.loads(file.read_text())
+    assert verify(page, vector["bundle"], trust_of(vector), vector["subject"]) == vector["expected"]

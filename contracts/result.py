@@ -28,6 +28,7 @@ class BlockResult:
         histories: leaves appended, in order.
         executed_ids: (transaction id, valid_until_ms) of every transaction executed for the first time.
         next_due_ms: time of the earliest due work that is left, or None.
+        faults: for the operator's log, one text per rule that had a fault (RULE_FAULT); no part of the ledger.
     """
 
     receipts: tuple[Receipt, ...]
@@ -35,3 +36,8 @@ class BlockResult:
     histories: tuple[HistoryAppend, ...]
     executed_ids: tuple[tuple[bytes, int], ...]
     next_due_ms: int | None
+    faults: tuple[str, ...] = ()
+
+    def leaves(self) -> dict[bytes, bytes]:
+        """Leaf hash of every changed key at the end of the height, out of the receipts; 32 zero bytes: deleted."""
+        return {change.key: change.leaf for receipt in self.receipts for change in receipt.changes}

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
+import msgspec
+
 from contracts.interface import BlockContext, Refusal, StateView
+from contracts.result import HistoryAppend
 from tallystick.encoding import Message, encode
+from tallystick.limits import RECORD_SIZE_MAX
 from tallystick.reasons import Reason
 from tallystick.records.base import (
     Record,
-    key_hash,
     members_salt_after_due_work,
     members_salt_for,
-    read_members,
-    read_public,
-    record_of,
+    read_stored,
 )
 from tallystick.records.chain import ChainParameters, DueItem, chain_key, due_key
+from tallystick.records.goods import History, HistoryEntry
+from tallystick.records.members import Key
 
 T = TypeVar("T", bound=Message)
 
 PARAMETERS_KEY = chain_key("parameters")
+
+# Records that one organisation's events may touch in one block beyond those that the events name (contents of
+# containers): a shipment of 300 bytes can concern 1,000 things, and 4,000 events fit a block.
+SHARE_PER_ORGANISATION = 4_000
+SHARE_PER_BLOCK = 20_000
+
+
+@dataclass(slots=True)
+class BlockMemory:
+    """What the invocations of one block share beside the state: decoded halves, and what was spent of the shares.
+
+    Attributes:
+        public, members: record key to (record, decoded half); used only while that very record is current.
+        spent: look-ups by organisation; the empty name holds the sum.
+    """
+
+    public: dict[bytes, tuple[Record, Message]] = field(default_factory=dict)
+    members: dict[bytes, tuple[Record, Message]] = field(default_factory=dict)
+    spent: dict[str, int] = field(default_factory=dict)
 
 
 class Workspace:
@@ -31,9 +54,15 @@ class Workspace:
         block: height and time.
         organisation: organisation id of the signers; empty for due work and governance.
         signers: public keys of the signers, in order.
+        keys: their records, in the same order; set by ``contracts.authority``.
         salt: 32 bytes from which the members' salts of written records derive; empty for due work, whose rewrites
             derive a new salt from the old one and the height.
+        seed: for due work, 32 bytes derived from the members' salt of the subject, for records that are new; empty
+            when the subject has no members' half, and then no new members' half can be written.
+        digest: hash of the payload's bytes; empty for captures and due work.
+        transaction_index: place in the block; 0 for due work.
         staged: writes of this invocation, key to record, None for a deletion.
+        histories: leaves appended by this invocation, in order.
     """
 
     def __init__(
@@ -44,13 +73,23 @@ class Workspace:
         organisation: str = "",
         signers: tuple[bytes, ...] = (),
         salt: bytes = b"",
+        seed: bytes = b"",
+        digest: bytes = b"",
+        transaction_index: int = 0,
+        memory: BlockMemory | None = None,
     ) -> None:
         self._view = view
         self.block = block
         self.organisation = organisation
         self.signers = signers
+        self.keys: tuple[Key, ...] = ()
         self.salt = salt
+        self.seed = seed
+        self.digest = digest
+        self.transaction_index = transaction_index
         self.staged: dict[bytes, Record | None] = {}
+        self.histories: list[HistoryAppend] = []
+        self._memory = memory if memory is not None else BlockMemory()
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -63,12 +102,28 @@ class Workspace:
     def public(self, key: bytes, type_: type[T]) -> T | None:
         """The public half of a record, or None when there is no record."""
         record = self.record(key)
-        return None if record is None else read_public(record, type_)
+        if record is None:
+            return None
+        known = self._memory.public.get(key)
+        if known is not None and known[0] is record:
+            assert isinstance(known[1], type_)
+            return known[1]
+        value = read_stored(record.public, type_)
+        self._memory.public[key] = (record, value)
+        return value
 
     def members(self, key: bytes, type_: type[T]) -> T | None:
         """The members' half of a record, or None when there is no record."""
         record = self.record(key)
-        return None if record is None else read_members(record, type_)
+        if record is None:
+            return None
+        known = self._memory.members.get(key)
+        if known is not None and known[0] is record:
+            assert isinstance(known[1], type_)
+            return known[1]
+        value = read_stored(record.members, type_)
+        self._memory.members[key] = (record, value)
+        return value
 
     def need(self, key: bytes, type_: type[T], reason: Reason = Reason.NOT_FOUND, detail: str = "") -> T:
         """The public half of a record that must exist, else a refusal."""
@@ -90,41 +145,73 @@ class Workspace:
     # --- staging ------------------------------------------------------------------------------------------
 
     def write(self, key: bytes, public: Message, members: Message | None = None) -> None:
-        """Stage a record; the members' salt follows from the transaction's, or from the old record's (due work)."""
-        salt = b""
+        """Stage a record; the salt of a members' half follows from ``salt``, else from the old record's, else ``seed``.
+
+        Raises:
+            Refusal: RECORD_TOO_LARGE when a half is longer than a record may be.
+        """
+        shown = encode(public)
+        if members is None:
+            record = Record(shown)
+        else:
+            record = Record(shown, self._members_salt(key), encode(members))
+        if len(shown) > RECORD_SIZE_MAX or len(record.members) > RECORD_SIZE_MAX:
+            raise Refusal(Reason.RECORD_TOO_LARGE)
+        self.staged[key] = record
+        self._memory.public[key] = (record, public)
         if members is not None:
-            if self.salt:
-                salt = members_salt_for(self.salt, key)
-            else:
-                old = self.record(key)
-                base = old.members_salt if old is not None and old.members else key_hash(key)
-                salt = members_salt_after_due_work(base, self.block.height)
-        self.staged[key] = record_of(public, members, salt)
+            self._memory.members[key] = (record, members)
+
+    def _members_salt(self, key: bytes) -> bytes:
+        if self.salt:
+            return members_salt_for(self.salt, key)
+        old = self.record(key)
+        if old is not None and old.members:
+            return members_salt_after_due_work(old.members_salt, self.block.height)
+        assert self.seed, "a new members' half needs a salt that nobody can guess"
+        return members_salt_for(self.seed, key)
 
     def write_public(self, key: bytes, public: Message) -> None:
         """Stage a new public half and keep the members' half, salt included, as it is."""
         old = self.record(key)
         assert old is not None
-        self.staged[key] = Record(encode(public), old.members_salt, old.members)
+        record = Record(encode(public), old.members_salt, old.members)
+        if len(record.public) > RECORD_SIZE_MAX:
+            raise Refusal(Reason.RECORD_TOO_LARGE)
+        self.staged[key] = record
+        memory = self._memory
+        memory.public[key] = (record, public)
+        known = memory.members.get(key)
+        if known is not None and known[0] is old:
+            memory.members[key] = (record, known[1])
 
     def delete(self, key: bytes) -> None:
         """Stage a deletion."""
         self.staged[key] = None
 
+    def append_history(self, owner: bytes, history: History, entry: HistoryEntry) -> History:
+        """Note a new leaf of the history that the record ``owner`` keeps; returns the longer history to be written."""
+        self.histories.append(HistoryAppend(owner, history.count, entry))
+        return history.append(entry)
+
     def schedule(self, due_ms: int, rule: str, subject: bytes, organisation: str = "") -> bytes:
         """Queue due work for the first block at or after ``due_ms`` that runs due work; returns the item's key."""
         parameters = self.parameters()
         key = due_key(due_ms, parameters.next_serial)
-        self.write(PARAMETERS_KEY, _with_next_serial(parameters))
+        self.write(PARAMETERS_KEY, msgspec.structs.replace(parameters, next_serial=parameters.next_serial + 1))
         self.write(key, DueItem(rule, subject, organisation))
         return key
 
+    def spend(self, lookups: int) -> None:
+        """Take look-ups off the organisation's share of this block.
 
-def _with_next_serial(parameters: ChainParameters) -> ChainParameters:
-    return ChainParameters(
-        parameters.network,
-        parameters.clock_offset_ms,
-        parameters.clock_advance_allowed,
-        parameters.admission_quorum,
-        parameters.next_serial + 1,
-    )
+        Raises:
+            Refusal: SHARE_SPENT; what a refused transaction looked at stays spent, for the work was done.
+        """
+        spent = self._memory.spent
+        own = spent.get(self.organisation, 0) + lookups
+        total = spent.get("", 0) + lookups
+        if own > SHARE_PER_ORGANISATION or total > SHARE_PER_BLOCK:
+            raise Refusal(Reason.SHARE_SPENT)
+        spent[self.organisation] = own
+        spent[""] = total

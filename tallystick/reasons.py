@@ -65,6 +65,7 @@ class Reason(IntEnum):
     WRONG_EVENT_TYPE = 67
     CONTAINER_FULL = 68
     WRONG_KIND = 69
+    PART_OF_A_LOT = 70
     # money and trade
     ACCOUNT_MISSING = 80
     BALANCE_SHORT = 81
@@ -140,9 +141,10 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.PROFILE_FIELD_MISSING: ("the category's profile needs a field that is missing", "add it"),
     Reason.OUTPUT_EXISTS: ("an output is under control already", "use new lot or serial numbers"),
     Reason.CLASS_HAS_NO_CUSTODY: ("a class of goods as such is held by nobody", "name lots or serial numbers"),
-    Reason.WRONG_EVENT_TYPE: ("this business step needs an ObjectEvent here", "send an ObjectEvent with action OBSERVE"),
+    Reason.WRONG_EVENT_TYPE: ("this business step needs an ObjectEvent", "send an ObjectEvent with action OBSERVE"),
     Reason.CONTAINER_FULL: ("a container holds at most 1,000 things, at most 4 deep", "use another container"),
     Reason.WRONG_KIND: ("this kind of identifier cannot be used so", "see docs/spec/goods.md"),
+    Reason.PART_OF_A_LOT: ("a lot moves as a whole", "put the part into a lot of its own by a transformation"),
     Reason.ACCOUNT_MISSING: ("there is no such account", "have the bank open it"),
     Reason.BALANCE_SHORT: ("the account holds too little", "fund the account"),
     Reason.CURRENCY_MISMATCH: ("the currencies differ", ""),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
 from hashlib import sha256
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -115,6 +116,17 @@ def read_public(record: Record, type_: type[T]) -> T:
 def read_members(record: Record, type_: type[T]) -> T:
     """The members' half as its type; the record must have one."""
     return decode(record.members, type_, size_max=RECORD_SIZE_MAX)
+
+
+@cache
+def _stored_decoder(type_: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(type_, strict=True)
+
+
+def read_stored(half: bytes, type_: type[T]) -> T:
+    """A half of a record out of the state, whose bytes a rule made with ``encode``: no second look at the spelling."""
+    value: T = _stored_decoder(type_).decode(half)
+    return value
 
 
 def text_key(space: Space, text: str) -> bytes:

@@ -1,0 +1,81 @@
+"""Error declarations: an organisation says that an event of its own was wrong.
+
+EPCIS repeats the erroneous event with its ``eventID`` and an ``errorDeclaration``; the id is therefore how the
+erroneous event is found, and an event that was recorded without one can never be corrected. Nothing is undone:
+custody and quantities stay as they are, the histories show both versions, and conditions that rest on the event no
+longer hold.
+"""
+
+from __future__ import annotations
+
+from contracts.goods.context import EventContext
+from contracts.interface import Refusal
+from tallystick.reasons import Reason
+from tallystick.records.base import key_hash
+from tallystick.records.goods import (
+    Correction,
+    EventIdRecord,
+    EventRecord,
+    EventStatus,
+    History,
+    HistoryKind,
+    Statements,
+    correction_key,
+    event_id_key,
+    event_key,
+    statements_key,
+    subjects_digest,
+)
+
+CORRECTIVE_EVENTS_MAX = 32
+CORRECTIVE_ID_SIZE_MAX = 512
+REASON_SIZE_MAX = 128
+
+
+def declare_error(context: EventContext, subjects: list[str]) -> EventStatus:
+    """Write the correction record of the event that this one repeats; returns that event's status.
+
+    Raises:
+        Refusal: UNKNOWN_EVENT when the organisation recorded no event under this id, or one about other identifiers;
+            ALREADY_CORRECTED; RECORD_TOO_LARGE.
+    """
+    declaration = context.event.error_declaration
+    assert declaration is not None
+    work = context.work
+    event_id = context.event.event_id
+    if event_id is None:
+        raise Refusal(Reason.UNKNOWN_EVENT, "eventID")
+    known = work.public(event_id_key(context.organisation, event_id), EventIdRecord)
+    if known is None or known.subjects != subjects_digest(subjects):
+        raise Refusal(Reason.UNKNOWN_EVENT, "eventID" if known is None else "identifiers")
+    key = correction_key(known.commitment)
+    if work.record(key) is not None:
+        raise Refusal(Reason.ALREADY_CORRECTED, known.commitment.hex())
+    corrective = declaration.corrective_event_ids
+    if len(corrective) > CORRECTIVE_EVENTS_MAX or any(len(id_) > CORRECTIVE_ID_SIZE_MAX for id_ in corrective):
+        raise Refusal(Reason.RECORD_TOO_LARGE, "correctiveEventIDs")
+    if len(declaration.reason or "") > REASON_SIZE_MAX:
+        raise Refusal(Reason.RECORD_TOO_LARGE, "reason")
+    work.write(key, Correction(context.commitment, declaration.reason or "", corrective, work.block.height))
+    _append_everywhere(context, subjects, key_hash(key))
+    original = work.public(event_key(context.organisation, known.commitment), EventRecord)
+    assert original is not None
+    return original.status
+
+
+def _append_everywhere(context: EventContext, subjects: list[str], link: bytes) -> None:
+    for identifier in subjects:
+        item = context.item(identifier)
+        if item is not None:
+            context.append(item, HistoryKind.CORRECT, link)
+        else:
+            append_statement(context, identifier, HistoryKind.CORRECT, link)
+
+
+def append_statement(context: EventContext, identifier: str, kind: HistoryKind, link: bytes) -> None:
+    """Enter the event into the statements about an identifier that nobody controls."""
+    key = statements_key(identifier)
+    known = context.work.public(key, Statements)
+    history = known.history if known is not None else History()
+    history = context.work.append_history(key, history, context.entry(kind, link))
+    context.work.write(key, Statements(history))

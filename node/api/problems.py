@@ -11,6 +11,7 @@ from tallystick.api import Problem
 from tallystick.errors import (
     DecodeError,
     EventError,
+    ProofError,
     RefusedError,
     SignatureError,
     TallystickError,
@@ -28,10 +29,10 @@ KINDS: dict[str, tuple[int, str]] = {
     "unauthenticated": (401, "The request is not signed as the members' door asks"),
     "signature": (403, "A signature does not verify"),
     "forbidden": (403, "This key or token may not do this"),
+    "refused": (403, "The ledger's rules refuse this"),
     "not-found": (404, "There is nothing here"),
     "method-not-allowed": (405, "This resource does not take this method"),
     "slow-body": (408, "The body came too slowly"),
-    "conflict": (409, "The ledger's rules refuse this"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body is not of the media type taken here"),
     "rate-limited": (429, "Too many requests"),
@@ -107,10 +108,12 @@ def problem_of(error: TallystickError) -> ProblemError:
             return _of_rule(rule, detail, path, remedy or REMEDIES.get(rule, ""))
         case SignatureError():
             return ProblemError("signature", str(error), "sign with the key that is named, for this chain")
+        case ProofError(detail=detail):
+            return ProblemError("not-found", detail, "check the identifier and the commitment")
         case VerificationError():
             return ProblemError("forbidden", str(error))
         case RefusedError(reason=reason, detail=detail, remedy=remedy):
-            return ProblemError("conflict", f"{reason}: {detail}", remedy)
+            return ProblemError("refused", f"{reason}: {detail}", remedy)
         case UnavailableError():
             return ProblemError("unavailable", str(error), "try again shortly, or at another node")
     return ProblemError("internal", "the node could not answer", "try another node, and tell the operator")

@@ -113,7 +113,10 @@ class PublicDoor:
             (api.EVENT_PROOF, self.event_proof, "eventProof", "One event in an item's history, with any correction"),
             (api.RECORD_PROOF, self.record_proof, "recordProof", "The public half of a record, or its absence, proven"),
         ):
-            router.add_api_route(path, handler, operation_id=name, summary=summary, responses={200: bundle, **refused})
+            missing = openapi.refusals("not-found") if handler == self.event_proof else {}
+            router.add_api_route(
+                path, handler, operation_id=name, summary=summary, responses={200: bundle, **refused, **missing}
+            )
 
     async def _within_limit(self, request: Request) -> None:
         self._limit.take(request.client.host if request.client else "")

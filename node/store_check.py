@@ -1,0 +1,253 @@
+"""Checking a stored chain from nothing but genesis: what ``tallystick-node check`` does.
+
+Everything is computed again: hash chain, certificates, transactions and their signatures, receipts, the state after
+every height from receipts alone, the history tree, and in the end the records themselves with the histories they own.
+No rule runs, so a fault of a rule cannot hide behind itself. The first disagreement ends the check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from contracts.genesis_state import genesis_writes
+from node.history_tree import append_leaf
+from node.ledger import Ledger
+from node.tables import BlockRow
+from tallystick.blocks import Executed, Header, HistoryLeaf, check_contents
+from tallystick.encoding import ZERO32, decode
+from tallystick.errors import StorageError, TallystickError
+from tallystick.genesis import Genesis
+from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
+from tallystick.receipts import Receipt
+from tallystick.records.base import key_hash
+from tallystick.transactions import decode_transaction
+from tallystick.trie import Trie
+from tallystick.votes import VoteKind, verify_certificate
+
+RECEIPT_SIZE_MAX = 64 * 1_048_576  # bytes; our own rows
+RECORDS_PER_UPDATE = 4_096
+
+Progress = Callable[[str, int, int], None]
+
+
+class Disagreement(TallystickError):
+    """The stored chain disagrees with itself or with genesis: what, at which height, about which key.
+
+    Attributes:
+        height: first height that disagrees.
+        key: record key in hex, where it is about one.
+    """
+
+    def __init__(self, detail: str, height: int, key: bytes = b"") -> None:
+        super().__init__(detail)
+        self.height = height
+        self.key = key.hex()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was checked and held.
+
+    Attributes:
+        certificates: heights that carry a finalisation of their own; the others are below one.
+    """
+
+    chain_id: str
+    height: int
+    state_root: str
+    transactions: int
+    receipts: int
+    certificates: int
+    records: int
+
+
+class StoreCheck:
+    """One walk over a stored chain.
+
+    Args:
+        progress: told what is being done, how far it is, and of how many.
+        signatures: also check every transaction's signatures.
+    """
+
+    def __init__(self, ledger: Ledger, genesis: Genesis, *, signatures: bool, progress: Progress) -> None:
+        self._ledger = ledger
+        self._genesis = genesis
+        self._chain_id = genesis.chain_id()
+        self._validators = genesis.validators()
+        self._signatures = signatures
+        self._progress = progress
+        self._leaves: dict[bytes, bytes] = {}
+        self._trie = Trie()
+        self._peaks: tuple[bytes, ...] = ()
+        self._executed: dict[int, Executed] = {}  # heights that a later header may still certify
+        self._transactions = self._receipts = self._certificates = 0
+        self._newest_certified = 0
+
+    def run(self) -> CheckReport:
+        """Check everything.
+
+        Raises:
+            Disagreement: at the first thing that does not hold.
+            StorageError: a row is missing or damaged.
+        """
+        tip = self._ledger.tip()
+        last = tip.executed.height
+        previous = self._check_genesis()
+        for height in range(1, last + 1):
+            previous = self._check_height(height, previous)
+            self._progress("heights", height, last)
+        if previous.executed != tip.executed or previous.block_hash != tip.block_hash:
+            raise Disagreement("the newest height is not the one that the database names as its tip", last)
+        if tip.history_peaks != self._peaks:
+            raise Disagreement("the stored peaks of the history tree are not those of its leaves", last)
+        if self._newest_certified != last:
+            raise Disagreement("no stored certificate covers the newest height", last)
+        records = self._check_records(last)
+        return CheckReport(
+            self._chain_id.hex(),
+            last,
+            self._trie.root.hex(),
+            self._transactions,
+            self._receipts,
+            self._certificates,
+            records,
+        )
+
+    # --- heights ------------------------------------------------------------------------------------------
+
+    def _check_genesis(self) -> BlockRow:
+        row = self._ledger.block(0)
+        if row is None:
+            raise Disagreement("height 0 is missing", 0)
+        writes = genesis_writes(self._genesis)
+        self._leaves = {key: record.leaf_hash() for key, record in writes.items()}
+        self._trie = Trie().update({key_hash(key): leaf for key, leaf in self._leaves.items()})
+        time_ms = self._genesis.time_ms
+        executed = self._execute(0, self._chain_id, time_ms, EMPTY_ROOT, 0)
+        if row.header is not None or row.block_hash != self._chain_id or row.executed != executed:
+            raise Disagreement("height 0 is not what the genesis file gives", 0)
+        return row
+
+    def _check_height(self, height: int, previous: BlockRow) -> BlockRow:
+        row = self._ledger.block(height)
+        if row is None or row.header is None:
+            raise Disagreement("the block is missing", height)
+        try:
+            self._check_header(height, row, row.header, previous)
+            self._check_transactions(height, row.header)
+            receipts = self._check_receipts(height)
+        except (Disagreement, StorageError):
+            raise
+        except TallystickError as error:
+            raise Disagreement(str(error), height) from error
+        executed = self._execute(height, row.block_hash, row.header.time_ms, root_of(receipts), len(receipts))
+        if row.executed != executed or row.receipt_count != len(receipts):
+            raise Disagreement(_difference(row.executed, executed), height)
+        return row
+
+    def _check_header(self, height: int, row: BlockRow, header: Header, previous: BlockRow) -> None:
+        validators = self._validators.digest()
+        parent_view = previous.header.view if previous.header is not None else 0
+        for what, stored, computed in (
+            ("chain id", header.chain_id, self._chain_id),
+            ("height", header.height, height),
+            ("block hash", row.block_hash, header.block_hash()),
+            ("parent", header.parent_hash, previous.block_hash),
+            ("parent's view", header.parent_view, parent_view),
+            ("validator set", header.validators_hash, validators),
+            ("proposer", header.proposer, self._validators.leader_of(header.view)),
+        ):
+            if stored != computed:
+                raise Disagreement(f"the header's {what} is not the one that follows from the chain", height)
+        if header.time_ms <= previous.executed.time_ms or header.view <= parent_view:
+            raise Disagreement("the header's time or view is not later than its parent's", height)
+        certified = header.executed
+        if self._executed.get(certified.height) != certified:
+            raise Disagreement(
+                f"the header certifies other roots of height {certified.height} than the receipts give", height
+            )
+        for earlier in [number for number in self._executed if number < certified.height]:
+            del self._executed[earlier]  # a later header never certifies less than its parent
+        if row.finalisation is not None:
+            statement = row.finalisation.statement
+            if (statement.kind, statement.view, statement.block_hash) != (
+                VoteKind.FINALIZE,
+                header.view,
+                row.block_hash,
+            ):
+                raise Disagreement("the certificate is about something else than this block", height)
+            verify_certificate(row.finalisation, self._validators, self._chain_id)
+            self._certificates += 1
+            self._newest_certified = height
+
+    def _check_transactions(self, height: int, header: Header) -> None:
+        transactions = [decode_transaction(raw, self._chain_id) for raw in self._ledger.transactions(height)]
+        check_contents(header, transactions)
+        if self._signatures:
+            for transaction in transactions:
+                transaction.verify_signatures()
+        self._transactions += len(transactions)
+
+    def _check_receipts(self, height: int) -> list[bytes]:
+        """Leaf hashes of a height's receipts; their changes are applied to the state."""
+        encoded = self._ledger.receipts(height)
+        changes: dict[bytes, bytes | None] = {}
+        for data in encoded:
+            receipt = decode(data, Receipt, size_max=RECEIPT_SIZE_MAX)
+            if receipt.height != height:
+                raise Disagreement(f"a receipt says height {receipt.height}", height)
+            for change in receipt.changes:
+                deleted = change.leaf == ZERO32
+                changes[key_hash(change.key)] = None if deleted else change.leaf
+                if deleted:
+                    self._leaves.pop(change.key, None)
+                else:
+                    self._leaves[change.key] = change.leaf
+        self._trie = self._trie.update(changes)
+        self._receipts += len(encoded)
+        return [leaf_hash(data) for data in encoded]
+
+    def _execute(self, height: int, block_hash: bytes, time_ms: int, receipts_root: bytes, count: int) -> Executed:
+        """The executed tuple that follows from receipts and the history so far."""
+        leaf = HistoryLeaf(height, block_hash, time_ms, self._trie.root, receipts_root, count).leaf_hash()
+        self._peaks, nodes = append_leaf(self._peaks, height, leaf)
+        for level, index, hash_ in nodes:
+            if self._ledger.history_node(level, index) != hash_:
+                raise Disagreement(f"node {index} of level {level} of the history tree differs", height)
+        executed = Executed(height, time_ms, self._trie.root, receipts_root, peaks_root(self._peaks))
+        self._executed[height] = executed
+        return executed
+
+    # --- records ------------------------------------------------------------------------------------------
+
+    def _check_records(self, last: int) -> int:
+        """Every stored record is the one that the receipts leave behind, and none is missing."""
+        total = len(self._leaves)
+        count = 0
+        changes: dict[bytes, bytes | None] = {}
+        rebuilt = Trie()
+        for key, record in self._ledger.records():
+            leaf = record.leaf_hash()
+            if self._leaves.pop(key, None) != leaf:
+                raise Disagreement("a stored record is not the one that the receipts give", last, key)
+            changes[key_hash(key)] = leaf
+            count += 1
+            if len(changes) >= RECORDS_PER_UPDATE:
+                rebuilt, changes = rebuilt.update(changes), {}
+                self._progress("records", count, total)
+        if self._leaves:
+            raise Disagreement("a record is missing that the receipts give", last, min(self._leaves))
+        if rebuilt.update(changes).root != self._trie.root:
+            raise Disagreement("the records give another state root than the receipts", last)
+        self._progress("records", count, total)
+        return count
+
+
+def _difference(stored: Executed, computed: Executed) -> str:
+    for name in Executed.__struct_fields__:
+        ours, theirs = getattr(computed, name), getattr(stored, name)
+        if ours != theirs:
+            shown = (value.hex() if isinstance(value, bytes) else value for value in (theirs, ours))
+            return "the stored {} is {}, the receipts give {}".format(name.replace("_", " "), *shown)
+    return "the count of receipts is not the stored one"

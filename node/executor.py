@@ -50,23 +50,34 @@ class FinalBlock:
     """A final block with its transactions, ready to be executed.
 
     Attributes:
-        finalisation: of this very block, or None when only a descendant was finalised directly.
+        proof: a finalisation of this block or of a descendant.
     """
 
     header: Header
     block_hash: bytes
     transactions: tuple[VerifiedTransaction, ...]
-    finalisation: Certificate | None
+    proof: Certificate
+
+    @property
+    def finalisation(self) -> Certificate | None:
+        """The finalisation of this very block, or None when only a descendant was finalised directly."""
+        return self.proof if self.proof.statement.block_hash == self.block_hash else None
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutedHeight:
-    """What executing one block gave."""
+    """What executing one block gave.
+
+    Attributes:
+        first_executed: ids of transactions that were not executed before.
+        faults: one text per rule that had a fault, for the log.
+    """
 
     block: FinalBlock
     executed: Executed
     receipts: tuple[Receipt, ...]
     first_executed: tuple[bytes, ...]
+    faults: tuple[str, ...]
 
 
 class Executor:
@@ -99,19 +110,21 @@ class Executor:
         result = self._execute_block(self._view, context, block.transactions)
         encoded = tuple(encode(receipt) for receipt in result.receipts)
         first_executed = tuple(id_ for id_, _ in result.executed_ids)
-        trie = self.state.advance(header.height, result.writes, _leaves_of(result), first_executed)
+        leaves = result.leaves()
+        assert leaves.keys() >= result.writes.keys(), "a write that no receipt states"
+        trie = self.state.advance(header.height, result.writes, leaves, first_executed)
         receipts_root = root_of([leaf_hash(data) for data in encoded])
         leaf = HistoryLeaf(
             header.height, block.block_hash, header.time_ms, trie.root, receipts_root, len(encoded)
         ).leaf_hash()
         peaks, nodes = append_leaf(self.tip.history_peaks, header.height, leaf)
         executed = Executed(header.height, header.time_ms, trie.root, receipts_root, peaks_root(peaks))
-        self.tip = TipRow(executed, block.block_hash, header.view, peaks, result.next_due_ms)
+        self.tip = TipRow(executed, block.block_hash, header.view, block.proof, peaks, result.next_due_ms)
         row = BlockRow(header, block.block_hash, block.finalisation, executed, len(encoded))
         self._rows += block_rows(row, tuple(item.signed.raw for item in block.transactions), encoded)
         self._rows += history_node_rows(nodes)
         self._rows += _index_rows(block, result)
-        return ExecutedHeight(block, executed, result.receipts, first_executed)
+        return ExecutedHeight(block, executed, result.receipts, first_executed, result.faults)
 
     def take_batch(self, signer: SignerRow) -> list[Put]:
         """All rows since the last batch; after they are durable call ``state.written``."""
@@ -129,16 +142,9 @@ def found(ledger: Ledger, chain_id: bytes, time_ms: int, writes: dict[bytes, Rec
     leaf = HistoryLeaf(0, chain_id, time_ms, trie.root, EMPTY_ROOT, 0).leaf_hash()
     peaks, nodes = append_leaf((), 0, leaf)
     executed = Executed(0, time_ms, trie.root, EMPTY_ROOT, peaks_root(peaks))
-    tip = TipRow(executed, chain_id, 0, peaks, None)
+    tip = TipRow(executed, chain_id, 0, None, peaks, None)
     block = BlockRow(None, chain_id, None, executed, 0)
     ledger.write(founding_rows(chain_id, tip, block, writes) + history_node_rows(nodes))
-
-
-def _leaves_of(result: BlockResult) -> dict[bytes, bytes]:
-    """Leaf hashes by key as the receipts state them; the last statement about a key counts."""
-    leaves = {change.key: change.leaf for receipt in result.receipts for change in receipt.changes}
-    assert leaves.keys() >= result.writes.keys(), "a write that no receipt states"
-    return leaves
 
 
 def _index_rows(block: FinalBlock, result: BlockResult) -> list[Put]:

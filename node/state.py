@@ -7,7 +7,7 @@ stored: a start rebuilds it from the records.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from node.ledger import Ledger
 from tallystick.limits import PROVABLE_HEIGHTS
@@ -59,15 +59,13 @@ class State:
         """Whether a transaction of this id was executed."""
         return transaction_id in self._ids or self._ledger.place(transaction_id) is not None
 
-    def due(self, until_ms: int) -> list[tuple[bytes, Record]]:
+    def due(self, until_ms: int) -> Iterator[tuple[bytes, Record]]:
         """Waiting due items up to a time, in key order; parked ones wait for nothing and are left out."""
-        end = bisect_left(self._due, due_key(until_ms + 1, 0))
-        items: list[tuple[bytes, Record]] = []
-        for key in self._due[:end]:
+        for at in range(bisect_left(self._due, due_key(until_ms + 1, 0))):
+            key = self._due[at]
             record = self.get(key)
             assert record is not None, "the due index names a record that is not there"
-            items.append((key, record))
-        return items
+            yield key, record
 
     def advance(
         self, height: int, writes: Mapping[bytes, Record | None], leaves: Mapping[bytes, bytes], ids: Iterable[bytes]

@@ -42,6 +42,7 @@ class TipRow(Message, frozen=True):
     """The newest executed height.
 
     Attributes:
+        proof: a finalisation of this block or of a descendant; None for genesis.
         history_peaks: compact range of the history tree over heights 0 to this one.
         next_due_ms: time of the earliest due work, or None.
     """
@@ -49,6 +50,7 @@ class TipRow(Message, frozen=True):
     executed: Executed
     block_hash: Hash
     view: Natural
+    proof: Certificate | None
     history_peaks: tuple[Hash, ...]
     next_due_ms: TimeMs | None
 

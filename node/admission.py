@@ -1,0 +1,258 @@
+"""The door for transactions: cheap checks first, one signature check per node, in slices that leave room for votes.
+
+What is checked here beyond ``tallystick.admission`` (known keys, room, time left) only keeps strangers and repeats out
+of the mempool. It is never a ground to reject a block: validity is a function of a block's bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from node.counters import Counters
+from node.mempool import Mempool
+from node.network.peers import Peer
+from node.state import State
+from tallystick import limits
+from tallystick.admission import VerifiedTransaction, verify_decoded
+from tallystick.errors import DecodeError, RefusedError, SignatureError, TallystickError, UnavailableError
+from tallystick.reasons import WORDS, Reason
+from tallystick.records.base import read_public
+from tallystick.records.members import Key, KeyStatus, member_key
+from tallystick.transactions import SignedTransaction, check_validity, decode_transaction
+
+SLICE_TRANSACTIONS = 48  # per loop turn, about 6 ms; measured: 32 to 64 keep votes prompt at no cost
+SLICE_S = 0.006  # seconds after which a slice of heavy transactions ends early
+QUEUE_MAX = 4_000  # transactions waiting to be checked; more clients are told to try again
+QUEUE_SIZE_MAX = 64 * 1_048_576  # bytes waiting to be checked
+PEER_QUEUE_MAX = 2_000  # of gossip; above, peers are not read until half of it is done
+GOSSIP_SIZE = 65_536  # bytes of one frame of gossip, unless a single transaction is larger
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A transaction is in the mempool; ``new`` is False when it was there or in a block already."""
+
+    id: bytes
+    new: bool
+
+
+Outcome: TypeAlias = Admitted | TallystickError
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One client's submission: outcomes in the order sent."""
+
+    done: asyncio.Future[list[Outcome]]
+    outcomes: list[Outcome | None]
+    open: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.open = len(self.outcomes)
+
+    def put(self, position: int, outcome: Outcome) -> None:
+        self.outcomes[position] = outcome
+        self.open -= 1
+        if not self.open and not self.done.done():
+            self.done.set_result([outcome for outcome in self.outcomes if outcome is not None])
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    raw: bytes
+    batch: _Batch | None = None
+    position: int = 0
+    peer: Peer | None = None
+
+
+class Door:
+    """What a transaction must pass before its signatures are worth checking."""
+
+    def __init__(self, state: State, mempool: Mempool, next_time_ms: Callable[[], int]) -> None:
+        """``next_time_ms`` is the best guess of the next block's time."""
+        self._state = state
+        self._mempool = mempool
+        self._next_time_ms = next_time_ms
+
+    def known(self, transaction_id: bytes) -> bool:
+        """Whether it waits already or was executed."""
+        return transaction_id in self._mempool or self._state.executed(transaction_id)
+
+    def check(self, signed: SignedTransaction) -> None:
+        """Time left, keys that may act, room.
+
+        Raises:
+            DecodeError: ``transaction.expired`` or ``transaction.valid-too-long``.
+            RefusedError: ``UNKNOWN_KEY`` or ``KEY_REVOKED``.
+            UnavailableError: no room.
+        """
+        check_validity(signed.head, self._next_time_ms())
+        for index, key in enumerate(signed.head.signers):
+            record = self._state.get(member_key(key))
+            if record is None:
+                if index == 0:  # a key that is being registered signs second, before it is known
+                    raise _refused(Reason.UNKNOWN_KEY, key)
+            elif read_public(record, Key).status is not KeyStatus.ACTIVE:
+                raise _refused(Reason.KEY_REVOKED, key)
+        self._mempool.check_room(signed.head.signers[0], signed.size)
+
+
+class Admission:
+    """The queue before the mempool, worked off in slices."""
+
+    def __init__(
+        self,
+        chain_id: bytes,
+        door: Door,
+        mempool: Mempool,
+        counters: Counters,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        admitted: Callable[[list[VerifiedTransaction]], None],
+        gossip: Callable[[tuple[bytes, ...]], None],
+        blame: Callable[[Peer, Exception], None],
+        hold_peers: Callable[[bool], None],
+    ) -> None:
+        """The callbacks: transactions newly in the mempool; a frame to send to all peers; a peer that sent what is
+        malformed; whether peers are to be read."""
+        self._chain_id = chain_id
+        self._door = door
+        self._mempool = mempool
+        self._counters = counters
+        self._loop = loop
+        self._admitted = admitted
+        self._gossip = gossip
+        self._blame = blame
+        self._hold_peers = hold_peers
+        self._queue: deque[_Ticket] = deque()
+        self._size = 0
+        self._from_peers = 0
+        self._scheduled = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def submit(self, raws: Sequence[bytes]) -> asyncio.Future[list[Outcome]]:
+        """A client's transactions; the future has one outcome each, in order."""
+        done: asyncio.Future[list[Outcome]] = self._loop.create_future()
+        batch = _Batch(done, [None] * len(raws))
+        if not raws:
+            done.set_result([])
+        for position, raw in enumerate(raws):
+            if len(self._queue) >= QUEUE_MAX or self._size + len(raw) > QUEUE_SIZE_MAX:
+                batch.put(position, UnavailableError("too many transactions wait to be checked; try again shortly"))
+            elif len(raw) > limits.TRANSACTION_SIZE_MAX:
+                batch.put(
+                    position,
+                    DecodeError("too-long", f"{len(raw)} bytes, at most {limits.TRANSACTION_SIZE_MAX} allowed"),
+                )
+            else:
+                self._enqueue(_Ticket(raw, batch, position))
+        return done
+
+    def take_gossip(self, peer: Peer, raws: Sequence[bytes]) -> None:
+        """A peer's frame."""
+        for raw in raws:
+            self._enqueue(_Ticket(raw, peer=peer))
+        self._from_peers += len(raws)
+        if self._from_peers > PEER_QUEUE_MAX or self._size > QUEUE_SIZE_MAX:
+            self._hold_peers(True)
+
+    def _enqueue(self, ticket: _Ticket) -> None:
+        self._queue.append(ticket)
+        self._size += len(ticket.raw)
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._slice)
+
+    def _slice(self) -> None:
+        """Work off some tickets, then let the loop turn."""
+        self._scheduled = False
+        new: list[VerifiedTransaction] = []
+        ours: list[bytes] = []
+        end = self._loop.time() + SLICE_S
+        for _ in range(min(SLICE_TRANSACTIONS, len(self._queue))):
+            ticket = self._queue.popleft()
+            self._size -= len(ticket.raw)
+            self._from_peers -= ticket.peer is not None
+            transaction = self._judge(ticket)
+            if transaction is not None:
+                new.append(transaction)
+                if ticket.peer is None:
+                    ours.append(ticket.raw)
+            if self._loop.time() > end:
+                break
+        if self._from_peers <= PEER_QUEUE_MAX // 2 and self._size <= QUEUE_SIZE_MAX // 2:
+            self._hold_peers(False)
+        if self._queue and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._slice)
+        if new:
+            self._counters.transactions_admitted += len(new)
+            self._admitted(new)
+        for frame in gossip_frames(ours):
+            self._gossip(frame)
+
+    def _judge(self, ticket: _Ticket) -> VerifiedTransaction | None:
+        """The transaction, if it is new in the mempool; tells the client, or blames the peer."""
+        transaction: VerifiedTransaction | None = None
+        try:
+            signed = decode_transaction(ticket.raw, self._chain_id)
+            if self._door.known(signed.id):
+                self._counters.transactions_duplicate += 1
+                outcome: Outcome = Admitted(signed.id, new=False)
+            else:
+                self._door_check(ticket, signed)
+                transaction = verify_decoded(signed)
+                self._mempool.add(transaction)
+                outcome = Admitted(signed.id, new=True)
+        except _NotNow as error:
+            outcome = error.cause
+        except (DecodeError, SignatureError) as error:
+            if ticket.peer is not None:
+                self._blame(ticket.peer, error)
+            outcome = error
+        if isinstance(outcome, TallystickError):
+            self._counters.transactions_refused += 1
+        if ticket.batch is not None:
+            ticket.batch.put(ticket.position, outcome)
+        return transaction
+
+    def _door_check(self, ticket: _Ticket, signed: SignedTransaction) -> None:
+        try:
+            self._door.check(signed)
+        except (DecodeError, RefusedError, UnavailableError) as error:
+            raise _NotNow(error) from error  # another node may judge otherwise: no peer is blamed for it
+
+
+class _NotNow(Exception):
+    """A transaction that is well formed, as far as seen, and not taken here and now."""
+
+    def __init__(self, cause: TallystickError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def gossip_frames(raws: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """Cut transactions into frames of bounded count and size."""
+    frames: list[tuple[bytes, ...]] = []
+    frame: list[bytes] = []
+    size = 0
+    for raw in raws:
+        if frame and (size + len(raw) > GOSSIP_SIZE or len(frame) == limits.FRAME_TRANSACTIONS_MAX):
+            frames.append(tuple(frame))
+            frame, size = [], 0
+        frame.append(raw)
+        size += len(raw)
+    if frame:
+        frames.append(tuple(frame))
+    return frames
+
+
+def _refused(reason: Reason, key: bytes) -> RefusedError:
+    words, remedy = WORDS[reason]
+    return RefusedError(reason.name, f"{words} ({key.hex()[:16]}…)", remedy)

@@ -1,0 +1,210 @@
+"""Catching up: ranges of executed blocks from peers, checked back from one certificate, executed like any others.
+
+The engine goes on meanwhile, and is replaced by one that starts further on only while verified blocks are applied:
+a peer that lies about its height costs requests, never a vote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from node.commit import Committer
+from node.counters import Counters
+from node.executor import Executor, FinalBlock
+from node.fetcher import Fetcher
+from node.ledger import Ledger
+from node.logs import log_fields
+from node.network.messages import RANGE_BLOCKS_MAX, RangeMessage, RangeRequest
+from node.network.peers import Peer, PeerFault, Peers
+from node.performer import HaltError
+from tallystick.blocks import Header
+from tallystick.errors import DecodeError, VerificationError
+from tallystick.validators import ValidatorSet
+from tallystick.votes import VoteKind, verify_certificate
+
+BEHIND_MIN = 24  # heights; what is less far away the engine fetches block by block
+ANSWER_TIMEOUT_S = 5.0
+ATTEMPTS_MAX = 4  # in a row without a block; then the next head notice begins anew
+NEARLY_THERE = 8  # blocks of an answer; one that has fewer was the last
+
+logger = logging.getLogger("tallystick.catchup")
+
+
+class CatchUp:
+    """At most one catch-up at a time.
+
+    Attributes:
+        stored_height: newest height that is executed and durable here.
+        running: verified blocks are being applied, and there is no engine.
+    """
+
+    def __init__(
+        self,
+        *,
+        chain_id: bytes,
+        epoch: int,
+        validators: ValidatorSet,
+        executor: Executor,
+        committer: Committer,
+        ledger: Ledger,
+        fetcher: Fetcher,
+        peers: Peers,
+        counters: Counters,
+        loop: asyncio.AbstractEventLoop,
+        suspend: Callable[[], None],
+        resume: Callable[[], None],
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        """``suspend`` takes the engine away, ``resume`` starts one at the new floor."""
+        self._chain_id = chain_id
+        self._epoch = epoch
+        self._validators = validators
+        self._executor = executor
+        self._committer = committer
+        self._ledger = ledger
+        self._fetcher = fetcher
+        self._peers = peers
+        self._counters = counters
+        self._loop = loop
+        self._suspend = suspend
+        self._resume = resume
+        self._fatal = fatal
+        self.stored_height = executor.tip.executed.height
+        self.running = False
+        self._task: asyncio.Task[None] | None = None
+        self._asked: Peer | None = None
+        self._answer: asyncio.Future[RangeMessage | None] | None = None
+
+    def consider(self) -> None:
+        """Begin to catch up if a peer says that it is far ahead."""
+        if self._task is None and self._ahead(BEHIND_MIN):
+            self._task = self._loop.create_task(self._run())
+            self._task.add_done_callback(self._ended)
+
+    def take(self, peer: Peer, message: RangeMessage) -> None:
+        """A peer's answer; ignored unless this peer was asked."""
+        if self._asked is peer and self._answer is not None and not self._answer.done():
+            self._answer.set_result(message)
+
+    def lost(self, peer: Peer) -> None:
+        """A peer is gone; it will not answer."""
+        if self._asked is peer and self._answer is not None and not self._answer.done():
+            self._answer.set_result(None)
+
+    def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _ahead(self, by: int) -> list[Peer]:
+        """Connected peers that say they can serve blocks this far above ours, the furthest first."""
+        ours = self._committer.queued_height
+        peers = [peer for peer in self._peers.connected() if peer.head and peer.head.executed_height >= ours + by]
+        return sorted(peers, key=lambda peer: -peer.head.executed_height if peer.head else 0)
+
+    async def _run(self) -> None:
+        failures = 0
+        try:
+            while failures < ATTEMPTS_MAX:
+                peers = self._ahead(1)
+                if not peers:
+                    break
+                applied = await self._one_range(peers[failures % len(peers)])
+                failures = 0 if applied else failures + 1
+                if 0 < applied < NEARLY_THERE:
+                    break
+        finally:
+            if self.running:
+                self.running = False
+                self._resume()
+
+    async def _one_range(self, peer: Peer) -> int:
+        """Ask one peer, check, apply; how many blocks came of it."""
+        await self._committer.idle()
+        self._asked, self._answer = peer, self._loop.create_future()
+        peer.send(RangeRequest(self._committer.queued_height + 1, RANGE_BLOCKS_MAX))
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                answer = await self._answer
+        except TimeoutError:
+            return 0
+        finally:
+            self._asked = self._answer = None
+        if answer is None or not answer.blocks:
+            return 0
+        try:
+            blocks = await self._checked(answer)
+        except (DecodeError, VerificationError, PeerFault) as error:
+            self._peers.penalise(peer, error)
+            return 0
+        return await self._apply(blocks)
+
+    async def _checked(self, answer: RangeMessage) -> list[FinalBlock]:
+        """The blocks of an answer, each proven final and verified; those that are final here already are left out.
+
+        Raises:
+            DecodeError, VerificationError, PeerFault: the answer proves nothing.
+        """
+        proof = answer.finalisation
+        headers = [block.header for block in answer.blocks]
+        hashes = [header.block_hash() for header in headers]
+        if proof is None or proof.statement.kind is not VoteKind.FINALIZE or proof.statement.epoch != self._epoch:
+            raise PeerFault("a range without a finalisation")
+        chain = [*headers, *answer.descendants]
+        if proof.statement.block_hash != chain[-1].block_hash():
+            raise PeerFault("a range whose finalisation is of another block")
+        verify_certificate(proof, self._validators, self._chain_id)
+        for parent, parent_hash, child in zip(
+            chain, [header.block_hash() for header in chain], chain[1:], strict=False
+        ):
+            if child.parent_hash != parent_hash or child.height != parent.height + 1:
+                raise PeerFault("a range whose blocks are not a chain")
+        blocks: list[FinalBlock] = []
+        for message, block_hash in zip(answer.blocks, hashes, strict=True):
+            transactions = await self._fetcher.verified(message.header, message.transactions)
+            blocks.append(FinalBlock(message.header, block_hash, transactions, proof))
+        return blocks
+
+    async def _apply(self, blocks: list[FinalBlock]) -> int:
+        """Execute verified blocks without an engine."""
+        if not self.running:
+            self.running = True
+            logger.info("catching up", extra=log_fields(from_height=self._committer.queued_height))
+            self._suspend()
+        await self._committer.idle()
+        blocks = [block for block in blocks if block.header.height > self._committer.queued_height]
+        if not blocks:
+            return 0
+        tip = self._executor.tip
+        first = blocks[0].header
+        if first.height != tip.executed.height + 1 or first.parent_hash != tip.block_hash:
+            raise HaltError(
+                f"a finalised block of height {first.height} does not stand on our final block of height "
+                f"{tip.executed.height}"
+            )
+        for block in blocks:
+            self._committer.push(block)
+        await self._committer.idle()
+        for block in blocks:
+            self._compare_roots(block.header)
+        self._counters.blocks_caught_up += len(blocks)
+        return len(blocks)
+
+    def _compare_roots(self, header: Header) -> None:
+        """A certified header that contradicts our own roots ends the process."""
+        row = self._ledger.block(header.executed.height)
+        if row is None or row.executed != header.executed:
+            ours = "nothing" if row is None else row.executed.state_root.hex()
+            raise HaltError(
+                f"a certified header names state root {header.executed.state_root.hex()} for height "
+                f"{header.executed.height}, we have {ours}"
+            )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                self._fatal(error)

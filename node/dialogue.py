@@ -1,0 +1,226 @@
+"""What peers say, message by message: checked, then handed to the engine, the door, or whoever asked.
+
+A peer is authenticated and still a stranger: nothing it says is believed, kept without bound or worked on without
+limit. What no honest peer sends raises, and its link is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import assert_never
+
+from consensus.engine import Engine
+from consensus.inputs import CertificateReceived, ProposalReceived, VoteReceived
+from node.admission import Admission, gossip_frames
+from node.allowance import Allowance
+from node.catchup import CatchUp
+from node.contents import Contents
+from node.fetcher import Fetcher
+from node.ledger import Ledger
+from node.mempool import Mempool
+from node.network.link import OUTBOUND_GOSSIP_MAX
+from node.network.messages import (
+    CERTIFICATE_VIEWS_MAX,
+    BlockMessage,
+    BlockRequest,
+    CertificateMessage,
+    CertificatesRequest,
+    HeadNotice,
+    Hello,
+    PeerMessage,
+    ProposalMessage,
+    RangeMessage,
+    RangeRequest,
+    TransactionFrame,
+    TransactionsAnswer,
+    TransactionsRequest,
+    VoteMessage,
+)
+from node.network.peers import Peer, PeerFault, Peers
+from node.range_server import answer_range
+from node.runner import Runner
+from tallystick.limits import BLOCK_SIZE_MAX, FRAME_TRANSACTIONS_MAX
+from tallystick.proposals import Proposal, verify_proposal_signature
+from tallystick.validators import ValidatorSet
+from tallystick.votes import Certificate, Vote, verify_certificate, verify_vote
+
+REQUESTS_PER_SECOND = 100  # of one peer, of every kind; a burst of two seconds
+RANGES_PER_SECOND = 20  # range requests: each may cost a few milliseconds and megabytes
+
+
+class Dialogue:
+    """Works on the messages of all peers."""
+
+    def __init__(
+        self,
+        *,
+        chain_id: bytes,
+        validators: ValidatorSet,
+        runner: Runner,
+        admission: Admission,
+        contents: Contents,
+        fetcher: Fetcher,
+        catch_up: CatchUp,
+        ledger: Ledger,
+        mempool: Mempool,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._chain_id = chain_id
+        self._validators = validators
+        self._runner = runner
+        self._admission = admission
+        self._contents = contents
+        self._fetcher = fetcher
+        self._catch_up = catch_up
+        self._ledger = ledger
+        self._mempool = mempool
+        self._loop = loop
+        self._requests: dict[int, Allowance] = {}
+        self._ranges: dict[int, Allowance] = {}
+
+    def head(self) -> HeadNotice:
+        """How far we are."""
+        engine = self._runner.engine
+        executed = self._catch_up.stored_height
+        if engine is None:
+            return HeadNotice(executed, 0, executed)
+        status = engine.status()
+        return HeadNotice(status.final_height, status.view, executed)
+
+    def tell_heads(self, peers: Peers) -> None:
+        """Say to everybody how far we are."""
+        peers.broadcast(self.head(), droppable=True)
+
+    # --- PeerHandler --------------------------------------------------------------------------------------
+
+    def peer_connected(self, peer: Peer) -> None:
+        """Say how far we are, and what waits here: it may have missed the gossip."""
+        peer.send(self.head())
+        waiting = [item.signed.raw for item in self._mempool.oldest(FRAME_TRANSACTIONS_MAX)]
+        for frame in gossip_frames(waiting):
+            peer.send(TransactionFrame(frame), droppable=True)
+
+    def peer_lost(self, peer: Peer) -> None:
+        """Nothing it said before counts for what it may say after."""
+        peer.head = None
+        self._catch_up.lost(peer)
+
+    def peer_message(self, peer: Peer, message: PeerMessage) -> None:
+        """See ``PeerHandler``."""
+        match message:
+            case VoteMessage(vote):
+                self._vote(vote)
+            case CertificateMessage(certificate):
+                self._certificate(certificate)
+            case ProposalMessage(proposal):
+                self._proposal(proposal)
+            case TransactionFrame(transactions):
+                self._admission.take_gossip(peer, transactions)
+            case TransactionsAnswer():
+                self._fetcher.take_transactions(peer, message)
+            case BlockMessage():
+                self._fetcher.take_block(peer, message)
+            case RangeMessage():
+                self._catch_up.take(peer, message)
+            case HeadNotice():
+                peer.head = message
+                self._catch_up.consider()
+            case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
+                self._request(peer, message)
+            case Hello():
+                raise PeerFault("a second hello")
+            case _:
+                assert_never(message)
+
+    # --- agreement ----------------------------------------------------------------------------------------
+
+    def _vote(self, vote: Vote) -> None:
+        engine = self._runner.engine
+        if engine is not None and engine.wants_vote(vote):
+            verify_vote(vote, self._validators, self._chain_id)
+            self._runner.give(VoteReceived(vote))
+
+    def _certificate(self, certificate: Certificate) -> None:
+        engine = self._runner.engine
+        if engine is not None:
+            self._take_certificate(engine, certificate)
+
+    def _take_certificate(self, engine: Engine, certificate: Certificate) -> None:
+        if engine.wants_certificate(certificate):
+            verify_certificate(certificate, self._validators, self._chain_id)
+            self._runner.give(CertificateReceived(certificate))
+
+    def _proposal(self, proposal: Proposal) -> None:
+        engine, header = self._runner.engine, proposal.header
+        if header.chain_id != self._chain_id:
+            raise PeerFault("a proposal for another chain")
+        if engine is None:
+            return
+        block_hash = header.block_hash()
+        if not engine.wants_proposal(header, block_hash):
+            return
+        verify_proposal_signature(proposal, self._validators)
+        if proposal.finalisation is not None:
+            self._take_certificate(engine, proposal.finalisation)
+        for certificate in proposal.certificates:
+            self._take_certificate(engine, certificate)
+        self._runner.give(ProposalReceived(proposal, block_hash))
+
+    # --- requests -----------------------------------------------------------------------------------------
+
+    def _request(
+        self, peer: Peer, message: TransactionsRequest | BlockRequest | CertificatesRequest | RangeRequest
+    ) -> None:
+        if not self._may_ask(peer, message):
+            return
+        match message:
+            case TransactionsRequest(leaves):
+                self._answer_transactions(peer, leaves)
+            case BlockRequest(block_hash):
+                answer = self._block(block_hash)
+                if answer is not None:
+                    peer.send(answer)
+            case CertificatesRequest(first_view, last_view):
+                engine = self._runner.engine
+                if engine is not None:
+                    last_view = min(last_view, first_view + CERTIFICATE_VIEWS_MAX - 1)
+                    for certificate in engine.certificates(first_view, last_view):
+                        peer.send(CertificateMessage(certificate))
+            case RangeRequest(first_height, count):
+                peer.send(answer_range(self._ledger, first_height, count, self._catch_up.stored_height))
+
+    def _may_ask(self, peer: Peer, message: PeerMessage) -> bool:
+        """Whether a request is worked on; a peer that takes no answers, or asks too much, gets none."""
+        if peer.link is None or peer.link.waiting() > OUTBOUND_GOSSIP_MAX:
+            return False
+        now = self._loop.time()
+        requests = self._requests.setdefault(peer.index, Allowance(REQUESTS_PER_SECOND, 2 * REQUESTS_PER_SECOND))
+        if not requests.take(now):
+            return False
+        ranges = self._ranges.setdefault(peer.index, Allowance(RANGES_PER_SECOND, 2 * RANGES_PER_SECOND))
+        return not isinstance(message, RangeRequest) or ranges.take(now)
+
+    def _answer_transactions(self, peer: Peer, leaves: tuple[bytes, ...]) -> None:
+        raws: list[bytes] = []
+        size = 0
+        for transaction in self._contents.by_leaves(leaves):
+            size += transaction.signed.size
+            if size > BLOCK_SIZE_MAX:
+                break
+            raws.append(transaction.signed.raw)
+        if raws:
+            peer.send(TransactionsAnswer(tuple(raws)))
+
+    def _block(self, block_hash: bytes) -> BlockMessage | None:
+        known = self._contents.get(block_hash)
+        if known is not None:
+            return BlockMessage(known.header, tuple(item.signed.raw for item in known.transactions))
+        engine = self._runner.engine
+        header = None if engine is None else engine.header(block_hash)
+        if header is not None and header.transaction_count == 0:
+            return BlockMessage(header, ())
+        height = self._ledger.height_of(block_hash)
+        row = None if height is None else self._ledger.block(height)
+        if height is None or row is None or row.header is None:
+            return None
+        return BlockMessage(row.header, self._ledger.transactions(height))

@@ -1,0 +1,191 @@
+"""Asking peers for what is missing: transactions of a proposed block, blocks by hash. Answers are checked in slices.
+
+Only what was asked of a peer is taken from it, so nobody can make a node verify what it does not need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from consensus.inputs import BlockReceived, Input
+from node.contents import Contents
+from node.counters import Counters
+from node.ledger import Ledger
+from node.network.messages import (
+    BlockMessage,
+    BlockRequest,
+    TransactionsAnswer,
+    TransactionsRequest,
+)
+from node.network.peers import Peer, Peers
+from tallystick.admission import VerifiedTransaction, verify_decoded
+from tallystick.blocks import Header, check_contents
+from tallystick.errors import DecodeError, SignatureError
+from tallystick.transactions import decode_transaction
+
+FIRST_ASK_S = 0.03  # gossip is usually on its way; asking at once would double the work under load
+NEXT_ASK_S = 0.2  # until the next peer is asked
+SLICE_TRANSACTIONS = 32  # verified per loop turn
+ASKED_LEAVES_MAX = 10_000  # open requests for transactions, per peer
+ASKED_BLOCKS_MAX = 64  # requests by hash that are remembered
+
+
+class Fetcher:
+    """Requests of this node that are open."""
+
+    def __init__(
+        self,
+        chain_id: bytes,
+        contents: Contents,
+        ledger: Ledger,
+        peers: Peers,
+        counters: Counters,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        give: Callable[[Input], None],
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._chain_id = chain_id
+        self._contents = contents
+        self._ledger = ledger
+        self._peers = peers
+        self._counters = counters
+        self._loop = loop
+        self._give = give
+        self._fatal = fatal
+        self._asked: dict[int, set[bytes]] = {}  # peer index -> witness leaves asked of it
+        self._blocks: dict[bytes, list[int]] = {}  # block hash -> indices of peers asked
+        self._checking: set[bytes] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def close(self) -> None:
+        """Stop checking."""
+        for task in self._tasks:
+            task.cancel()
+
+    # --- transactions -------------------------------------------------------------------------------------
+
+    def transactions(self, block_hash: bytes) -> None:
+        """Ask for an awaited block's missing transactions until they are there: its leader first, then the others."""
+        self._loop.call_later(FIRST_ASK_S, self._ask_transactions, block_hash)
+
+    def _ask_transactions(self, block_hash: bytes) -> None:
+        awaited = self._contents.awaited(block_hash)
+        if awaited is None:
+            return
+        candidates = [peer for peer in self._peers.connected() if peer.index not in awaited.asked]
+        if not candidates:
+            awaited.asked.clear()
+            candidates = self._peers.connected()
+        candidates.sort(key=lambda peer: peer.index != awaited.leader)
+        if candidates:
+            peer = candidates[0]
+            awaited.asked.append(peer.index)
+            asked = self._asked.setdefault(peer.index, set())
+            if len(asked) > ASKED_LEAVES_MAX:  # of blocks given up long ago
+                asked.clear()
+            asked |= awaited.missing
+            peer.send(TransactionsRequest(tuple(sorted(awaited.missing))))
+        self._loop.call_later(NEXT_ASK_S, self._ask_transactions, block_hash)
+
+    def take_transactions(self, peer: Peer, answer: TransactionsAnswer) -> None:
+        """A peer's answer; what was not asked of it is not looked at."""
+        asked = self._asked.get(peer.index)
+        if asked:
+            self._start(self._check_transactions(peer, asked, answer.transactions))
+
+    async def _check_transactions(self, peer: Peer, asked: set[bytes], raws: Sequence[bytes]) -> None:
+        for count, raw in enumerate(raws, 1):
+            if count % SLICE_TRANSACTIONS == 0:
+                await asyncio.sleep(0)
+            try:
+                signed = decode_transaction(raw, self._chain_id)
+            except DecodeError as error:
+                self._peers.penalise(peer, error)
+                return
+            leaf = signed.witness_leaf
+            if leaf not in asked or not self._contents.wanted(leaf):
+                continue  # come from somewhere else meanwhile
+            asked.discard(leaf)
+            try:
+                transaction = verify_decoded(signed)
+            except (DecodeError, SignatureError):
+                self._contents.condemn(leaf)  # the leaf binds all its bytes: nobody has a better one
+                continue
+            self._counters.transactions_fetched += 1
+            self._contents.arrived((transaction,))
+
+    # --- blocks -------------------------------------------------------------------------------------------
+
+    def block(self, block_hash: bytes, holders: Sequence[int]) -> None:
+        """Ask the next holder for a block, or answer at once if it is here."""
+        known = self._contents.get(block_hash)
+        if known is not None:
+            self._give(BlockReceived(known.header, block_hash))
+            return
+        if block_hash in self._checking:
+            return
+        if len(self._blocks) >= ASKED_BLOCKS_MAX:
+            self._blocks.clear()
+        asked = self._blocks.setdefault(block_hash, [])
+        connected = {peer.index: peer for peer in self._peers.connected()}
+        order = [index for index in holders if index in connected]
+        order += [index for index in connected if index not in order]
+        if not order:
+            return
+        index = next((index for index in order if index not in asked), None)
+        if index is None:
+            asked.clear()
+            index = order[0]
+        asked.append(index)
+        connected[index].send(BlockRequest(block_hash))
+
+    def take_block(self, peer: Peer, message: BlockMessage) -> None:
+        """A peer's answer."""
+        block_hash = message.header.block_hash()
+        if peer.index not in self._blocks.get(block_hash, ()) or block_hash in self._checking:
+            return
+        self._checking.add(block_hash)
+        self._start(self._check_block(peer, message, block_hash))
+
+    async def _check_block(self, peer: Peer, message: BlockMessage, block_hash: bytes) -> None:
+        try:
+            transactions = await self.verified(message.header, message.transactions)
+        except (DecodeError, SignatureError) as error:
+            self._peers.penalise(peer, error)
+            return
+        finally:
+            self._checking.discard(block_hash)
+        self._blocks.pop(block_hash, None)
+        self._contents.add(message.header, block_hash, transactions)
+        self._give(BlockReceived(message.header, block_hash))
+
+    async def verified(self, header: Header, raws: Sequence[bytes]) -> tuple[VerifiedTransaction, ...]:
+        """The verified transactions of a block; those of the mempool are not checked again.
+
+        Raises:
+            DecodeError, SignatureError: they are not the block's, or one is invalid.
+        """
+        transactions: list[VerifiedTransaction] = []
+        for count, raw in enumerate(raws, 1):
+            if count % SLICE_TRANSACTIONS == 0:
+                await asyncio.sleep(0)
+            signed = decode_transaction(raw, self._chain_id)
+            here = self._contents.by_leaves((signed.witness_leaf,))
+            transactions.append(here[0] if here else verify_decoded(signed))
+        check_contents(header, [transaction.signed for transaction in transactions])
+        return tuple(transactions)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            error = task.exception()
+            if error is not None:
+                self._fatal(error)

@@ -1,0 +1,52 @@
+"""Answers to peers that catch up: executed blocks in order, with one certificate for all of them."""
+
+from __future__ import annotations
+
+from node.ledger import Ledger
+from node.network.messages import RANGE_BLOCKS_MAX, RANGE_HEADERS_MAX, BlockMessage, RangeMessage
+from node.tables import BlockRow
+from tallystick.blocks import Header
+from tallystick.limits import BLOCK_SIZE_MAX
+from tallystick.votes import Certificate
+
+
+def certify(ledger: Ledger, height: int, stored_height: int) -> tuple[tuple[Header, ...], Certificate] | None:
+    """What proves an executed height final: headers behind it, child first, up to one with a finalisation of its own.
+
+    Returns:
+        None when there is none within ``RANGE_HEADERS_MAX`` headers.
+    """
+    descendants: list[Header] = []
+    for above in range(height, min(stored_height, height + RANGE_HEADERS_MAX) + 1):
+        row = ledger.block(above)
+        if row is None or row.header is None:
+            return None
+        if above > height:
+            descendants.append(row.header)
+        if row.finalisation is not None:
+            return tuple(descendants), row.finalisation
+    return None
+
+
+def answer_range(ledger: Ledger, first_height: int, count: int, stored_height: int) -> RangeMessage:
+    """Blocks from ``first_height`` on: at most ``count``, at most ``BLOCK_SIZE_MAX`` bytes or one block."""
+    rows: list[BlockRow] = []
+    blocks: list[BlockMessage] = []
+    size = 0
+    for height in range(first_height, min(stored_height, first_height + min(count, RANGE_BLOCKS_MAX) - 1) + 1):
+        row = ledger.block(height)
+        if row is None or row.header is None:
+            break
+        transactions = ledger.transactions(height)
+        size += sum(map(len, transactions)) + 512
+        if blocks and size > BLOCK_SIZE_MAX:
+            break
+        rows.append(row)
+        blocks.append(BlockMessage(row.header, transactions))
+    while blocks:
+        proof = certify(ledger, first_height + len(blocks) - 1, stored_height)
+        if proof is not None:
+            return RangeMessage(first_height, tuple(blocks), *proof)
+        last = max((index for index, row in enumerate(rows[:-1]) if row.finalisation is not None), default=-1)
+        del rows[last + 1 :], blocks[last + 1 :]
+    return RangeMessage(first_height, (), (), None)

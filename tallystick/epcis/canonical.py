@@ -66,7 +66,7 @@ def read_canonical(data: bytes, size_max: int, *, depth_max: int = DEPTH_MAX) ->
 
 def _write(value: JsonValue) -> bytes:
     data = _encoder.encode(value)
-    if _ASTRAL.search(data) is not None:
+    if not data.isascii() and _ASTRAL.search(data) is not None:
         return _encoder.encode(_in_utf16_order(value))
     return data
 

@@ -19,7 +19,7 @@ _CACHE_SIZE: Final = 8_192
 
 # The spellings that make up nearly all traffic. Anything else, and anything wrong, takes the general way.
 _USUAL_LINK: Final = re.compile(
-    r"https://id\.gs1\.org/(?:01/([0-9]{14})(?:/(21|10)/([A-Za-z0-9._-]{1,20}))?|00/([0-9]{18}))"
+    r"https://id\.gs1\.org/(?:01/([0-9]{14})(?:/(21|10)/([A-Za-z0-9._-]{1,20}))?|00/([0-9]{18})|(414|417)/([0-9]{13}))"
 )
 _USUAL_URN: Final = re.compile(
     r"urn:epc:(?:id:s|class:l)gtin:([0-9]{6,12})\.([0-9])([0-9]{0,6})\.([A-Za-z0-9._-]{1,20})"
@@ -68,11 +68,13 @@ def _parse(text: str, lenient: bool) -> Identifier:
 def _parse_usual(text: str) -> Identifier | None:
     link = _USUAL_LINK.fullmatch(text)
     if link is not None:
-        gtin, qualifier, value, sscc = link.groups()
-        if not has_check_digit(sscc if gtin is None else gtin):
+        gtin, qualifier, value, sscc, place, gln = link.groups()
+        if not has_check_digit(gtin or sscc or gln):
             return None
         if gtin is None:
-            return Identifier(text[19:], IdentifierKind.LOGISTIC_UNIT)
+            if place is None:
+                return Identifier(text[19:], IdentifierKind.LOGISTIC_UNIT)
+            return Identifier(text[19:], IdentifierKind.LOCATION if place == "414" else IdentifierKind.PARTY)
         if qualifier == "21":
             return Identifier(text[19:], IdentifierKind.ITEM, gtin, value)
         if qualifier is None:

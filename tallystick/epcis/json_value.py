@@ -9,6 +9,9 @@ from tallystick.epcis.bounds import NUMBER_DIGITS_MAX, NUMBER_SCALE_MIN
 from tallystick.errors import DecodeError
 
 _CANONICAL_FRACTION: Final = re.compile(r"-?(0|[1-9][0-9]*)\.([0-9]*[1-9])")
+# Short enough to have at most 15 digits, and not below 10^-6: nothing more to check.
+_USUAL_FRACTION: Final = re.compile(r"-?(?:0\.(?!000000)|[1-9][0-9]*\.)[0-9]*[1-9]")
+_USUAL_SIZE_MAX: Final = NUMBER_DIGITS_MAX + 1
 _NUMBER: Final = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 
 
@@ -24,7 +27,8 @@ class JsonNumber:
     text: str
 
     def __init__(self, text: str) -> None:
-        _require_canonical_fraction(text)
+        if len(text) > _USUAL_SIZE_MAX or _USUAL_FRACTION.fullmatch(text) is None:
+            _require_canonical_fraction(text)
         object.__setattr__(self, "text", text)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -6,7 +6,12 @@ use. A declaration is in use when a key or a text anywhere in the value begins w
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from tallystick.epcis.json_value import JsonObject, JsonValue
+
+_PREFIX: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 
 
 def used_prefixes(value: JsonValue, candidates: frozenset[str]) -> set[str]:
@@ -41,6 +46,27 @@ def used_terms(value: JsonValue, candidates: frozenset[str]) -> set[str]:
             stack.extend(item.values())
         elif type(item) is list:
             stack.extend(item)
+    return used
+
+
+def quickly_used_prefixes(data: bytes, names: JsonObject) -> set[str] | None:
+    """Which of the declared ``names`` the canonical JSON ``data`` uses, found by looking for ``"prefix:``.
+
+    In canonical JSON these bytes begin a key or a text, unless a backslash stands before them.
+
+    Returns:
+        The prefixes in use, or None where a declaration itself could be mistaken for a use, so that only looking at
+        the value can tell.
+    """
+    used: set[str] = set()
+    for name, meaning in names.items():
+        if type(meaning) is not str or _PREFIX.fullmatch(name) is None or meaning.partition(":")[0] in names:
+            return None
+        needle = b'"%s:' % name.encode("ascii")
+        if needle in data:
+            if b"\\" + needle in data:
+                return None
+            used.add(name)
     return used
 
 

@@ -23,7 +23,9 @@ _NOBODY = Identifier("urn:invalid:", IdentifierKind.OTHER)
 
 def step(path: str, key: str | int) -> str:
     """Append one step to a JSON pointer."""
-    return path + pointer((key,))
+    if type(key) is str and ("/" in key or "~" in key):
+        return path + pointer((key,))
+    return f"{path}/{key}"
 
 
 def read_uri(reading: EventReading, value: JsonValue, path: str) -> str:

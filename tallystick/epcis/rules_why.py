@@ -127,7 +127,7 @@ def _read_references(
         if len(entry) != known + 1:
             extra = next(key for key in entry if key not in ("type", field))
             reading.report("reference.field-unknown", f"{extra[:80]!r} is no field here", step(here, extra))
-        identifier = read_identifier(reading, entry[field], step(here, field))
+        identifier = read_identifier(reading, entry[field], f"{here}/{field}")
         found.append(TypedReference(kind, _text(entry[field]), identifier.key))
     return tuple(found)
 

@@ -12,7 +12,7 @@ import msgspec
 from tallystick.epcis.bounds import PART_SIZE_MAX
 from tallystick.epcis.canonical import canonical_json, read_canonical
 from tallystick.epcis.json_value import JsonObject, JsonValue
-from tallystick.epcis.namespaces import normal_context
+from tallystick.epcis.namespaces import normal_context, quickly_used_prefixes
 from tallystick.epcis.profiles import ALWAYS_PUBLIC, GENERAL, QUANTITY_LISTS, Profile
 from tallystick.errors import EventError
 
@@ -86,7 +86,7 @@ def merge_event(public: bytes, members: bytes) -> JsonObject:
     event = _read_part(public, "public")
     shown_context = event.pop("@context")
     if not members:
-        _require_normal(shown_context, shown_context, event)
+        _require_normal(shown_context, shown_context, public, event)
         event["@context"] = shown_context
         return event
     hidden = _read_part(members, "members'")
@@ -94,8 +94,8 @@ def merge_event(public: bytes, members: bytes) -> JsonObject:
     if not hidden:
         raise EventError("event.part-empty", "the members' part holds nothing", remedy="leave it out")
     context = _join_contexts(shown_context, hidden_context)
-    _require_normal(shown_context, context, event)
-    _require_normal(hidden_context, context, hidden)
+    _require_normal(shown_context, context, public, event)
+    _require_normal(hidden_context, context, members, hidden)
     for field, value in hidden.items():
         if field in event:
             if field not in QUANTITY_LISTS:
@@ -148,11 +148,22 @@ def _normal(context: JsonValue) -> tuple[list[JsonValue], JsonObject]:
     return context, {}
 
 
-def _require_normal(context: JsonValue, joint: JsonValue, body: JsonObject) -> None:
-    """A part declares what it uses, all of it and nothing else."""
+def _require_normal(context: JsonValue, joint: JsonValue, data: bytes, body: JsonObject) -> None:
+    """A part declares what it uses, all of it and nothing else.
+
+    Args:
+        context: of the part; ``joint``: of both parts together.
+        data: the part; ``body``: its value without ``@context``.
+    """
     if type(context) is list and len(context) == 1 and type(context[0]) is str and joint == context:
         return  # the usual case: the standard context alone
-    if normal_context([joint], body) != context:
+    addresses, names = _normal(joint)
+    used = quickly_used_prefixes(data, names)
+    if used is None or len(addresses) != 1:
+        expected = normal_context([joint], body)
+    else:
+        expected = [*addresses, {name: names[name] for name in names if name in used}] if used else addresses
+    if expected != context:
         raise EventError(
             "event.context-normal",
             "a part declares in its @context exactly the namespaces that it uses, after the standard context",

@@ -99,6 +99,8 @@ def test_the_quick_way_agrees_with_the_general_one(body: str, value: str, qualif
         f"https://id.gs1.org/01/{body[:14]}/{qualifier}/{value}",
         f"https://id.gs1.org/01/{body[:13]}{check_digit(body[:13])}",
         f"https://id.gs1.org/00/{body}{check_digit(body)}",
+        f"https://id.gs1.org/414/{body[:12]}{check_digit(body[:12])}",
+        f"https://id.gs1.org/417/{body[:12]}{check_digit(body[:12])}",
         f"urn:epc:id:sgtin:{body[:7]}.{body[7:13]}.{value}",
         f"urn:epc:class:lgtin:{body[:6]}.{body[6:13]}.{value}",
         f"urn:epc:id:sgtin:{body[:7]}.{body[7:12]}.{value}",

@@ -27,6 +27,7 @@ from tallystick.epcis import (
 )
 from tallystick.epcis.bounds import PART_SIZE_MAX
 from tallystick.epcis.model import Action
+from tallystick.epcis.namespaces import quickly_used_prefixes, used_prefixes
 from tallystick.epcis.profiles import QUANTITY_LISTS
 from tallystick.errors import DecodeError
 
@@ -154,7 +155,7 @@ LOT = "https://id.gs1.org/01/09521234543213/10/L7"
             {"@context": ["https://ref.gs1.org/standards/epcis/epcis-context.jsonld"], **PLACE},
             "event.parts-clash",
         ),
-        (simple(**{"@context": STANDARD}), None, "event.context-normal"),
+        (simple(**{"@context": STANDARD}), None, "event.context"),
         (simple(**{"@context": STANDARD}), {"@context": [STANDARD], **PLACE}, "event.context"),
         (simple(**{"@context": [STANDARD, {"a": "urn:x:"}]}), None, "event.context-normal"),
         (simple(**{"@context": [STANDARD, STANDARD]}), None, "event.context-normal"),
@@ -236,3 +237,16 @@ def test_joining_undoes_splitting(body: JsonObject, profile: Profile) -> None:
     assert split_event(merged, profile) == parts
     again = split_event(dict(reversed(merged.items())), profile)
     assert again == parts
+
+
+@given(st.dictionaries(st.sampled_from(["k", "a:k", '"a:', "x"]) | st.text(max_size=4), extension, max_size=4))
+def test_the_quick_look_for_prefixes_finds_what_the_careful_one_finds(body: JsonObject) -> None:
+    names: JsonObject = {"a": "urn:aa:", "b": "urn:bb:", "c": "urn:cc:"}
+    quick = quickly_used_prefixes(canonical_json({**body, "@context": [STANDARD, names]}), names)
+    assert quick is None or quick == used_prefixes(body, frozenset(names))
+
+
+def test_the_quick_look_gives_up_where_a_declaration_looks_like_a_use() -> None:
+    assert quickly_used_prefixes(b"{}", {"a": "urn:aa:", "b": "a:x"}) is None
+    assert quickly_used_prefixes(b"{}", {"a:x": {"@type": "@id"}}) is None
+    assert quickly_used_prefixes(b'{"k":"\\"a:"}', {"a": "urn:aa:"}) is None

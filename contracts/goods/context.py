@@ -184,10 +184,10 @@ class EventContext:
         return HistoryEntry(self.commitment, work.block.height, work.transaction_index, self._index, kind, link)
 
     def write_milestone(self, identifier: str, kind: HistoryKind, quantity: int) -> None:
-        """Note the newest effective event of a kind on an item, for conditions of escrow."""
+        """Note the organisation's newest effective event of a kind on an item, for conditions of escrow."""
         work = self.work
         members = Milestone(self.organisation, self.commitment, work.block.height, work.block.time_ms, quantity)
-        work.write(milestone_key(identifier, kind), MilestonePublic(work.block.height), members)
+        work.write(milestone_key(identifier, kind, self.organisation), MilestonePublic(work.block.height), members)
 
     def prepare_salt(self) -> None:
         """Choose what salts the members' halves that this event writes; call before the first write.

@@ -145,7 +145,7 @@ def _evidence_of(
 
 def _happened(work: Workspace, leaf: Received | Shipped, identifier: str) -> bytes | None:
     kind = HistoryKind.RECEIVE if isinstance(leaf, Received) else HistoryKind.SHIP
-    milestone = work.members(milestone_key(identifier, kind), Milestone)
+    milestone = work.members(milestone_key(identifier, kind, leaf.by), Milestone)
     if milestone is None or milestone.organisation != leaf.by or _corrected(work, milestone.commitment):
         return None
     if isinstance(leaf, Received) and leaf.before_ms and milestone.time_ms >= leaf.before_ms:

@@ -260,7 +260,7 @@ class Statements(Message, frozen=True):
 
 
 class Milestone(Message, frozen=True):
-    """Newest effective event of one kind on one item, for conditions of escrow. Key: ``milestone_key``.
+    """An organisation's newest effective event of one kind on an item, for conditions of escrow. Key: ``milestone_key``.
 
     Members only (the public half is ``MilestonePublic``).
     """
@@ -409,9 +409,12 @@ def recall_queue_key(recall_id: str, number: int) -> bytes:
     return bytes((Space.RECALL_PROGRESS, 1)) + number.to_bytes(8, "big") + recall_id.encode()
 
 
-def milestone_key(identifier: str, kind: HistoryKind) -> bytes:
-    """Key of the newest event of a kind on an item."""
-    return bytes((Space.MILESTONE, kind)) + identifier.encode()
+def milestone_key(identifier: str, kind: HistoryKind, organisation: str) -> bytes:
+    """Key of an organisation's newest event of a kind on an item; key texts are ASCII, so the zero byte parts them.
+
+    One per organisation, so that nobody can take a milestone away from another by an event of his own.
+    """
+    return bytes((Space.MILESTONE, kind)) + identifier.encode() + b"\x00" + organisation.encode()
 
 
 def inspection_key(identifier: str) -> bytes:

@@ -7,12 +7,12 @@ No rule runs, so a fault of a rule cannot hide behind itself. The first disagree
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from contracts.genesis_state import genesis_writes
 from node.history_tree import append_leaf
 from node.ledger import Ledger
+from node.record_check import Disagreement, Progress, check_records
 from node.tables import BlockRow
 from tallystick.blocks import Executed, Header, HistoryLeaf, check_contents
 from tallystick.encoding import ZERO32, decode
@@ -26,23 +26,6 @@ from tallystick.trie import Trie
 from tallystick.votes import VoteKind, verify_certificate
 
 RECEIPT_SIZE_MAX = 64 * 1_048_576  # bytes; our own rows
-RECORDS_PER_UPDATE = 4_096
-
-Progress = Callable[[str, int, int], None]
-
-
-class Disagreement(TallystickError):
-    """The stored chain disagrees with itself or with genesis: what, at which height, about which key.
-
-    Attributes:
-        height: first height that disagrees.
-        key: record key in hex, where it is about one.
-    """
-
-    def __init__(self, detail: str, height: int, key: bytes = b"") -> None:
-        super().__init__(detail)
-        self.height = height
-        self.key = key.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +86,7 @@ class StoreCheck:
             raise Disagreement("the stored peaks of the history tree are not those of its leaves", last)
         if self._newest_certified != last:
             raise Disagreement("no stored certificate covers the newest height", last)
-        records = self._check_records(last)
+        records = check_records(self._ledger, self._leaves, self._trie.root, last, self._progress)
         return CheckReport(
             self._chain_id.hex(),
             last,
@@ -218,30 +201,6 @@ class StoreCheck:
         executed = Executed(height, time_ms, self._trie.root, receipts_root, peaks_root(self._peaks))
         self._executed[height] = executed
         return executed
-
-    # --- records ------------------------------------------------------------------------------------------
-
-    def _check_records(self, last: int) -> int:
-        """Every stored record is the one that the receipts leave behind, and none is missing."""
-        total = len(self._leaves)
-        count = 0
-        changes: dict[bytes, bytes | None] = {}
-        rebuilt = Trie()
-        for key, record in self._ledger.records():
-            leaf = record.leaf_hash()
-            if self._leaves.pop(key, None) != leaf:
-                raise Disagreement("a stored record is not the one that the receipts give", last, key)
-            changes[key_hash(key)] = leaf
-            count += 1
-            if len(changes) >= RECORDS_PER_UPDATE:
-                rebuilt, changes = rebuilt.update(changes), {}
-                self._progress("records", count, total)
-        if self._leaves:
-            raise Disagreement("a record is missing that the receipts give", last, min(self._leaves))
-        if rebuilt.update(changes).root != self._trie.root:
-            raise Disagreement("the records give another state root than the receipts", last)
-        self._progress("records", count, total)
-        return count
 
 
 def _difference(stored: Executed, computed: Executed) -> str:

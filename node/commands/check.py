@@ -13,8 +13,9 @@ from node.config import load_config
 from node.folder import DATABASE, FolderLock
 from node.founding import read_genesis
 from node.ledger import Ledger
+from node.record_check import Disagreement
 from node.storage import LevelStore
-from node.store_check import CheckReport, Disagreement, StoreCheck
+from node.store_check import CheckReport, StoreCheck
 from tallystick.errors import ConfigError, StorageError
 
 PROGRESS_S = 0.2
@@ -51,7 +52,7 @@ def check(options: argparse.Namespace) -> int:
         try:
             if not ledger.check_format(genesis.chain_id(), str(data)):
                 raise ConfigError(f"{data}: the database is empty; start the node first")
-            walk = StoreCheck(ledger, genesis, signatures=not options.skip_signatures, progress=_progress())
+            walk = StoreCheck(ledger, genesis, signatures=not options.skip_signatures, progress=_ProgressLine())
             report = walk.run()
         except Disagreement as error:
             return _say(options.json, None, error)
@@ -92,7 +93,7 @@ def _say(as_json: bool, report: CheckReport | None, error: Disagreement | None) 
     return 0
 
 
-class _progress:  # noqa: N801 a function with a memory
+class _ProgressLine:
     """A line on a terminal that is written over, at most five times a second; nothing elsewhere."""
 
     def __init__(self) -> None:

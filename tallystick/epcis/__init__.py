@@ -6,7 +6,10 @@ The way in for a node is ``parse_parts``; for a sender ``read_document`` and ``s
 from __future__ import annotations
 
 from tallystick.epcis.canonical import canonical_json, read_canonical
+from tallystick.epcis.check_digit import check_digit
+from tallystick.epcis.contexts import STANDARD_CONTEXTS
 from tallystick.epcis.documents import Document, DocumentWarning, read_document
+from tallystick.epcis.epc_urn import to_epc_urn
 from tallystick.epcis.event_hash import event_hash, pre_hash_string
 from tallystick.epcis.identifier_reader import parse_identifier, parse_identifier_lenient, parse_key
 from tallystick.epcis.identifiers import Identifier
@@ -35,6 +38,7 @@ __all__ = [
     "DISCREET",
     "GENERAL",
     "PROFILES",
+    "STANDARD_CONTEXTS",
     "Action",
     "Document",
     "DocumentWarning",
@@ -53,6 +57,7 @@ __all__ = [
     "SplitEvent",
     "TypedReference",
     "canonical_json",
+    "check_digit",
     "check_parts",
     "collect_issues",
     "event_hash",
@@ -75,5 +80,6 @@ __all__ = [
     "read_document",
     "read_json",
     "split_event",
+    "to_epc_urn",
     "validate_event",
 ]

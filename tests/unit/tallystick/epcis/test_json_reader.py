@@ -60,6 +60,34 @@ def test_size_is_judged_before_anything_else() -> None:
         assert caught.value.rule == "json.size"
 
 
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b'\\"',
+        b'"',
+        b'"[',
+        b'"\\',
+        b'["',
+        b'{"',
+        b'[1,"\\"],',
+        b"\\",
+        b'["\\u00',
+        b"-",
+        b"1",
+        b"1e",
+        b'":',
+        b" ",
+        b"tru",
+    ],
+)
+def test_no_text_costs_more_than_its_size(unit: bytes) -> None:
+    """Each would take minutes if anything were tried again from every place."""
+    for data in (b"[" * 40 + b'"' + unit * (300_000 // len(unit)), unit * (300_000 // len(unit))):
+        for read in (lambda data=data: read_json(data, size_max=10**6), lambda data=data: read_canonical(data, 10**6)):
+            with pytest.raises(DecodeError):
+                read()
+
+
 def test_a_megabyte_of_brackets_is_refused_quickly_and_without_recursion() -> None:
     for data in (b"[" * 1_000_000, b"[" * 500_000 + b"]" * 500_000, b'{"a":' * 200_000):
         with pytest.raises(DecodeError):

@@ -250,3 +250,19 @@ def test_the_quick_look_gives_up_where_a_declaration_looks_like_a_use() -> None:
     assert quickly_used_prefixes(b"{}", {"a": "urn:aa:", "b": "a:x"}) is None
     assert quickly_used_prefixes(b"{}", {"a:x": {"@type": "@id"}}) is None
     assert quickly_used_prefixes(b'{"k":"\\"a:"}', {"a": "urn:aa:"}) is None
+
+
+@given(st.data())
+def test_damaged_parts_are_refused_or_read_and_nothing_else(data: st.DataObject) -> None:
+    case = data.draw(st.sampled_from(PARTS))
+    parts = [case["public"].encode(), case["members"].encode()]
+    which = data.draw(st.integers(0, 1))
+    whole = parts[which]
+    at = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(at, min(at + 4, len(whole))))
+    snippet = data.draw(st.binary(max_size=3) | st.sampled_from([b'"', b"{}", b"[]", b"null", b"1", b'"x:y":1,', b"-"]))
+    parts[which] = whole[:at] + snippet + whole[end:]
+    try:
+        parse_parts(parts[0], parts[1])
+    except DecodeError as error:
+        assert error.rule and error.detail

@@ -8,7 +8,6 @@ nothing behind but its receipt, and the chain goes on. Specification: docs/spec/
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from traceback import format_exc
 
 from contracts.authority import identify
 from contracts.due import choose_due_work, next_due_ms
@@ -169,8 +168,8 @@ class _BlockExecution:
             return refusal.reason, refusal.detail
         except (MemoryError, RecursionError, StorageError):
             raise
-        except Exception:  # a bug of the rule must not stop the chain
-            self._faults.append(f"height {self._block.height}, {work.transaction_index}: {format_exc()}")
+        except Exception as error:  # a bug of the rule must not stop the chain
+            self._faults.append(f"height {self._block.height}, {work.transaction_index}: {_where(error)}")
             return Reason.RULE_FAULT, type(subject).__name__ if isinstance(subject, Message) else ""
         return Reason.NONE, ""
 
@@ -205,6 +204,16 @@ class _BlockExecution:
                 changes_of(work.staged),
             )
         )
+
+
+def _where(error: Exception) -> str:
+    """A fault for the operator's log: what was raised and the calls that led there, outermost first."""
+    calls = []
+    trace = error.__traceback__
+    while trace is not None:
+        calls.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(error).__name__}: {error} ({' > '.join(calls)})"
 
 
 def changes_of(staged: Mapping[bytes, Record | None]) -> tuple[Change, ...]:

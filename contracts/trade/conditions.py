@@ -1,8 +1,8 @@
 """Evaluating a condition tree: what holds now, what it rests on, which leaves are open.
 
-An event that was declared erroneous counts as absent. Once a condition has latched, a later event on the same item (the
-goods move on) does not undo it: the leaf rests on the events of its evidence for as long as none of them is corrected.
-A newer failed inspection does undo it.
+An event that was declared erroneous counts as absent. A leaf looks at an organisation's newest event of a kind, so once
+a condition has latched it rests on the events of its evidence for as long as none of them is corrected: neither the
+goods moving on nor a second receipt undoes it. A newer failed inspection does.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _evidence_of(
 def _happened(work: Workspace, leaf: Received | Shipped, identifier: str) -> bytes | None:
     kind = HistoryKind.RECEIVE if isinstance(leaf, Received) else HistoryKind.SHIP
     milestone = work.members(milestone_key(identifier, kind, leaf.by), Milestone)
-    if milestone is None or milestone.organisation != leaf.by or _corrected(work, milestone.commitment):
+    if milestone is None or _corrected(work, milestone.commitment):
         return None
     if isinstance(leaf, Received) and leaf.before_ms and milestone.time_ms >= leaf.before_ms:
         return None

@@ -260,7 +260,7 @@ class Statements(Message, frozen=True):
 
 
 class Milestone(Message, frozen=True):
-    """An organisation's newest effective event of one kind on an item, for conditions of escrow. Key: ``milestone_key``.
+    """An organisation's newest effective event of one kind on an item, for escrow. Key: ``milestone_key``.
 
     Members only (the public half is ``MilestonePublic``).
     """

@@ -20,7 +20,7 @@ from consensus.effects import (
     RootMismatch,
     Send,
 )
-from consensus.inputs import Built, ContentsChecked, Input
+from consensus.inputs import Built, Input
 from node.commit import Committer
 from node.contents import Contents
 from node.counters import Counters
@@ -147,10 +147,6 @@ class Performer:
         at_once = self._contents.check(effect.header, effect.block_hash, effect.witness_leaves, effect.leader)
         if not at_once:
             self._fetcher.transactions(effect.block_hash)
-
-    def contents_answer(self, block_hash: bytes, valid: bool) -> None:
-        """What ``Contents`` found out."""
-        self._give(ContentsChecked(block_hash, valid))
 
     def fetch_block(self, effect: FetchBlock) -> None:
         """Ask for a block, one holder after the other."""

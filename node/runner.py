@@ -66,11 +66,13 @@ class Runner:
 
     Attributes:
         engine: None while the node catches up, and before the start.
+        inside: performs effects; set once, before the first engine.
     """
+
+    inside: Inside
 
     def __init__(
         self,
-        inside: Inside,
         clock: ChainClock,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
@@ -78,7 +80,6 @@ class Runner:
     ) -> None:
         """``turned`` is called at the end of every turn."""
         self.engine: Engine | None = None
-        self._inside = inside
         self._clock = clock
         self._counters = counters
         self._loop = loop
@@ -125,9 +126,9 @@ class Runner:
                     self._perform(effect)
         if self._closed:
             return
-        self._inside.sync()
+        self.inside.sync()
         for effect in leaving:
-            self._inside.send(effect)
+            self.inside.send(effect)
         if self._inbox:
             self._schedule()
         self._turned()
@@ -135,25 +136,25 @@ class Runner:
     def _perform(self, effect: Effect) -> None:
         match effect:
             case Persist():
-                self._inside.persist(effect)
+                self.inside.persist(effect)
             case Build():
-                self._inside.build(effect)
+                self.inside.build(effect)
             case CheckContents():
-                self._inside.check_contents(effect)
+                self.inside.check_contents(effect)
             case Finalised():
-                self._inside.finalised(effect)
+                self.inside.finalised(effect)
             case FetchBlock():
-                self._inside.fetch_block(effect)
+                self.inside.fetch_block(effect)
             case FetchCertificates():
-                self._inside.fetch_certificates(effect)
+                self.inside.fetch_certificates(effect)
             case WakeAt(monotonic_ms):
                 self._set_alarm(monotonic_ms)
             case Accuse():
-                self._inside.accuse(effect)
+                self.inside.accuse(effect)
             case RootMismatch():
-                self._inside.root_mismatch(effect)
+                self.inside.root_mismatch(effect)
             case Halt():
-                self._inside.halt(effect)
+                self.inside.halt(effect)
             case Broadcast() | Send():
                 raise AssertionError("messages leave at the end of the turn")
 

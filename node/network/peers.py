@@ -91,20 +91,24 @@ class Seats:
 
 
 class Peers:
-    """All peers; the owner of every link."""
+    """All peers; the owner of every link.
+
+    Attributes:
+        handler: works on messages; set once, before the first link.
+    """
+
+    handler: PeerHandler
 
     def __init__(
         self,
         seats: Seats,
-        handler: PeerHandler,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         fatal: Callable[[BaseException], None],
     ) -> None:
         """``fatal`` is told what no peer may cause, and ends the process."""
-        self._fatal = fatal
+        self.fatal = fatal
         self._seats = seats
-        self._handler = handler
         self._counters = counters
         self._loop = loop
         self._by_certificate = {peer.certificate: peer for peer in seats.others}
@@ -183,13 +187,13 @@ class Peers:
         try:
             message = decode_message(payload)
             if peer.greeted:
-                self._handler.peer_message(peer, message)
+                self.handler.peer_message(peer, message)
             else:
                 self._greet(peer, message)
         except (DecodeError, VerificationError, PeerFault) as error:
             self.penalise(peer, error)
         except Exception as error:  # a transport would only log it
-            self._fatal(error)
+            self.fatal(error)
 
     def link_fault(self, link: Link, error: DecodeError) -> None:
         """See ``LinkOwner``."""
@@ -212,7 +216,7 @@ class Peers:
             raise PeerFault(f"it speaks peer protocol {message.protocol}, we speak {PEER_PROTOCOL}")
         peer.greeted = True
         logger.info("peer connected", extra=log_fields(peer=peer.organisation))
-        self._handler.peer_connected(peer)
+        self.handler.peer_connected(peer)
 
     def _drop(self, peer: Peer) -> None:
         link = peer.link
@@ -225,4 +229,4 @@ class Peers:
         greeted, peer.link, peer.greeted = peer.greeted, None, False
         if greeted:
             logger.info("peer lost", extra=log_fields(peer=peer.organisation))
-            self._handler.peer_lost(peer)
+            self.handler.peer_lost(peer)

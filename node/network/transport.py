@@ -62,6 +62,8 @@ class Transport:
         """Begin to keep a link to every peer."""
         self._tasks = [self._loop.create_task(self._keep(peer)) for peer in self._peers]
         self._tasks.append(self._loop.create_task(self._watch()))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
 
     async def close(self) -> None:
         """Close the door, stop dialling, cut every link."""
@@ -111,3 +113,8 @@ class Transport:
         while True:
             await asyncio.sleep(1.0)
             self._peers.cut_silent()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._peers.fatal(error)

@@ -1,0 +1,384 @@
+"""The only place where a node's parts are made and joined.
+
+One event loop runs everything; a storage thread writes large batches. Whatever goes wrong that nobody outside may
+cause ends the node at once: the signer is closed first, so that nothing more is signed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+from consensus.config import EngineConfig, Floor
+from consensus.effects import HeaderRecord
+from consensus.engine import Engine
+from consensus.inputs import ContentsChecked, HeightExecuted, Started, WorkPending
+from contracts.execution import execute_block
+from contracts.workspace import PARAMETERS_KEY
+from node.admission import Admission, Door
+from node.catchup import CatchUp
+from node.clock import ChainClock, Clock, SystemClock
+from node.commit import Committer
+from node.config import NodeConfig
+from node.contents import Contents
+from node.counters import Counters
+from node.dialogue import Dialogue
+from node.disk import Disk
+from node.executor import ExecuteBlock, ExecutedHeight
+from node.fetcher import Fetcher
+from node.founding import read_founding
+from node.logs import log_fields
+from node.mempool import Mempool
+from node.metrics import Metrics
+from node.network.messages import TransactionFrame
+from node.network.peers import Peers, Seats
+from node.network.seats import other_peers
+from node.network.tls import peer_context
+from node.network.transport import Transport
+from node.performer import Performer
+from node.proofs import ProofService
+from node.queries import Queries
+from node.runner import Runner
+from node.toml_reader import Address
+from node.tracker import Tracker
+from tallystick import keys
+from tallystick.admission import VerifiedTransaction, verify_transaction
+from tallystick.errors import TallystickError
+from tallystick.records.base import read_public
+from tallystick.records.chain import ChainParameters
+
+EPOCH = 0  # the validator set of genesis
+BEAT_S = 1.0  # heads are told, expired transactions go, catching up is considered
+
+logger = logging.getLogger("tallystick.node")
+
+
+class Node:
+    """One node: ``start`` it, wait for ``failure``, ``stop`` it.
+
+    Attributes:
+        queries, proofs: what may be asked of it; set by ``start``.
+        metrics, counters: what it measures.
+        peer_address: where the peers' door listens, once started.
+    """
+
+    queries: Queries
+    proofs: ProofService
+    peer_address: Address
+
+    def __init__(
+        self, config: NodeConfig, *, clock: Clock | None = None, execute: ExecuteBlock = execute_block
+    ) -> None:
+        self.config = config
+        self.metrics = Metrics()
+        self.counters = Counters()
+        self._wall = clock or SystemClock()
+        self._execute = execute
+        self._stopping = False
+        self._work: WorkPending | None = None
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Read everything from disk, open the peers' door, begin to take part.
+
+        Raises:
+            ConfigError: a file, folder or address of the operator is wrong, or the signer record is lost.
+            StorageError: what is on the disk is damaged.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._failure: asyncio.Future[BaseException] = self._loop.create_future()
+        self._founding = read_founding(self.config)
+        self._disk = Disk(self.config, self._founding, self._execute, EPOCH)
+        try:
+            self._join_waiting_room()
+            self._join_agreement()
+            self._join_peers()
+            self._join_questions()
+            self._load_bodies()
+            self.peer_address = await self._transport.listen(self.config.peer_listen)
+        except BaseException:
+            self._disk.close()
+            raise
+        self._loop.set_exception_handler(self._unhandled)
+        self._start_engine()
+        self._transport.dial()
+        self._beats = self._loop.create_task(self._beat())
+        gc.collect()
+        gc.freeze()
+        logger.info(
+            "node started",
+            extra=log_fields(
+                organisation=self.config.organisation,
+                chain=self._founding.chain_id.hex()[:16],
+                height=self._disk.executor.tip.executed.height,
+                peers_at=self.peer_address,
+            ),
+        )
+
+    async def failure(self) -> BaseException:
+        """Wait until something ends this node; the caller stops it and exits accordingly."""
+        return await asyncio.shield(self._failure)
+
+    async def stop(self) -> None:
+        """Say nothing more, finish a batch that is being written, release everything."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._runner.close()
+        self._beats.cancel()
+        self._catch_up.close()
+        self._fetcher.close()
+        await self._transport.close()
+        self._committer.close()
+        self._disk.close()
+
+    def fatal(self, error: BaseException) -> None:
+        """End the node: sign nothing more, tell whoever waits for ``failure``."""
+        self._disk.signer.close()
+        self._runner.close()
+        if not self._failure.done():
+            logger.error("the node ends", exc_info=error)
+            self._failure.set_result(error)
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What no callback caught: a broken connection is a peer's or client's affair, anything else ends the node."""
+        error = context.get("exception")
+        if not self._stopping and not isinstance(error, OSError):
+            self.fatal(error if isinstance(error, BaseException) else TallystickError(str(context.get("message"))))
+
+    # --- parts --------------------------------------------------------------------------------------------
+
+    def _join_waiting_room(self) -> None:
+        """The clock, the mempool, contents of blocks, and who waits for which transaction."""
+        executor = self._disk.executor
+        row = self._disk.ledger.block(executor.tip.executed.height)
+        proven = row.header.executed.height if row is not None and row.header is not None else 0
+        self._clock = ChainClock(self._wall, self._clock_offset_ms())
+        self._tracker = Tracker(self._loop, self.metrics, proven)
+        self._mempool = Mempool()
+        self._runner = Runner(self._clock, self.counters, self._loop, self._tell_work)
+        self._contents = Contents(
+            self._mempool, lambda block_hash, valid: self._runner.give(ContentsChecked(block_hash, valid))
+        )
+        self._committer = Committer(
+            executor,
+            self._disk.ledger,
+            self._loop,
+            self.metrics,
+            signer_row=self._disk.log.row,
+            stored=self._stored,
+            fatal=self.fatal,
+        )
+
+    def _join_agreement(self) -> None:
+        """Peers as such, and what performs the engine's effects with their help."""
+        founding, disk = self._founding, self._disk
+        self._validators = founding.genesis.validators()
+        me = self._validators.index_of(keys.public_key_of(founding.validator_seed))
+        assert me is not None, "read_founding found our key on our card"
+        self._me = me
+        others = other_peers(self.config, founding.genesis, me)
+        self._peers = Peers(Seats(me, founding.chain_id, others), self.counters, self._loop, self.fatal)
+        self._fetcher = Fetcher(
+            founding.chain_id,
+            self._contents,
+            disk.ledger,
+            self._peers,
+            self.counters,
+            self._loop,
+            give=self._runner.give,
+            fatal=self.fatal,
+        )
+        self._performer = self._runner.inside = Performer(
+            give=self._runner.give,
+            log=disk.log,
+            contents=self._contents,
+            mempool=self._mempool,
+            executor=disk.executor,
+            committer=self._committer,
+            tracker=self._tracker,
+            fetcher=self._fetcher,
+            peers=self._peers,
+            counters=self.counters,
+            loop=self._loop,
+            fatal=self.fatal,
+        )
+
+    def _join_peers(self) -> None:
+        """The door for transactions, catching up, and the dialogue with peers over TLS."""
+        chain_id, disk = self._founding.chain_id, self._disk
+        self._admission = Admission(
+            chain_id,
+            Door(disk.executor.state, self._mempool, self._next_time_ms),
+            self._mempool,
+            self.counters,
+            self._loop,
+            admitted=self._admitted,
+            gossip=lambda raws: self._peers.broadcast(TransactionFrame(raws), droppable=True),
+            blame=self._peers.penalise,
+            hold_peers=self._hold_peers,
+        )
+        self._catch_up = CatchUp(
+            chain_id=chain_id,
+            epoch=EPOCH,
+            validators=self._validators,
+            executor=disk.executor,
+            committer=self._committer,
+            ledger=disk.ledger,
+            fetcher=self._fetcher,
+            peers=self._peers,
+            counters=self.counters,
+            loop=self._loop,
+            suspend=lambda: self._runner.replace(None),
+            resume=self._start_engine,
+            fatal=self.fatal,
+        )
+        self._dialogue = self._peers.handler = Dialogue(
+            chain_id=chain_id,
+            validators=self._validators,
+            runner=self._runner,
+            admission=self._admission,
+            contents=self._contents,
+            fetcher=self._fetcher,
+            catch_up=self._catch_up,
+            ledger=disk.ledger,
+            mempool=self._mempool,
+            loop=self._loop,
+        )
+
+    def _join_questions(self) -> None:
+        """The peers' door, and what may be asked of the node."""
+        disk, founding = self._disk, self._founding
+        trusted = tuple(peer.certificate for peer in self._peers)
+        certificate, key = self.config.transport_certificate, self.config.transport_key
+        self._transport = Transport(
+            self._peers,
+            self._me,
+            peer_context(certificate, key, trusted, server=True),
+            peer_context(certificate, key, trusted, server=False),
+        )
+        self.proofs = ProofService(disk.ledger, disk.executor.state, self._validators)
+        self.queries = Queries(
+            genesis=founding.genesis,
+            chain_id=founding.chain_id,
+            organisation=self.config.organisation,
+            validators=self._validators,
+            ledger=disk.ledger,
+            state=disk.executor.state,
+            mempool=self._mempool,
+            admission=self._admission,
+            tracker=self._tracker,
+            peers=self._peers,
+            counters=self.counters,
+            clock=self._clock,
+            engine=lambda: self._runner.engine,
+            stored_height=lambda: self._catch_up.stored_height,
+        )
+
+    # --- the engine ---------------------------------------------------------------------------------------
+
+    def _load_bodies(self) -> None:
+        """Contents of blocks above the floor that we voted for; what we wrote down is verified again all the same."""
+        for record in self._disk.log.records:
+            if isinstance(record, HeaderRecord) and record.header.transaction_count:
+                block_hash = record.header.block_hash()
+                raws = self._disk.log.bodies[block_hash]
+                transactions = [verify_transaction(raw, self._founding.chain_id) for raw in raws]
+                self._contents.add(record.header, block_hash, transactions)
+        self._disk.log.bodies.clear()
+
+    def _start_engine(self) -> None:
+        """An engine at the newest stored height."""
+        if self._stopping or self._failure.done():
+            return
+        timing, signer = self.config.timing, self._disk.signer
+        config = EngineConfig(
+            chain_id=self._founding.chain_id,
+            validators=self._validators,
+            me=self._me,
+            epoch=EPOCH,
+            spacing_ms=timing.block_spacing_ms,
+            idle_block_ms=timing.idle_block_ms,
+            view_timeout_ms=timing.view_timeout_ms,
+            view_timeout_cap_ms=timing.view_timeout_cap_ms,
+        )
+        records = self._disk.log.records
+        engine = Engine(config, signer.sign_statement, signer.sign_proposal, self._floor(), records)
+        self._work = None
+        self._runner.replace(engine)
+        self._runner.give(Started())
+        self._tell_work()
+
+    def _floor(self) -> Floor:
+        """The newest stored height, with our own tuples of the heights that its header leaves uncertified."""
+        tip, ledger = self._disk.executor.tip, self._disk.ledger
+        row = ledger.block(tip.executed.height)
+        assert row is not None
+        first = row.header.executed.height if row.header is not None else 0
+        below = (ledger.block(height) for height in range(first, tip.executed.height))
+        earlier = tuple(row.executed for row in below if row is not None)
+        return Floor(row.header, tip.block_hash, tip.view, tip.proof, tip.executed, earlier)
+
+    def _stored(self, group: list[ExecutedHeight]) -> None:
+        """Heights are executed and durable: let go of what they settled, tell everybody."""
+        tip = self._disk.executor.tip
+        for height in group:
+            transactions = height.block.transactions
+            self._mempool.remove(transaction.id for transaction in transactions)
+            self._tracker.stored(height)
+            self.counters.transactions_executed += len(height.first_executed)
+            self.counters.events_executed += sum(transaction.signed.head.event_count for transaction in transactions)
+            for fault in height.faults:
+                self.counters.rule_faults += 1
+                logger.error("a rule has a fault", extra=log_fields(height=height.executed.height, fault=fault))
+        self.counters.blocks_executed += len(group)
+        self.counters.batches_written += 1
+        self._catch_up.stored_height = self._performer.stored_height = tip.executed.height
+        self._contents.prune(tip.executed.height)
+        self._disk.log.prune(tip.view)
+        self._disk.signer.forget(tip.view)
+        self._clock.offset_ms = self._clock_offset_ms()
+        for height in group:
+            self._runner.give(HeightExecuted(height.executed))
+        self._tell_work()
+
+    def _tell_work(self) -> None:
+        """Tell the engine what waits, when that changed."""
+        work = WorkPending(self._mempool.unplaced > 0, self._disk.executor.tip.next_due_ms)
+        if work != self._work and self._runner.engine is not None:
+            self._work = work
+            self._runner.give(work)
+
+    # --- the rest -----------------------------------------------------------------------------------------
+
+    def _admitted(self, transactions: list[VerifiedTransaction]) -> None:
+        self._tracker.admitted([transaction.id for transaction in transactions])
+        self._contents.arrived(transactions)
+        self._tell_work()
+
+    def _hold_peers(self, held: bool) -> None:
+        for peer in self._peers:
+            if peer.link is not None:
+                peer.link.hold(held)
+
+    def _next_time_ms(self) -> int:
+        return max(self._clock.chain_ms(), self._disk.executor.tip.executed.time_ms + 1)
+
+    def _clock_offset_ms(self) -> int:
+        record = self._disk.executor.state.get(PARAMETERS_KEY)
+        assert record is not None, "genesis writes the parameters"
+        return read_public(record, ChainParameters).clock_offset_ms
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            self._dialogue.tell_heads(self._peers)
+            self._catch_up.consider()
+            evicted = self._mempool.evict_expired(self._disk.executor.tip.executed.time_ms)
+            self.counters.transactions_evicted += evicted
+            if self._runner.engine is not None:
+                self._work = None  # in doubt, say it again
+            self._tell_work()

@@ -24,7 +24,9 @@ def measure(key_count: int, bucket: int, batch: int = 1_000) -> str:
     built = time.process_time() - started
     durations = []
     for round_ in range(10):
-        changes = {keys[(round_ * batch + i) * 7_919 % key_count]: sha256(b"%d" % round_).digest() for i in range(batch)}
+        changes = {
+            keys[(round_ * batch + i) * 7_919 % key_count]: sha256(b"%d" % round_).digest() for i in range(batch)
+        }
         started = time.process_time()
         trie = trie.update(changes)
         durations.append((time.process_time() - started) / len(changes) * 1e6)

@@ -1,0 +1,1 @@
+"""The benchmark: four real nodes on loopback, signed EPCIS events, durable, mutual TLS, one client beside them."""

@@ -1,0 +1,178 @@
+"""Run the phases and print them. ``./scripts/bench`` is the command for people."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.benchmark.client import Door, LoadError, Watchers, at_rate, executed, percentile
+from scripts.benchmark.load import Batch, make_captures
+from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
+from scripts.story.network import Network, http_json
+from tallystick import keys
+from tallystick.records.members import KeyUse
+from tallystick.transactions import decode_transaction
+
+BULK = 100  # transactions per post
+OUTSTANDING = 1_600  # transactions sent and not yet executed
+
+
+@dataclass(slots=True)
+class Bench:
+    """Four nodes and what was measured of them."""
+
+    network: Network
+    seconds: float
+    figures: dict[str, float] = field(default_factory=dict)
+    checks_per_s: list[float] = field(default_factory=list)
+    _next_serial: int = 0
+
+    def run(self) -> None:
+        """All phases, with the machine's own speed measured between them."""
+        self.network.found("bench", allow_clock_advance=False)
+        self.network.start_all()
+        cast = Cast(self.network)
+        cast.open_founders()
+        member = cast[PROCESSOR]
+        self._seed, self._secret = member.seed_for(KeyUse.CAPTURE), member.capture_secret
+        self._chain_id = cast.chain_id
+        self._doors = [Door(node.url, self._seed, self._chain_id) for node in self.network.nodes.values()]
+        self.calibrate()
+        for rate in (50, 300):
+            self.latency(rate)
+            self.calibrate()
+        self.throughput("committed_tx_per_s", 1)
+        self.calibrate()
+        self.throughput("events_per_s", 50)
+        self.calibrate()
+        self.figures["ed25519_checks_per_s"] = round(sorted(self.checks_per_s)[len(self.checks_per_s) // 2])
+        check_us = 1e6 / self.figures["ed25519_checks_per_s"]
+        self.figures["cpu_per_tx_in_checks"] = round(self.figures["cpu_us_per_tx_and_node"] / check_us, 2)
+        self.figures["share_of_machine"] = round(
+            self.figures["committed_tx_per_s"] * 4 / (self.figures["ed25519_checks_per_s"] * (os.cpu_count() or 1)), 3
+        )
+        resident = self.network.resident_mb()
+        self.figures["resident_mb_max"] = round(max(resident.values()), 1)
+
+    def calibrate(self) -> None:
+        """How many signatures one core checks in a second just now."""
+        seed = keys.generate()
+        public = keys.public_key_of(seed)
+        message, chain = bytes(32), bytes(32)
+        signature = keys.sign(seed, keys.Purpose.TRANSACTION, chain, message)
+        started, count = time.process_time(), 0
+        while time.process_time() - started < 0.4:
+            for _ in range(200):
+                keys.verify(public, signature, keys.Purpose.TRANSACTION, chain, message)
+            count += 200
+        self.checks_per_s.append(count / (time.process_time() - started))
+
+    def _captures(self, count: int, events: int) -> list[bytes]:
+        time_ms = int(http_json(next(iter(self.network.nodes.values())).url, "/.well-known/head")["time_ms"])
+        template = Batch(self._chain_id, self._seed, self._secret, time_ms, self._next_serial, 0, events)
+        self._next_serial += count * events
+        return make_captures(template, count)
+
+    def latency(self, rate: int) -> None:
+        """Submit at a fixed rate to all nodes in turn; one in every ``rate / 50`` is watched."""
+        count = int(rate * min(self.seconds, 15))
+        raws = self._captures(count, 1)
+        ids = [decode_transaction(raw, self._chain_id).id.hex() for raw in raws]
+        every = max(1, rate // 50)
+        watchers = Watchers(96)
+        group = max(1, rate // 100)
+
+        def send(number: int, due: float) -> None:
+            door = self._doors[number % 4]
+            part = raws[number * group : (number + 1) * group]
+            if number * group % every == 0:
+                watchers.watch(door, ids[number * group], due)
+            if group == 1:
+                door.submit(part[0])
+            elif not all(door.submit_many(part)):
+                raise LoadError("a node did not admit a transaction")
+
+        at_rate(count // group, rate / group, send)
+        watchers.join()
+        for state, values in watchers.latencies.items():
+            self.figures[f"{state}_ms_p50_at_{rate}"] = round(percentile(values, 0.50), 1)
+            self.figures[f"{state}_ms_p99_at_{rate}"] = round(percentile(values, 0.99), 1)
+
+    def throughput(self, name: str, events: int) -> None:
+        """Bulk ingress through all four nodes, as much as they execute, outstanding bounded; then all must agree."""
+        guess = 2_600 if events == 1 else 340
+        raws = self._captures(int(guess * self.seconds), events)
+        outstanding = OUTSTANDING if events == 1 else 160
+        bulk = BULK if events == 1 else 8
+        before = executed(self._doors[0].counters())
+        cpu = self.network.cpu_seconds()
+        started, sent = time.monotonic(), 0
+        done = 0
+        while sent < len(raws) and time.monotonic() - started < self.seconds:
+            done = executed(self._doors[0].counters()) - before
+            while sent - done < outstanding and sent < len(raws):
+                part = raws[sent : sent + bulk]
+                if not all(self._doors[sent // bulk % 4].submit_many(part)):
+                    raise LoadError("a node did not admit a transaction")
+                sent += len(part)
+            time.sleep(0.01)
+        while executed(self._doors[0].counters()) - before < sent:
+            time.sleep(0.01)
+            if time.monotonic() - started > self.seconds + 60:
+                raise LoadError("not everything that was sent was executed")
+        elapsed = time.monotonic() - started
+        used = sum(value - cpu[organisation] for organisation, value in self.network.cpu_seconds().items())
+        self.figures[name] = round(sent * events / elapsed)
+        suffix = "tx" if events == 1 else "event"
+        self.figures[f"cpu_us_per_{suffix}_and_node"] = round(used / 4 / (sent * events) * 1e6, 1)
+        self._agree(before + sent)
+
+    def _agree(self, count: int) -> None:
+        """All four nodes executed the same, with the same root at the same height."""
+        height = int(http_json(next(iter(self.network.nodes.values())).url, "/health")["executed_height"])
+        self.network.wait_for_height(height)
+        for door in self._doors[1:]:
+            deadline = time.monotonic() + 30
+            while executed(door.counters()) < executed(self._doors[0].counters()) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        roots: dict[int, set[str]] = {}
+        for node in self.network.nodes.values():
+            tuple_ = http_json(node.url, "/.well-known/head")["executed"]
+            roots.setdefault(tuple_["height"], set()).add(tuple_["state_root"])
+        if any(len(found) != 1 for found in roots.values()):
+            raise LoadError(f"nodes disagree after {count} transactions: {roots}")
+
+
+def main() -> int:
+    """Print a table and one JSON line."""
+    parser = argparse.ArgumentParser(prog="./scripts/bench", description="Measure four nodes on this machine.")
+    parser.add_argument("--quick", action="store_true", help="5 s a phase instead of 30 s")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-"))
+    bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30)
+    try:
+        bench.run()
+    except LoadError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    finally:
+        bench.network.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    width = max(len(name) for name in bench.figures)
+    for name, value in bench.figures.items():
+        print(f"{name:<{width}}  {value:>12,}")
+    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    print(json.dumps({**bench.figures, **machine}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

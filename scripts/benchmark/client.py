@@ -1,0 +1,131 @@
+"""A lean load generator: signed bulk posts, long-polls, and the counters of every node."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tallystick.api import METRICS, TRANSACTION, TRANSACTIONS, TRANSACTIONS_BULK, BulkAnswer
+from tallystick.encoding import encode
+from tallystick.http_signatures import sign_request
+
+
+class LoadError(Exception):
+    """A node refused or failed to answer something that the benchmark needs."""
+
+
+class Door:
+    """Signed requests to one node, one connection per thread."""
+
+    def __init__(self, url: str, seed: bytes, chain_id: bytes) -> None:
+        self._address = urlsplit(url)
+        self._seed = seed
+        self._chain_id = chain_id
+        self._local = threading.local()
+
+    def call(self, method: str, path: str, query: str = "", body: bytes = b"") -> bytes:
+        """One signed exchange; the answer's body."""
+        headers = sign_request(
+            self._seed,
+            self._chain_id,
+            method,
+            path,
+            query,
+            body,
+            created_s=int(time.time()),
+            nonce=os.urandom(16),
+        )
+        if body:
+            headers["content-type"] = "application/msgpack"
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=60)
+            self._local.connection = connection
+        connection.request(method, f"{path}?{query}" if query else path, body, headers)
+        response = connection.getresponse()
+        data = response.read()
+        if response.status not in (200, 202):
+            raise LoadError(f"{method} {path}: {response.status} {data[:300].decode(errors='replace')}")
+        return bytes(data)
+
+    def submit(self, raw: bytes) -> None:
+        """One transaction."""
+        self.call("POST", TRANSACTIONS, body=raw)
+
+    def submit_many(self, raws: Sequence[bytes]) -> list[bool]:
+        """Many at once; which were admitted."""
+        answer = msgspec.json.decode(self.call("POST", TRANSACTIONS_BULK, body=encode(tuple(raws))), type=BulkAnswer)
+        return [item.admitted for item in answer.items]
+
+    def wait(self, id_: str, state: str) -> None:
+        """Until a transaction has come that far."""
+        while True:
+            data = self.call("GET", TRANSACTION.replace("{id}", id_), f"wait={state}&timeout_ms=20000")
+            reached = msgspec.json.decode(data)["state"]
+            if reached == state or reached == "proven" or (state == "final" and reached == "executed"):
+                return
+
+    def counters(self) -> dict[str, float]:
+        """Every counter of the node by name."""
+        values = {}
+        for line in self.call("GET", METRICS).decode().splitlines():
+            name, _, value = line.rpartition(" ")
+            if name and not name.startswith("#") and "{" not in name:
+                values[name] = float(value)
+        return values
+
+
+def executed(counters: dict[str, float]) -> int:
+    """Transactions executed, from a node's counters."""
+    return int(counters["tallystick_transactions_executed_total"])
+
+
+def at_rate(count: int, rate: float, send: Callable[[int, float], None]) -> None:
+    """Call ``send(number, due)`` at a fixed rate; ``due`` is the monotonic time at which it should have been sent.
+
+    Latency is counted from ``due``, so a stall of sender or node is not hidden by sending later.
+    """
+    start = time.monotonic()
+    for number in range(count):
+        due = start + number / rate
+        delay = due - time.monotonic()
+        if delay > 0:
+            time.sleep(delay)
+        send(number, due)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least ``share`` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -(-int(len(ordered) * share * 1_000) // 1_000) - 1))]
+
+
+class Watchers:
+    """Threads that wait for states and note when they were reached."""
+
+    def __init__(self, threads: int) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+        self._futures: list[Future[None]] = []
+        self.latencies: dict[str, list[float]] = {"final": [], "executed": [], "proven": []}
+
+    def watch(self, door: Door, id_: str, due: float) -> None:
+        """Note when a transaction becomes final, executed, proven."""
+        for state in self.latencies:
+            self._futures.append(self._pool.submit(self._wait, door, id_, state, due))
+
+    def _wait(self, door: Door, id_: str, state: str, due: float) -> None:
+        door.wait(id_, state)
+        self.latencies[state].append((time.monotonic() - due) * 1_000)
+
+    def join(self) -> None:
+        """Wait for all, raising what any of them raised."""
+        for future in self._futures:
+            future.result(timeout=120)
+        self._pool.shutdown()

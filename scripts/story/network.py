@@ -1,0 +1,257 @@
+"""A network on this machine, founded and run through the same commands that strangers would use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 20.0
+STOP_S = 10.0
+
+
+class NetworkError(Exception):
+    """A process of the network did not do what it must; the message ends with its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Founder:
+    """One organisation that runs a node."""
+
+    organisation: str
+    name: str
+    roles: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class NodeProcess:
+    """One running (or stopped) node."""
+
+    founder: Founder
+    folder: Path
+    api_port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Address of its HTTP doors."""
+        return f"http://127.0.0.1:{self.api_port}"
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return self.folder / "node.log"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on just now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def run_command(*arguments: str) -> dict[str, Any]:
+    """Run one of the product's commands that answers with one JSON object."""
+    result = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise NetworkError(f"{' '.join(arguments[:2])} failed: {result.stderr.strip() or result.stdout.strip()}")
+    value: dict[str, Any] = json.loads(result.stdout)
+    return value
+
+
+def http_json(url: str, path: str, timeout_s: float = 2.0) -> dict[str, Any]:
+    """GET a JSON object from a node or explorer."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    connection = HTTPConnection(host, int(port), timeout=timeout_s)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise NetworkError(f"{url}{path} answered {response.status}: {body[:200].decode(errors='replace')}")
+        value: dict[str, Any] = json.loads(body)
+        return value
+    finally:
+        connection.close()
+
+
+@dataclass(slots=True)
+class Network:
+    """Folders, keys and processes of a network below ``folder``."""
+
+    folder: Path
+    founders: tuple[Founder, ...]
+    passphrase: str = "a passphrase for the demonstration only"
+    nodes: dict[str, NodeProcess] = field(default_factory=dict)
+    chain_id: str = ""
+    explorer: subprocess.Popen[bytes] | None = None
+    explorer_url: str = ""
+
+    @property
+    def genesis(self) -> Path:
+        """The founding document."""
+        return self.folder / "genesis.bin"
+
+    def found(self, name: str, *, allow_clock_advance: bool = True) -> str:
+        """Each founder makes its keys and card; each merges all cards; all find the same chain id."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        secret = self.folder / "passphrase.txt"
+        secret.touch(mode=0o600)
+        secret.write_text(self.passphrase + "\n")
+        ports = free_ports(2 * len(self.founders))
+        for index, founder in enumerate(self.founders):
+            peer, api = ports[2 * index], ports[2 * index + 1]
+            folder = self.folder / founder.organisation.removeprefix("org:")
+            options = [option for role in founder.roles for option in ("--role", role)]
+            options += [option for prefix in founder.prefixes for option in ("--prefix", prefix)]
+            run_command(
+                *("node", "init", "--json", "--org", founder.organisation, "--name", founder.name, *options),
+                *("--dir", str(folder), "--passphrase-file", str(secret)),
+                *("--peer-address", f"127.0.0.1:{peer}", "--api-address", f"127.0.0.1:{api}"),
+            )
+            self.nodes[founder.organisation] = NodeProcess(founder, folder, api)
+        cards = [str(node.folder / "card.bin") for node in self.nodes.values()]
+        time_ms = str(time.time_ns() // 1_000_000)
+        chain_ids = set()
+        for node in self.nodes.values():
+            out = node.folder / "genesis.bin"
+            options = ["--allow-clock-advance"] if allow_clock_advance else []
+            found = run_command(
+                *("node", "genesis", "--json", *cards, "--network", name, "--out", str(out)),
+                *("--time-ms", time_ms, *options),
+            )
+            chain_ids.add(found["chain_id"])
+            cards.reverse()
+        if len(chain_ids) != 1:
+            raise NetworkError("the founders found different chain ids")
+        self.genesis.write_bytes((next(iter(self.nodes.values())).folder / "genesis.bin").read_bytes())
+        self.chain_id = chain_ids.pop()
+        return self.chain_id
+
+    def start_all(self) -> None:
+        """Start every node and wait until all are at work."""
+        for organisation in self.nodes:
+            self.start(organisation)
+        self.wait_for_height(1)
+
+    def start(self, organisation: str) -> None:
+        """Start one node."""
+        node = self.nodes[organisation]
+        command = [sys.executable, "-m", "node", "run", "--config", str(node.folder / "node.toml")]
+        with node.log.open("ab") as log:
+            node.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+
+    def kill(self, organisation: str) -> None:
+        """End one node without warning."""
+        process = self.nodes[organisation].process
+        assert process is not None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def wait_for_height(self, height: int, organisations: Sequence[str] = (), timeout_s: float = START_S) -> None:
+        """Wait until these nodes (all by default) have executed a height."""
+        deadline = time.monotonic() + timeout_s
+        waiting = list(organisations) or list(self.nodes)
+        while waiting:
+            node = self.nodes[waiting[0]]
+            if node.process is not None and node.process.poll() is not None:
+                raise NetworkError(f"{node.founder.organisation} ended: {last_words(node.log)}")
+            try:
+                reached = http_json(node.url, "/health")["executed_height"] >= height
+            except (OSError, NetworkError, ValueError):
+                reached = False
+            if reached:
+                waiting.pop(0)
+            elif time.monotonic() > deadline:
+                raise NetworkError(f"{node.founder.organisation} is below height {height}: {last_words(node.log)}")
+            else:
+                time.sleep(0.05)
+
+    def start_explorer(self, organisation: str, products: str = "") -> str:
+        """Start the explorer of one member beside its node; returns its address."""
+        node = self.nodes[organisation]
+        (port,) = free_ports(1)
+        folder = self.folder / "explorer"
+        folder.mkdir(exist_ok=True)
+        token = (node.folder / "read_tokens").read_text().split()[1]
+        token_file = folder / "explorer.token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(token + "\n")
+        config = folder / "explorer.toml"
+        config.write_text(
+            f'node = "{node.url}"\nread_token = "explorer.token"\ngenesis = "{self.genesis}"\n'
+            f'database = "explorer.db"\nlisten = "127.0.0.1:{port}"\npoll_ms = 100\n{products}'
+        )
+        command = [sys.executable, "-m", "explorer", "run", "--config", str(config)]
+        with (folder / "explorer.log").open("ab") as log:
+            self.explorer = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        self.explorer_url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + START_S
+        while True:
+            if self.explorer.poll() is not None:
+                raise NetworkError(f"the explorer ended: {last_words(folder / 'explorer.log')}")
+            try:
+                http_json(self.explorer_url, "/health")
+                return self.explorer_url
+            except (OSError, NetworkError, ValueError) as error:
+                if time.monotonic() > deadline:
+                    words = last_words(folder / "explorer.log")
+                    raise NetworkError(f"the explorer does not answer ({error}): {words}") from error
+                time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End every process that this network started, first politely."""
+        processes = [node.process for node in self.nodes.values()] + [self.explorer]
+        alive = [process for process in processes if process is not None and process.poll() is None]
+        for process in alive:
+            process.terminate()
+        deadline = time.monotonic() + STOP_S
+        for process in alive:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Processor time that each node has used."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        times = {}
+        for organisation, node in self.nodes.items():
+            assert node.process is not None
+            fields = Path(f"/proc/{node.process.pid}/stat").read_text().rpartition(")")[2].split()
+            times[organisation] = (int(fields[11]) + int(fields[12])) / ticks
+        return times
+
+    def resident_mb(self) -> dict[str, float]:
+        """Resident memory of each node in MB."""
+        sizes = {}
+        for organisation, node in self.nodes.items():
+            assert node.process is not None
+            pages = int(Path(f"/proc/{node.process.pid}/statm").read_text().split()[1])
+            sizes[organisation] = pages * os.sysconf("SC_PAGESIZE") / 1e6
+        return sizes
+
+
+def last_words(log: Path) -> str:
+    """The end of a log."""
+    try:
+        return log.read_text(errors="replace")[-2_000:].strip()
+    except OSError:
+        return "(no log)"

@@ -1,0 +1,51 @@
+"""Search everything that was written or published for what must be nowhere: prices, terms, names, secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class LeakError(Exception):
+    """A secret was found where it must not be."""
+
+
+def spellings(secret: str) -> set[bytes]:
+    """A text as bytes, as JSON escapes and percent-encoded letters could hide it."""
+    return {secret.encode(), json.dumps(secret)[1:-1].encode(), secret.encode("utf-16-le")}
+
+
+def scan_files(folder: Path, secrets: Iterable[str], binary_secrets: Iterable[bytes], *, skip: set[Path]) -> int:
+    """Search every file below a folder; returns how many were read.
+
+    Raises:
+        LeakError: naming file and secret.
+    """
+    needles = {needle: secret for secret in secrets for needle in spellings(secret)}
+    count = 0
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path in skip:
+            continue
+        data = path.read_bytes()
+        count += 1
+        for needle, secret in needles.items():
+            if needle in data:
+                raise LeakError(f"{path} holds {secret!r}")
+        for binary in binary_secrets:
+            if binary in data or binary.hex().encode() in data:
+                raise LeakError(f"{path} holds a private key or secret")
+    return count
+
+
+def scan_answers(answers: dict[str, bytes], secrets: Iterable[str]) -> None:
+    """Search public answers.
+
+    Raises:
+        LeakError: naming address and secret.
+    """
+    for secret in secrets:
+        for needle in spellings(secret):
+            for address, body in answers.items():
+                if needle in body:
+                    raise LeakError(f"{address} shows {secret!r}")

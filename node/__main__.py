@@ -33,13 +33,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     if not __debug__:
         return say_error("python -O removes the checks that guard the ledger; start without -O and PYTHONOPTIMIZE")
-    options = build_parser().parse_args(arguments)
+    try:
+        parser = build_parser()
+    except ImportError as error:
+        return say_error(f"{error.name or error} is not installed; run: pip install 'tallystick[node]'")
+    options = parser.parse_args(arguments)
     try:
         code: int = options.command(options)
     except StorageError as error:
         return say_error(str(error), EXIT_DAMAGED)
     except TallystickError as error:
-        return say_error(str(error), EXIT_REFUSED)
+        return say_error(str(error), getattr(error, "exit_code", EXIT_REFUSED))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -13,10 +13,10 @@ from contracts.genesis_state import genesis_writes
 from node.history_tree import append_leaf
 from node.ledger import Ledger
 from node.record_check import Disagreement, Progress, check_records
-from node.tables import BlockRow
+from node.tables import BlockRow, TipRow
 from tallystick.blocks import Executed, Header, HistoryLeaf, check_contents
 from tallystick.encoding import ZERO32, decode
-from tallystick.errors import StorageError, TallystickError
+from tallystick.errors import CertificateError, StorageError, TallystickError
 from tallystick.genesis import Genesis
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
 from tallystick.receipts import Receipt
@@ -84,8 +84,7 @@ class StoreCheck:
             raise Disagreement("the newest height is not the one that the database names as its tip", last)
         if tip.history_peaks != self._peaks:
             raise Disagreement("the stored peaks of the history tree are not those of its leaves", last)
-        if self._newest_certified != last:
-            raise Disagreement("no stored certificate covers the newest height", last)
+        self._check_tip_proof(tip, last)
         records = check_records(self._ledger, self._leaves, self._trie.root, last, self._progress)
         return CheckReport(
             self._chain_id.hex(),
@@ -154,15 +153,27 @@ class StoreCheck:
             del self._executed[earlier]  # a later header never certifies less than its parent
         if row.finalisation is not None:
             statement = row.finalisation.statement
-            if (statement.kind, statement.view, statement.block_hash) != (
-                VoteKind.FINALIZE,
-                header.view,
-                row.block_hash,
-            ):
+            told = (statement.kind, statement.view, statement.block_hash)
+            if told != (VoteKind.FINALIZE, header.view, row.block_hash):
                 raise Disagreement("the certificate is about something else than this block", height)
             verify_certificate(row.finalisation, self._validators, self._chain_id)
             self._certificates += 1
             self._newest_certified = height
+
+    def _check_tip_proof(self, tip: TipRow, last: int) -> None:
+        """The newest height is final: by its own certificate, or by one of a descendant that is not executed yet.
+
+        A descendant is not stored, so that it descends cannot be checked here; its certificate and its view can.
+        """
+        if last == 0 or self._newest_certified == last:
+            return
+        proof = tip.proof
+        if proof is None or proof.statement.kind is not VoteKind.FINALIZE or proof.statement.view <= tip.view:
+            raise Disagreement("no stored certificate covers the newest height", last)
+        try:
+            verify_certificate(proof, self._validators, self._chain_id)
+        except CertificateError as error:
+            raise Disagreement(f"the certificate of the newest height: {error}", last) from error
 
     def _check_transactions(self, height: int, header: Header) -> None:
         transactions = [decode_transaction(raw, self._chain_id) for raw in self._ledger.transactions(height)]

@@ -144,7 +144,7 @@ class Client:
     def status(
         self,
         id_: bytes,
-        commitments: Sequence[bytes] = (),
+        commitments: Sequence[bytes] | None = None,
         *,
         wait: TransactionState | None = None,
         timeout_ms: int = 0,
@@ -158,7 +158,7 @@ class Client:
             return Outcome(id_, TransactionState.UNKNOWN)
         return read_status(read_json(response, TransactionStatus), id_, commitments)
 
-    def receipt(self, id_: bytes, commitments: Sequence[bytes] = ()) -> Receipt:
+    def receipt(self, id_: bytes, commitments: Sequence[bytes] | None = None) -> Receipt:
         """The receipt of an executed transaction. Raises: MissingError while there is none."""
         response = self.nodes.get(api.RECEIPT.format(id=id_.hex()), members=True, accept=MSGPACK)
         return read_receipt(response.body, id_, commitments)

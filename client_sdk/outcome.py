@@ -57,23 +57,24 @@ class Outcome:
         """This outcome, if the transaction took effect or had taken it before.
 
         Raises:
-            RefusedError: with the reason of the receipt; of a capture, that of the event that brought it down.
+            RefusedError: with the reason of the receipt, and of a capture the place of the event that it is about.
         """
         if self.receipt is None or self.receipt.reason is Reason.NONE or self.recorded_before:
             return self
-        if self.receipt.reason in (Reason.NONE, Reason.ROLLED_BACK, Reason.DUPLICATE):
-            for place, event in enumerate(self.events):
-                if event.status is EventStatus.REFUSED and event.reason not in (Reason.ROLLED_BACK, Reason.NONE):
-                    raise refused(event.reason, self.receipt.detail or f"/events/{place}")
-        raise refused(self.receipt.reason, self.receipt.detail)
+        detail = self.receipt.detail
+        for place, event in enumerate(self.events):
+            if event.status is EventStatus.REFUSED and event.reason is self.receipt.reason:
+                detail = f"/events/{place} {detail}".rstrip()
+                break
+        raise refused(self.receipt.reason, detail)
 
 
-def read_status(status: TransactionStatus, id_: bytes, commitments: Sequence[bytes]) -> Outcome:
+def read_status(status: TransactionStatus, id_: bytes, commitments: Sequence[bytes] | None) -> Outcome:
     """A node's status as an outcome, if it is about this transaction and does not contradict itself.
 
     Args:
         id_: the transaction asked about.
-        commitments: of its events, in order; empty for a payload.
+        commitments: of its events, in order; empty for a payload, None when they are not known.
     Raises:
         AnswerError: it is about something else, or its parts do not fit together.
     """
@@ -94,7 +95,7 @@ def read_status(status: TransactionStatus, id_: bytes, commitments: Sequence[byt
     return Outcome(id_, status.state, status.height, status.index, receipt)
 
 
-def read_receipt(data: bytes, id_: bytes, commitments: Sequence[bytes]) -> Receipt:
+def read_receipt(data: bytes, id_: bytes, commitments: Sequence[bytes] | None) -> Receipt:
     """A receipt's bytes, if it is the receipt of this transaction.
 
     Raises:
@@ -106,7 +107,8 @@ def read_receipt(data: bytes, id_: bytes, commitments: Sequence[bytes]) -> Recei
         raise AnswerError(f"a node answered something that is no receipt: {error}") from error
     if receipt.kind is not ReceiptKind.TRANSACTION or receipt.subject != id_:
         raise AnswerError("a node answered with the receipt of something else")
-    if receipt.events and tuple(event.commitment for event in receipt.events) != tuple(commitments):
+    shown = tuple(event.commitment for event in receipt.events)
+    if shown and commitments is not None and shown != tuple(commitments):
         raise AnswerError("the receipt's events are not those of the transaction")
     return receipt
 

@@ -39,7 +39,7 @@ M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 RETRY_S = 0.15  # pause before a node that was behind is asked again
-TRIES = 12  # so about two seconds in all
+TRIES = 20  # so about three seconds in all: an idle chain certifies within one or two
 
 
 @dataclass(frozen=True, slots=True)

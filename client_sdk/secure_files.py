@@ -29,14 +29,18 @@ def write_new(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write a file, mode 0600, in place of what was there; a crash leaves the old or the new one.
+def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file in place of what was there; a crash leaves the old or the new one.
 
+    Args:
+        mode: 0600, or more for what is meant for others, such as a picture.
     Raises:
         ConfigError: the folder cannot be written.
     """
     temporary = _write_beside(path, data)
     try:
+        if mode != 0o600:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+"""``tallystick``: the command line of a member. Never a traceback; exit codes that scripts may rely on."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from client_sdk.commands import GROUPS, Command
+from client_sdk.commands.base import Context, Parser, TransportMaker, add_common_options, add_online_options
+from client_sdk.config import Config, default_path, load_config
+from client_sdk.environment import SYSTEM, Environment
+from client_sdk.errors import ExitCode, exit_code_of
+from client_sdk.output import Output
+from client_sdk.transport import HttpTransport
+from tallystick.errors import TallystickError
+
+_EXIT_CODES = """exit status:
+  0  done
+  1  refused: a rule of the ledger, or a node's door, said no; the message names rule and remedy
+  2  usage: options, files or configuration are wrong; nothing was sent
+  3  unavailable: not enough nodes answered in time; trying again is safe
+  4  unproven: something was shown that does not prove what it claims
+"""
+
+
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    environment: Environment = SYSTEM,
+    make_transport: TransportMaker = HttpTransport,
+) -> int:
+    """Run one command.
+
+    Args:
+        argv: without the program's name; None takes the process's own.
+        environment, make_transport: replaced by tests and demonstrations.
+    Returns:
+        An ``ExitCode``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without Unicode shows question marks, not a traceback
+    parser, commands = build_parser()
+    try:
+        arguments = parser.parse_args(argv)
+    except SystemExit as end:  # --help, or a usage error that argparse has printed
+        return int(end.code or 0)
+    command = commands[arguments.command]
+    output = Output(arguments.json, command.name)
+    try:
+        return _run(command, arguments, output, environment, make_transport)
+    except TallystickError as error:
+        code = exit_code_of(error)
+        output.error(error, code)
+        return code
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except KeyboardInterrupt:
+        output.note("\ninterrupted; whatever was sent may still take effect")
+        return 130
+
+
+def _run(
+    command: Command,
+    arguments: argparse.Namespace,
+    output: Output,
+    environment: Environment,
+    make_transport: TransportMaker,
+) -> int:
+    config = _config(arguments)
+    for name in ("key", "node", "passphrase_file", "organisation", "chain"):
+        if not hasattr(arguments, name):
+            setattr(arguments, name, None)
+    context = Context(config, arguments, output, environment, make_transport)
+    return int(command.run(context, arguments))
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    if arguments.config is None:
+        return load_config(default_path())
+    return load_config(arguments.config, must_exist=arguments.command not in ("configure", "keygen", "pin"))
+
+
+def build_parser() -> tuple[Parser, dict[str, Command]]:
+    """The whole command line, and the commands by name."""
+    parser = _Parser(
+        prog="tallystick",
+        description="Sign supply events and payments, follow them, and verify what others show.",
+        epilog=_list() + "\n" + _EXIT_CODES + "\ntallystick COMMAND --help shows examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands: dict[str, Command] = {}
+    actions = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS)
+    for _, group in GROUPS:
+        for command in group:
+            commands[command.name] = command
+            added = actions.add_parser(
+                command.name,
+                description=_description(command),
+                epilog="examples:\n" + "\n".join(f"  tallystick {example}" for example in command.examples),
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+            _add(added, command)
+    return parser, commands
+
+
+def _add(parser: Parser, command: Command) -> None:
+    command.add(parser)
+    if command.nested:
+        return
+    add_common_options(parser)
+    if command.online:
+        add_online_options(parser)
+
+
+def _description(command: Command) -> str:
+    summary = command.summary[0].upper() + command.summary[1:] + "."
+    return summary + (f"\n{command.description}" if command.description else "")
+
+
+def _list() -> str:
+    lines: list[str] = []
+    for title, group in GROUPS:
+        lines.append(f"{title}:")
+        lines += [f"  {command.name:<22}{command.summary}" for command in group]
+        lines.append("")
+    return "\n".join(lines)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n  see: {self.prog} --help\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

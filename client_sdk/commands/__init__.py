@@ -1,0 +1,30 @@
+"""The commands of ``tallystick``, each group in its own module."""
+
+from __future__ import annotations
+
+from client_sdk.commands import (
+    capture,
+    escrow,
+    events,
+    finance,
+    governance,
+    keys,
+    lookup,
+    signing,
+    tools,
+    trade,
+)
+from client_sdk.commands.base import Command
+
+GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
+    ("keys and configuration", keys.COMMANDS),
+    ("events", capture.COMMANDS + events.COMMANDS),
+    ("membership and goods", governance.COMMANDS),
+    ("documents, accounts, escrow", trade.COMMANDS + escrow.COMMANDS),
+    ("receivables", finance.COMMANDS),
+    ("what can be believed", lookup.COMMANDS),
+    ("several signers", signing.COMMANDS),
+    ("tools", tools.COMMANDS),
+)
+
+__all__ = ["GROUPS", "Command"]

@@ -1,0 +1,339 @@
+"""trace, verify, receivables, inbox: what can be believed, and why."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from client_sdk import secure_files
+from client_sdk.commands.base import Command, Context, Parser
+from client_sdk.errors import ExitCode
+from client_sdk.follow import Follower, Found
+from client_sdk.receivables import Query, Receivable, SliceView
+from client_sdk.story import EventFact, Story, tell
+from client_sdk.trust import load_trust
+from client_sdk.values import read_id, read_identifier
+from tallystick.epcis import format_timestamp
+from tallystick.errors import ProofError, RefusedError
+from tallystick.money import format_amount
+from tallystick.proofs import (
+    WORDS,
+    EventBundle,
+    ItemBundle,
+    ProofCode,
+    VerifiedEvent,
+    VerifiedItem,
+    VerifiedRecord,
+    read_bundle,
+    verify_bundle,
+)
+from tallystick.proofs.bundle import BUNDLE_SIZE_MAX
+from tallystick.records.base import Space
+from tallystick.records.finance import LienState
+from tallystick.records.goods import RecallState
+
+# --- trace ------------------------------------------------------------------------------------------------
+
+
+def _add_trace(parser: Parser) -> None:
+    parser.add_argument("id", help="key text, Digital Link or EPC URN: a serial, lot, class or container")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the proof, which anybody can verify offline")
+
+
+def _trace(context: Context, arguments: argparse.Namespace) -> int:
+    item, bundle = context.reader().item_with_bundle(read_identifier(arguments.id).uri)
+    if arguments.save is not None:
+        secure_files.replace(arguments.save, bundle)
+    story = tell(item)
+    context.output.result(story_fields(story), story_words(story))
+    return ExitCode.OK
+
+
+def story_fields(story: Story) -> dict[str, Any]:
+    """A story as stable fields."""
+    return {
+        "id": story.subject,
+        "verdict": story.verdict,
+        "status": story.status,
+        "height": story.height,
+        "time_ms": story.time_ms,
+        "signed_by": list(story.signers),
+        "recalls": [
+            {"id": r.id, "issuer": r.issuer, "reason": r.reason, "severity": r.severity, "state": r.state.name.lower()}
+            for r in story.recalls
+        ],
+        "events": [
+            {
+                "of": event.of,
+                "kind": event.kind.name.lower(),
+                "commitment": event.commitment.hex(),
+                "height": event.height,
+                "time": event.time,
+                "step": event.step,
+                "disposition": event.disposition,
+                "place": event.place,
+                "signer": event.signer,
+                "corrected": event.corrected,
+                "correction_reason": event.correction_reason,
+                "event_id": event.event_id,
+                "readings": list(event.readings),
+            }
+            for event in story.events
+        ],
+        "missing": list(story.missing),
+    }
+
+
+def story_words(story: Story) -> str:
+    """A story for people: recalls first."""
+    lines = [
+        f"!! RECALL {recall.id} by {recall.issuer}: {recall.reason} (severity {recall.severity})"
+        for recall in story.recalls
+        if recall.state is not RecallState.LIFTED
+    ]
+    lines.append(f"{story.subject}{f' ({story.status})' if story.status else ''}")
+    lines.append(f"  {WORDS[ProofCode(story.verdict)][0]}")
+    lines.append(
+        f"  as of height {story.height}, {format_timestamp(story.time_ms)}, signed by {', '.join(story.signers)}"
+    )
+    lines += [_event_line(event, story.subject) for event in story.events]
+    lines += [f"  not shown: {words}" for words in story.missing]
+    lines += [f"  recall {r.id} was lifted" for r in story.recalls if r.state is RecallState.LIFTED]
+    return "\n".join(lines)
+
+
+def _event_line(event: EventFact, subject: str) -> str:
+    of = "" if event.of == subject else f" [{event.of}]"
+    parts = [event.time or "time not shown", event.step or event.kind.name.lower(), event.signer or "signer not shown"]
+    if event.place:
+        parts.append(event.place.removeprefix("https://id.gs1.org/"))
+    parts += event.readings
+    wrong = f"\n      declared erroneous: {event.correction_reason or 'no reason given'}" if event.corrected else ""
+    return f"  {'x' if event.corrected else '·'} " + "  ".join(parts) + of + wrong
+
+
+# --- verify -----------------------------------------------------------------------------------------------
+
+
+def _add_verify(parser: Parser) -> None:
+    parser.add_argument("file", type=Path, help="a proof bundle (JSON), for instance from trace --save")
+    parser.add_argument("--trust", type=Path, metavar="FILE", help="trust file (default: beside the configuration)")
+    parser.add_argument("--id", help="the identifier that the proof should be about; another one is refused")
+    parser.add_argument("--newest", action="store_true", help="also refuse what is older than the newest state seen")
+
+
+def _verify(context: Context, arguments: argparse.Namespace) -> int:
+    store = load_trust(arguments.trust or context.config.trust_file)
+    data = secure_files.read(arguments.file, "proof", size_max=BUNDLE_SIZE_MAX)
+    bundle = read_bundle(data)
+    if arguments.id is not None:
+        subject = read_identifier(arguments.id).key
+        if not isinstance(bundle, ItemBundle | EventBundle) or bundle.subject != subject:
+            raise ProofError(ProofCode.WRONG_SUBJECT, f"the proof is not about {subject}")
+    verified = verify_bundle(data, store.trust(refuse_older=arguments.newest))
+    match verified:
+        case VerifiedItem():
+            story = tell(verified)
+            context.output.result({"kind": "item", **story_fields(story)}, story_words(story))
+        case VerifiedEvent():
+            _show_event(context, verified, bundle.subject if isinstance(bundle, EventBundle) else "")
+        case VerifiedRecord():
+            public = verified.public.hex() if verified.public is not None else None
+            height = verified.anchor.executed.height
+            words = f"public half {public}" if public is not None else "no such record"
+            context.output.result(
+                {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
+                f"record {verified.key.hex()}: {words}, proven as of height {height}",
+            )
+    return ExitCode.OK
+
+
+def _show_event(context: Context, verified: VerifiedEvent, subject: str) -> None:
+    executed = verified.anchor.executed
+    corrected = verified.correction is not None
+    fields = {
+        "kind": "event",
+        "id": subject,
+        "verdict": ProofCode.PROVEN.value,
+        "commitment": verified.event.commitment.hex(),
+        "event": verified.event.public.decode(),
+        "height": executed.height,
+        "time_ms": executed.time_ms,
+        "signer": verified.signer.organisation if verified.signer is not None else "",
+        "corrected": corrected,
+    }
+    mark = "declared erroneous later" if corrected else "not declared erroneous"
+    words = f"event {verified.event.commitment.hex()} of {subject}: proven as of height {executed.height}, {mark}"
+    context.output.result(fields, f"{words}\n  {verified.event.public.decode()}")
+
+
+# --- receivables ------------------------------------------------------------------------------------------
+
+
+def _add_receivables(parser: Parser) -> None:
+    parser.add_argument("--grant", action="append", metavar="ID", help="only this grant (default: all that name you)")
+
+
+def _receivables(context: Context, arguments: argparse.Namespace) -> int:
+    reader = context.reader()
+    if arguments.grant:
+        grants = [read_id(text) for text in arguments.grant]
+    else:
+        found = _follower(context).find()
+        mine = [one for one in found if one.space == Space.GRANT.name and one.maker != context.organisation]
+        grants = [bytes.fromhex(one.id) for one in mine]
+    shown, denied = Query(reader, context.organisation).receivables(grants)
+    words = [_receivable_words(receivable) for receivable in shown]
+    words += [f"grant {grant_id.hex()}: {error}" for grant_id, error in denied.items()]
+    context.output.result(
+        {
+            "receivables": [_receivable_fields(receivable) for receivable in shown],
+            "denied": [{"grant": grant_id.hex(), **_denial(error)} for grant_id, error in denied.items()],
+        },
+        "\n".join(words) or "nothing is granted to you",
+    )
+    if arguments.grant and denied and not shown:
+        raise next(iter(denied.values()))
+    return ExitCode.OK
+
+
+def _denial(error: RefusedError) -> dict[str, str]:
+    return {"reason": error.reason, "detail": error.detail, "remedy": error.remedy}
+
+
+def _receivable_fields(one: Receivable) -> dict[str, Any]:
+    terms = one.terms
+    return {
+        "grant": one.grant_id.hex(),
+        "owner": one.grant.owner,
+        "purpose": one.grant.purpose.name.lower(),
+        "until_ms": one.grant.until_ms,
+        "obligation": one.obligation.hex(),
+        "state": one.state.name.lower(),
+        "height": one.height,
+        "time_ms": one.time_ms,
+        "terms": None
+        if terms is None
+        else {
+            "creditor": terms.creditor,
+            "debtor": terms.debtor,
+            "bank": terms.bank,
+            "currency": terms.currency,
+            "face": terms.face,
+            "confirmed": terms.confirmed,
+            "paid": terms.paid,
+            "due_ms": terms.due_ms,
+        },
+        "slices": [
+            {
+                "id": view.id.hex(),
+                "state": view.state.name.lower(),
+                "owner": view.owner,
+                "outstanding": view.outstanding,
+                "lien": view.lien.name.lower() if view.lien is not None else "never",
+                "lien_holder": view.lien_holder,
+            }
+            for view in one.slices
+        ],
+        "documents": {name: commitment.hex() for name, commitment in one.documents.items()},
+        "evidence": [
+            {
+                "id": item.identifier,
+                "verdict": item.verdict.value,
+                "events": item.event_count,
+                "corrected": item.corrected_count,
+                "recalls": list(item.recalls),
+                "inspection": item.inspection.verdict.name.lower() if item.inspection is not None else None,
+            }
+            for item in one.evidence
+        ],
+    }
+
+
+def _receivable_words(one: Receivable) -> str:
+    lines = [f"obligation {one.obligation.hex()}: {one.state.name.lower()}, as of height {one.height} (proven)"]
+    terms = one.terms
+    if terms is not None:
+        confirmed = f"{format_amount(terms.confirmed, terms.currency)} {terms.currency}"
+        lines.append(f"  {terms.debtor} owes {terms.creditor} {confirmed}, due {format_timestamp(terms.due_ms)}")
+        lines += [f"  slice {view.id.hex()}: {_lien_words(view)}" for view in one.slices]
+    lines += [f"  {name:<8} {commitment.hex()}" for name, commitment in one.documents.items()]
+    for item in one.evidence:
+        passed = f", inspection {item.inspection.verdict.name.lower()}" if item.inspection is not None else ""
+        recalls = f", RECALLED: {', '.join(item.recalls)}" if item.recalls else ""
+        lines.append(f"  {item.identifier}: {item.verdict.value}, {item.event_count} events{passed}{recalls}")
+    lines.append(f"  granted by {one.grant.owner} until {format_timestamp(one.grant.until_ms)}")
+    return "\n".join(lines)
+
+
+def _lien_words(view: SliceView) -> str:
+    if view.lien is None:
+        return f"{view.state.name.lower()}, nobody ever held a lien on it"
+    if view.lien is LienState.HELD:
+        return f"{view.state.name.lower()}, lien held by {view.lien_holder}"
+    return f"{view.state.name.lower()}, its lien was released"
+
+
+# --- inbox ------------------------------------------------------------------------------------------------
+
+
+def _follower(context: Context) -> Follower:
+    path = context.config.path.parent / "found.json"
+    return Follower(context.nodes(), context.reader(), context.organisation, path)
+
+
+def _add_inbox(parser: Parser) -> None:
+    spaces = [space.name.lower() for space in (Space.ESCROW, Space.OBLIGATION, Space.DEAL, Space.GRANT)]
+    parser.add_argument("kind", nargs="?", choices=spaces, help="only these")
+
+
+def _inbox(context: Context, arguments: argparse.Namespace) -> int:
+    found = [one for one in _follower(context).find() if arguments.kind is None or one.space.lower() == arguments.kind]
+    words = "\n".join(_found_words(one) for one in found)
+    rows = [
+        {"kind": one.space.lower(), "id": one.id, "maker": one.maker, "parties": one.parties, "height": one.height}
+        for one in found
+    ]
+    context.output.result({"found": rows}, words or "nothing names you yet")
+    return ExitCode.OK
+
+
+def _found_words(one: Found) -> str:
+    return f"{one.space.lower():<10} {one.id}  by {one.maker}, names {', '.join(one.parties)}, height {one.height}"
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "trace",
+        "the verified history of an identifier",
+        ("trace 01/09521234543220/21/A1", "trace 01/09521234543213/10/LOT7 --save lot7.proof.json"),
+        _add_trace,
+        _trace,
+        description="Fetches the proof and checks it against the pinned validators. Recalls come first.",
+    ),
+    Command(
+        "verify",
+        "verify a proof file, offline",
+        ("verify lot7.proof.json --trust trust.json", "verify lot7.proof.json --id 01/09521234543213/10/LOT7"),
+        _add_verify,
+        _verify,
+        online=False,
+        description="Needs no node. Exit status 4 and a reason code when the proof does not hold.",
+    ),
+    Command(
+        "receivables",
+        "what owners granted you to see: obligations, liens, evidence, each proven",
+        ("receivables", "receivables --grant 7c… --json"),
+        _add_receivables,
+        _receivables,
+        description="The lender's query. Without a grant it answers nothing.",
+    ),
+    Command(
+        "inbox",
+        "escrows, obligations, offers and grants that name you",
+        ("inbox", "inbox obligation --json"),
+        _add_inbox,
+        _inbox,
+    ),
+)

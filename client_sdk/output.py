@@ -1,0 +1,87 @@
+"""What commands print: sentences for people, or with ``--json`` one JSON object per line with stable fields."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+import msgspec
+
+from client_sdk.errors import describe, words_of
+from client_sdk.outcome import Outcome
+from client_sdk.progress import Progress
+from tallystick.errors import TallystickError
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results and errors go.
+
+    Attributes:
+        json: print objects instead of sentences.
+        command: name of the command, repeated in every object.
+    """
+
+    json: bool
+    command: str
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+
+    def result(self, fields: Mapping[str, Any], words: str) -> None:
+        """Print a result: ``fields`` as one JSON line, or ``words``."""
+        text = msgspec.json.encode({"command": self.command, **fields}).decode() if self.json else words
+        self.stdout.write(text + "\n")
+        self.stdout.flush()
+
+    def note(self, words: str) -> None:
+        """Tell a person something beside the result; nothing with ``--json``."""
+        if not self.json:
+            self.stderr.write(words + "\n")
+            self.stderr.flush()
+
+    def error(self, error: TallystickError, exit_code: int) -> None:
+        """Print an error: with ``--json`` on standard output, so that one stream has every answer."""
+        if self.json:
+            self.result({**describe(error), "exit": exit_code}, "")
+        else:
+            self.stderr.write(f"tallystick {self.command}: {words_of(error)}\n")
+            self.stderr.flush()
+
+    def progress(self, label: str, total: int) -> Progress:
+        """A progress bar, where somebody watches."""
+        return Progress(label, total, shown=not self.json, stream=self.stderr)
+
+
+def outcome_fields(outcome: Outcome, created: bytes | None = None) -> dict[str, Any]:
+    """An outcome as stable fields: transaction, state, height, index, reason, created, events."""
+    return {
+        "transaction": outcome.id.hex(),
+        "state": outcome.state.value,
+        "height": outcome.height,
+        "index": outcome.index,
+        "reason": outcome.reason.name if outcome.receipt is not None else None,
+        "created": created.hex() if created is not None else None,
+        "events": [
+            {"commitment": event.commitment.hex(), "status": event.status.name.lower(), "reason": event.reason.name}
+            for event in outcome.events
+        ],
+    }
+
+
+def outcome_words(what: str, outcome: Outcome, created: bytes | None = None) -> str:
+    """An outcome as a sentence."""
+    place = f" at height {outcome.height}" if outcome.height is not None else ""
+    before = " (it was recorded before; nothing changed)" if outcome.recorded_before else ""
+    lines = [f"{what}: {outcome.state.value}{place}{before}", f"  transaction {outcome.id.hex()}"]
+    if created is not None:
+        lines.append(f"  id          {created.hex()}")
+    for event in outcome.events:
+        status = event.status.name.lower()
+        lines.append(f"  event       {event.commitment.hex()} {status}" + _reason(event.reason.name))
+    return "\n".join(lines)
+
+
+def _reason(name: str) -> str:
+    return "" if name == "NONE" else f" ({name})"

@@ -29,6 +29,7 @@ from node.disk import Disk
 from node.executor import ExecuteBlock, ExecutedHeight
 from node.fetcher import Fetcher
 from node.founding import read_founding
+from node.ledger import Ledger
 from node.logs import log_fields
 from node.mempool import Mempool
 from node.metrics import Metrics
@@ -117,6 +118,16 @@ class Node:
                 peers_at=self.peer_address,
             ),
         )
+
+    @property
+    def failed(self) -> BaseException | None:
+        """What ended this node, or None while it lives."""
+        return self._failure.result() if self._failure.done() else None
+
+    @property
+    def ledger(self) -> Ledger:
+        """Everything stored."""
+        return self._disk.ledger
 
     async def failure(self) -> BaseException:
         """Wait until something ends this node; the caller stops it and exits accordingly."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Protocol
+from typing import Protocol, cast
 
 from node.network.frames import FrameReader
 from node.network.tls import shown_certificate
@@ -63,8 +63,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See ``asyncio.Protocol``."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one by its methods, not by its class
         connection: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self.certificate = shown_certificate(connection)
         self._owner.link_made(self)

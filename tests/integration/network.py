@@ -1,0 +1,147 @@
+"""A network of real nodes in one process, on loopback: keys, cards, genesis, configurations, nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from node.app import Node
+from node.certificates import make_transport_identity
+from node.config import NodeConfig, Timing
+from node.founder import FounderOptions, card_body
+from node.toml_reader import Address
+from tallystick import keys
+from tallystick.encoding import encode
+from tallystick.genesis import Genesis, merge_cards, sign_card
+from tallystick.payloads import encode_payload
+from tallystick.payloads.governance import RegisterKey
+from tallystick.records.members import KeyUse
+from tallystick.transactions import SignedTransaction, sign_transaction
+
+ORGANISATIONS = ("org:grower", "org:processor", "org:carrier", "org:retailer")
+IDLE_MS = 200  # shorter than in earnest, so that a silent chain certifies what happened sooner
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+class Network:
+    """Founded organisations and their nodes.
+
+    Attributes:
+        roots: root seed of each organisation.
+        nodes: running nodes by organisation.
+    """
+
+    def __init__(self, folder: Path, organisations: tuple[str, ...] = ORGANISATIONS, timing: Timing | None = None) -> None:
+        self.organisations = organisations
+        self.roots = {name: keys.generate() for name in organisations}
+        self.configs: dict[str, NodeConfig] = {}
+        self.nodes: dict[str, Node] = {}
+        self.genesis = self._found(folder, timing or Timing(idle_block_ms=IDLE_MS))
+        self.chain_id = self.genesis.chain_id()
+
+    def _found(self, folder: Path, timing: Timing) -> Genesis:
+        cards = []
+        for index, (name, port) in enumerate(zip(self.organisations, free_ports(len(self.organisations)), strict=True)):
+            home = folder / name.replace(":", "-")
+            (home / "keys").mkdir(parents=True)
+            identity, seed = make_transport_identity(name), keys.generate()
+            config = NodeConfig(
+                file=home / "node.toml",
+                organisation=name,
+                data=home / "data",
+                genesis=folder / "genesis.bin",
+                keys=home / "keys",
+                peer_listen=Address("127.0.0.1", port),
+                api_listen=Address("127.0.0.1", 0),
+                timing=timing,
+            )
+            config.validator_key.write_text(seed.hex())
+            config.validator_key.chmod(0o600)
+            config.transport_key.write_bytes(identity.key_pem)
+            config.transport_certificate.write_bytes(identity.certificate_pem)
+            self.configs[name] = config
+            founder = FounderOptions(
+                name, name, ("governor",), (f"95212{index}",), (), f"127.0.0.1:{port}", f"127.0.0.1:{port}"
+            )
+            body = card_body(founder, keys.public_key_of(self.roots[name]), keys.public_key_of(seed), identity)
+            cards.append(sign_card(body, self.roots[name], seed))
+        genesis = merge_cards(tuple(cards), network="test", time_ms=now_ms(), clock_advance_allowed=True)
+        (folder / "genesis.bin").write_bytes(encode(genesis))
+        return genesis
+
+    async def start(self, *names: str) -> None:
+        """Start these nodes, or all."""
+        for name in names or self.organisations:
+            node = Node(self.configs[name])
+            await node.start()
+            self.nodes[name] = node
+
+    async def stop(self, *names: str) -> None:
+        """Stop these nodes, or all that run."""
+        for name in names or tuple(self.nodes):
+            await self.nodes.pop(name).stop()
+
+    def node(self, index: int = 0) -> Node:
+        """A running node by the organisation's place in ``organisations``."""
+        return self.nodes[self.organisations[index]]
+
+    def register_key(self, index: int = 0) -> SignedTransaction:
+        """A transaction that takes effect: an organisation registers a new key."""
+        root, new = self.roots[self.organisations[index]], keys.generate()
+        payload = RegisterKey(keys.public_key_of(new), (KeyUse.CAPTURE,), "")
+        return sign_transaction(
+            chain_id=self.chain_id,
+            nonce=secrets.token_bytes(16),
+            valid_until_ms=now_ms() + 600_000,
+            seeds=(root, new),
+            payload=encode_payload(secrets.token_bytes(32), payload),
+        )
+
+    def heights(self) -> dict[str, int]:
+        """Executed height of every running node."""
+        return {name: node.queries.status().executed_height for name, node in self.nodes.items()}
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+        """Wait for a condition; fails with every node's status when it does not come about, or when a node ends."""
+        end = time.monotonic() + seconds
+        while not condition():
+            for node in self.nodes.values():
+                if node.failed is not None:
+                    raise node.failed
+            if time.monotonic() > end:
+                raise AssertionError("\n".join(str(node.queries.status()) for node in self.nodes.values()))
+            await asyncio.sleep(0.01)
+
+    def assert_equal_chains(self) -> int:
+        """Every running node stores the same blocks and roots; returns the height up to which all have them."""
+        height = min(self.heights().values())
+        stores = [node.ledger for node in self.nodes.values()]
+        for at in range(height + 1):
+            rows = [store.block(at) for store in stores]
+            assert all(row is not None and row.executed == rows[0].executed for row in rows if rows[0] is not None)
+            assert len({row.block_hash for row in rows if row is not None}) == 1
+            assert len({store.transactions(at) for store in stores}) == 1
+            assert len({store.receipts(at) for store in stores}) == 1
+        return height
+
+
+def now_ms() -> int:
+    """The machine's time."""
+    return time.time_ns() // 1_000_000
+
+

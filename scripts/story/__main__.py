@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from client_sdk.qr import terminal_qr
+from client_sdk.qr import digital_link, matrix_of, to_terminal
 from scripts.story.acts import Story
 from scripts.story.cast import FOUNDERS, RETAILER
 from scripts.story.display import Display
@@ -62,8 +62,8 @@ def _play(network: Network, display: Display, *, check: bool) -> int:
     if check:
         print(json.dumps(figures, ensure_ascii=False))
         return 0
-    address = f"{network.explorer_url}/{PACKS_A[0]}"
-    print(f"\n{terminal_qr(address)}\n", file=sys.stderr)
+    address = digital_link(PACKS_A[0], network.explorer_url)
+    print(f"\n{to_terminal(matrix_of(address))}\n", file=sys.stderr)
     print(f"  A pack from the shelf:  {address}", file=sys.stderr)
     print(f"  A recalled pack:        {network.explorer_url}/{PACKS_B[0]}", file=sys.stderr)
     print(f"  A node's own word:      {network.nodes[RETAILER].url}/.well-known/head", file=sys.stderr)

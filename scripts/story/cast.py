@@ -82,7 +82,7 @@ class Cast:
     def open_founders(self) -> None:
         """Founders open their root keys and register a working key each."""
         for founder in FOUNDERS:
-            data = (self.network.nodes[founder.organisation].folder / "keys" / "root.key").read_bytes()
+            data = (self.network.nodes[founder.organisation].folder / "keys" / "root.key.json").read_bytes()
             self._equip(founder.organisation, open_keyfile(data, self.network.passphrase), founder.organisation)
 
     def admit(self, admission: Admission) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tallystick.api import b64, unb64
+from tallystick.api import b64
 from tallystick.encoding import decode, encode
 from tallystick.limits import TRANSACTION_SIZE_MAX
 from tallystick.transactions import Event, SignedTransaction, WireTransaction
-from tallystick.trie import ENTRY_SIZE, bucket_hash
 
 
 def rewired(transaction: SignedTransaction, **changes: Any) -> bytes:
@@ -51,24 +50,10 @@ def refused_event_as_proof(genuine: bytes, refused: SignedTransaction) -> bytes:
     return json.dumps(bundle).encode()
 
 
-def without_record(genuine: bytes, key: bytes, key_hash: bytes) -> bytes:
-    """A proof in which neither a record nor its absence is shown any more."""
+def without_record(genuine: bytes, key: bytes) -> bytes:
+    """A proof that keeps a record to itself."""
     bundle = json.loads(genuine)
-    bundle["records"] = [record for record in bundle["records"] if record["key"] != key.hex()]
-    hidden, end = _hide(unb64(bundle["state"]), 0, key_hash)
-    assert end == len(unb64(bundle["state"]))
-    bundle["state"] = b64(hidden)
+    kept = [record for record in bundle["records"] if record["key"] != key.hex()]
+    assert len(kept) == len(bundle["records"]) - 1
+    bundle["records"] = kept
     return json.dumps(bundle).encode()
-
-
-def _hide(tree: bytes, at: int, key_hash: bytes, depth: int = 0, on_path: bool = True) -> tuple[bytes, int]:
-    """The partial tree from ``at`` with the bucket where ``key_hash`` leads replaced by its hash."""
-    if tree[at] == 0:
-        return tree[at : at + 33], at + 33
-    if tree[at] == 2:
-        end = at + 2 + tree[at + 1] * ENTRY_SIZE
-        return (b"\x00" + bucket_hash(tree[at + 2 : end]) if on_path else tree[at:end]), end
-    goes_right = key_hash[depth >> 3] >> (7 - (depth & 7)) & 1
-    left, middle = _hide(tree, at + 1, key_hash, depth + 1, on_path and not goes_right)
-    right, end = _hide(tree, middle, key_hash, depth + 1, on_path and bool(goes_right))
-    return b"\x01" + left + right, end

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -116,33 +118,35 @@ class Network:
         secret.write_text(self.passphrase + "\n")
         ports = free_ports(2 * len(self.founders))
         for index, founder in enumerate(self.founders):
-            peer, api = ports[2 * index], ports[2 * index + 1]
             folder = self.folder / founder.organisation.removeprefix("org:")
-            options = [option for role in founder.roles for option in ("--role", role)]
-            options += [option for prefix in founder.prefixes for option in ("--prefix", prefix)]
-            run_command(
-                *("node", "init", "--json", "--org", founder.organisation, "--name", founder.name, *options),
-                *("--dir", str(folder), "--passphrase-file", str(secret)),
-                *("--peer-address", f"127.0.0.1:{peer}", "--api-address", f"127.0.0.1:{api}"),
-            )
-            self.nodes[founder.organisation] = NodeProcess(founder, folder, api)
+            self.nodes[founder.organisation] = NodeProcess(founder, folder, ports[2 * index + 1])
+        with ThreadPoolExecutor(len(self.founders)) as pool:
+            list(pool.map(self._init, self.nodes.values(), ports[::2], repeat(secret)))
         cards = [str(node.folder / "card.bin") for node in self.nodes.values()]
-        time_ms = str(time.time_ns() // 1_000_000)
-        chain_ids = set()
-        for node in self.nodes.values():
-            out = node.folder / "genesis.bin"
-            options = ["--allow-clock-advance"] if allow_clock_advance else []
-            found = run_command(
-                *("node", "genesis", "--json", *cards, "--network", name, "--out", str(out)),
-                *("--time-ms", time_ms, *options),
-            )
-            chain_ids.add(found["chain_id"])
-            cards.reverse()
+        common = ["--network", name, "--time-ms", str(time.time_ns() // 1_000_000)]
+        common += ["--allow-clock-advance"] if allow_clock_advance else []
+        with ThreadPoolExecutor(len(self.founders)) as pool:
+            chain_ids = set(pool.map(self._merge, self.nodes.values(), repeat(cards), repeat(common)))
         if len(chain_ids) != 1:
             raise NetworkError("the founders found different chain ids")
         self.genesis.write_bytes((next(iter(self.nodes.values())).folder / "genesis.bin").read_bytes())
         self.chain_id = chain_ids.pop()
         return self.chain_id
+
+    def _init(self, node: NodeProcess, peer_port: int, secret: Path) -> None:
+        founder = node.founder
+        options = [option for role in founder.roles for option in ("--role", role)]
+        options += [option for prefix in founder.prefixes for option in ("--prefix", prefix)]
+        run_command(
+            *("node", "init", "--json", "--org", founder.organisation, "--name", founder.name, *options),
+            *("--dir", str(node.folder), "--passphrase-file", str(secret)),
+            *("--peer-address", f"127.0.0.1:{peer_port}", "--api-address", f"127.0.0.1:{node.api_port}"),
+        )
+
+    def _merge(self, node: NodeProcess, cards: list[str], common: list[str]) -> str:
+        out = str(node.folder / "genesis.bin")
+        found = run_command("node", "genesis", "--json", *cards, *common, "--out", out)
+        return str(found["chain_id"])
 
     def start_all(self) -> None:
         """Start every node and wait until all are at work."""

@@ -10,13 +10,12 @@ from client_sdk.intents import finance, trade
 from client_sdk.receivables import Query
 from scripts.story import forgeries
 from scripts.story.cast import BACKYARD, CARRIER, GROWER, LENDER_A, LENDER_B, PROCESSOR, RETAILER, Cast
-from scripts.story.goods import BATCH_A, NEVER_ISSUED, PACKS_A, PACKS_B, GoodsStory, item
+from scripts.story.goods import BATCH_A, NEVER_ISSUED, PACKS_A, PACKS_B, PALLET_A, GoodsStory, item
 from scripts.story.money import FACE, MoneyStory
 from tallystick.api import TRANSACTIONS, TransactionState
 from tallystick.epcis import JsonObject, parse_parts
 from tallystick.errors import ProofError, RefusedError
 from tallystick.proofs import VerifiedItem, verify_bundle
-from tallystick.records.base import key_hash
 from tallystick.records.goods import correction_key
 from tallystick.records.members import KeyUse
 from tallystick.transactions import SignedTransaction
@@ -158,19 +157,21 @@ class Refusals:
         return self.expect("refused event shown as proof", ("refused",), lambda: self._verify(forged))
 
     def hidden_correction(self) -> str:
-        """A reading that was declared erroneous is shown without its correction."""
+        """A reading that was declared erroneous is shown without its correction: alone, and in a pack's story."""
         wrong = self.goods.done["warm-wrong"].transaction.commitments[0]
         reader = self.cast.reader(RETAILER)
-        item_proof, genuine = reader.item_with_bundle(PACKS_A[0])
-        assert wrong in item_proof.closure.corrections
-        key = correction_key(wrong)
-        forged = forgeries.without_record(genuine, key, key_hash(key))
+        whole, genuine = reader.item_with_bundle(PACKS_A[0])
+        if wrong not in whole.closure.corrections:
+            raise NotRefused("the correction is not part of the pack's story")
+        forged = forgeries.without_record(genuine, correction_key(wrong))
         verified = verify_bundle(forged, reader.trust.trust(refuse_older=False))
-        assert isinstance(verified, VerifiedItem)
-        if verified.verdict != "partly":
-            raise NotRefused(f"a hidden correction left the page {verified.verdict}")
-        self.reasons["erroneous event without its correction"] = str(verified.verdict)
-        return str(verified.verdict)
+        if not isinstance(verified, VerifiedItem) or verified.verdict != "partly":
+            raise NotRefused("a hidden correction left the pack's story whole")
+        _, alone = reader.event_with_bundle(wrong, PALLET_A)
+        forged = forgeries.without_record(alone, correction_key(wrong))
+        return self.expect(
+            "erroneous event without its correction", ("correction-hidden",), lambda: self._verify(forged)
+        )
 
     def goods_of(self, name: str) -> str:
         """Key text of the first thing that a captured event names."""

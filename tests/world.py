@@ -81,9 +81,7 @@ def founding(clock_advance_allowed: bool = True) -> Genesis:
             b"certificate", "127.0.0.1:1", "127.0.0.1:2",
         )  # fmt: skip
         cards.append(sign_card(body, seed(name, "ROOT"), seed(name, "VALIDATOR")))
-    return merge_cards(
-        tuple(cards), network="test", time_ms=START_MS, clock_advance_allowed=clock_advance_allowed
-    )
+    return merge_cards(tuple(cards), network="test", time_ms=START_MS, clock_advance_allowed=clock_advance_allowed)
 
 
 @dataclass

@@ -224,7 +224,7 @@ def _lists(goods: Sequence[Goods], instances: str, classes: str) -> JsonObject:
         if one.identifier.is_class or one.micro is not None:
             amounts.append(_quantity(one))
         else:
-            things.append(one.identifier.uri)
+            things.append(one.identifier.stated_uri)
     lists: JsonObject = {}
     if things:
         lists[instances] = things

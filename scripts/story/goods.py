@@ -94,7 +94,8 @@ class GoodsStory:
         """The processor turns each lot into a batch of serialised packs."""
         for field_lot, batch, packs in ((FIELD_A, BATCH_A, PACKS_A), (FIELD_B, BATCH_B, PACKS_B)):
             lots = [lot(field_lot, 500)]
-            outputs = [lot(batch, 400), *(item(pack) for pack in packs)]
+            in_batch = [item(pack.replace("/21/", f"/10/{batch.rpartition('/')[2]}/21/")) for pack in packs]
+            outputs = [lot(batch, 400), *in_batch]
             event = build.transform(lots, outputs, self.at(PLANT))
             self.capture(PROCESSOR, f"make-{batch[-1].lower()}", event)
 

@@ -53,6 +53,13 @@ class Identifier(msgspec.Struct, frozen=True, gc=False):
         return self.key if self.kind is IdentifierKind.OTHER else CANONICAL_BASE + self.key
 
     @property
+    def stated_uri(self) -> str:
+        """Like ``uri``, but a serial that states its lot keeps it: ``…/01/{gtin}/10/{lot}/21/{serial}``."""
+        if self.lot_key is None or self.serial is None or self.kind is not IdentifierKind.ITEM:
+            return self.uri
+        return f"{CANONICAL_BASE}{self.lot_key}/21/{encode_value(self.serial)}"
+
+    @property
     def is_gs1(self) -> bool:
         """Whether this is a GS1 key."""
         return self.kind is not IdentifierKind.OTHER

@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.genesis_state import genesis_writes
-from node.history_tree import append_leaf
+from node.history_tree import Node, append_leaf
 from node.ledger import Ledger
 from node.record_check import Disagreement, Progress, check_records
 from node.tables import BlockRow, TipRow
 from tallystick.blocks import Executed, Header, HistoryLeaf, check_contents
 from tallystick.encoding import ZERO32, decode
-from tallystick.errors import CertificateError, StorageError, TallystickError
+from tallystick.errors import CertificateError, TallystickError
 from tallystick.genesis import Genesis
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
 from tallystick.receipts import Receipt
@@ -63,6 +63,7 @@ class StoreCheck:
         self._leaves: dict[bytes, bytes] = {}
         self._trie = Trie()
         self._peaks: tuple[bytes, ...] = ()
+        self._nodes: list[Node] = []
         self._executed: dict[int, Executed] = {}  # heights that a later header may still certify
         self._transactions = self._receipts = self._certificates = 0
         self._newest_certified = 0
@@ -109,23 +110,26 @@ class StoreCheck:
         executed = self._execute(0, self._chain_id, time_ms, EMPTY_ROOT, 0)
         if row.header is not None or row.block_hash != self._chain_id or row.executed != executed:
             raise Disagreement("height 0 is not what the genesis file gives", 0)
+        self._check_nodes(0)
         return row
 
     def _check_height(self, height: int, previous: BlockRow) -> BlockRow:
-        row = self._ledger.block(height)
-        if row is None or row.header is None:
-            raise Disagreement("the block is missing", height)
+        """One height; whatever is wrong with it, also what the disk says, names it."""
         try:
+            row = self._ledger.block(height)
+            if row is None or row.header is None:
+                raise Disagreement("the block is missing", height)
             self._check_header(height, row, row.header, previous)
             self._check_transactions(height, row.header)
             receipts = self._check_receipts(height)
-        except (Disagreement, StorageError):
+            executed = self._execute(height, row.block_hash, row.header.time_ms, root_of(receipts), len(receipts))
+            if row.executed != executed or row.receipt_count != len(receipts):
+                raise Disagreement(_difference(row.executed, executed), height)
+            self._check_nodes(height)
+        except Disagreement:
             raise
         except TallystickError as error:
             raise Disagreement(str(error), height) from error
-        executed = self._execute(height, row.block_hash, row.header.time_ms, root_of(receipts), len(receipts))
-        if row.executed != executed or row.receipt_count != len(receipts):
-            raise Disagreement(_difference(row.executed, executed), height)
         return row
 
     def _check_header(self, height: int, row: BlockRow, header: Header, previous: BlockRow) -> None:
@@ -205,13 +209,16 @@ class StoreCheck:
     def _execute(self, height: int, block_hash: bytes, time_ms: int, receipts_root: bytes, count: int) -> Executed:
         """The executed tuple that follows from receipts and the history so far."""
         leaf = HistoryLeaf(height, block_hash, time_ms, self._trie.root, receipts_root, count).leaf_hash()
-        self._peaks, nodes = append_leaf(self._peaks, height, leaf)
-        for level, index, hash_ in nodes:
-            if self._ledger.history_node(level, index) != hash_:
-                raise Disagreement(f"node {index} of level {level} of the history tree differs", height)
+        self._peaks, self._nodes = append_leaf(self._peaks, height, leaf)
         executed = Executed(height, time_ms, self._trie.root, receipts_root, peaks_root(self._peaks))
         self._executed[height] = executed
         return executed
+
+    def _check_nodes(self, height: int) -> None:
+        """The subtrees of the history tree that this height completed are stored as they are."""
+        for level, index, hash_ in self._nodes:
+            if self._ledger.history_node(level, index) != hash_:
+                raise Disagreement(f"node {index} of level {level} of the history tree differs", height)
 
 
 def _difference(stored: Executed, computed: Executed) -> str:

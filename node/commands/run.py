@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 class NodeEnded(TallystickError):
-    """Something that nobody foresaw ended the node; its exit code is that of damage, so that nobody restarts blindly."""
+    """Something that nobody foresaw ended the node; its exit code is that of damage, so nobody restarts blindly."""
 
     exit_code = EXIT_DAMAGED
 

@@ -17,7 +17,7 @@ def open_item(identifier: str, holder: str, origin: str, *, lot: str = "", quant
         quantity: millionths of ``unit``, for a lot.
         origin: words or a URI, shown to everybody.
     """
-    return Intent(OpenItem(identifier, holder, lot, quantity, unit, origin), (KeyUse.CAPTURE,))
+    return Intent(OpenItem(identifier, holder, lot, quantity, unit, origin), (KeyUse.TRADE,))
 
 
 def recall(recall_id: str, identifiers: Sequence[str], reason: str, *, severity: int) -> Intent:
@@ -27,9 +27,9 @@ def recall(recall_id: str, identifiers: Sequence[str], reason: str, *, severity:
         reason: a sentence for consumers.
         severity: 1 (danger) to 3 (quality).
     """
-    return Intent(RecallItems(recall_id, tuple(sorted(set(identifiers))), reason, severity), (KeyUse.CAPTURE,))
+    return Intent(RecallItems(recall_id, tuple(sorted(set(identifiers))), reason, severity), (KeyUse.TRADE,))
 
 
 def lift_recall(recall_id: str) -> Intent:
     """End a recall."""
-    return Intent(LiftRecall(recall_id), (KeyUse.CAPTURE,))
+    return Intent(LiftRecall(recall_id), (KeyUse.TRADE,))

@@ -94,8 +94,8 @@ class SignerLog:
         self._dirty = False
         mark = None
         if known is not None:
-            if not self._log.segments:
-                raise self._lost(f"the folder {folder} is empty")
+            if self._log.empty:
+                raise self._lost(f"the log in {folder} is missing or empty")
             mark = Mark(known.oldest_segment, known.newest_segment, known.newest_size)
         elif self._log.segments and self._log.segments[0] > 1:
             raise ConfigError(
@@ -186,8 +186,6 @@ class SignerLog:
         self, entries: list[tuple[int, bytes]], chain_id: bytes, key: bytes, known: SignerRow | None
     ) -> bytes:
         if not entries:
-            if known is not None:
-                raise self._lost(f"the log in {self._folder} is empty")
             return secrets.token_bytes(16)
         opening = _read(entries[0][1])
         if not isinstance(opening, Opening):

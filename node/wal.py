@@ -77,6 +77,11 @@ class WriteAheadLog:
         """Numbers of the segments that are there, ascending."""
         return tuple(self._numbers)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is not one byte."""
+        return not any(self._path(number).stat().st_size for number in self._numbers)
+
     def read(self, synced: Mark | None) -> list[tuple[int, bytes]]:
         """All records with the number of their segment, oldest first; cuts a torn tail off and opens for appending.
 
@@ -161,7 +166,10 @@ class WriteAheadLog:
             newest = number == self._numbers[-1]
             known = end if synced is None or synced.newest != number else synced.size
             if (end < len(data) and not newest) or end < known:
-                raise StorageError(f"{path} is damaged at byte {end}, behind which records were durable")
+                raise StorageError(
+                    f"the signer's log is damaged at byte {end} of {path}, behind which records were durable; this "
+                    "validator must not sign with its key again, so register a new one for the organisation"
+                )
             if end < len(data):
                 os.truncate(path, end)
         except OSError as error:

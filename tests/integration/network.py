@@ -46,7 +46,9 @@ class Network:
         nodes: running nodes by organisation.
     """
 
-    def __init__(self, folder: Path, organisations: tuple[str, ...] = ORGANISATIONS, timing: Timing | None = None) -> None:
+    def __init__(
+        self, folder: Path, organisations: tuple[str, ...] = ORGANISATIONS, timing: Timing | None = None
+    ) -> None:
         self.organisations = organisations
         self.roots = {name: keys.generate() for name in organisations}
         self.configs: dict[str, NodeConfig] = {}
@@ -143,5 +145,3 @@ class Network:
 def now_ms() -> int:
     """The machine's time."""
     return time.time_ns() // 1_000_000
-
-

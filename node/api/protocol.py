@@ -55,6 +55,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_SIZE_MAX:
+            raise HeadTooLong  # it came whole in one piece
         self._in_head = False
         self._head_size = 0
         self._stop_deadline()

@@ -126,6 +126,10 @@ class ApiServer:
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
+        self.close()
+
+    def close(self) -> None:
+        """Free the port, also when nothing was served."""
         if self._socket is not None:
             self._socket.close()
 

@@ -68,16 +68,19 @@ async def _serve(config: NodeConfig) -> BaseException | None:
     address = server.bind()
     node = Node(config)
     try:
-        await node.start()
-        node.metrics.watch(node.queries.status, lambda: node.queries.counters)
-        application = build_application(node.queries, node.proofs, config, node.metrics, on_fatal=node.fatal)
-        await server.start(application)
-        _log.info("serving", extra=log_fields(api_at=str(address), peers_at=str(node.peer_address)))
-        return await _first_of(stop, node)
+        await node.start()  # on failure it has released everything itself
+        try:
+            node.metrics.watch(node.queries.status, lambda: node.queries.counters)
+            application = build_application(node.queries, node.proofs, config, node.metrics, on_fatal=node.fatal)
+            await server.start(application)
+            _log.info("serving", extra=log_fields(api_at=str(address), peers_at=str(node.peer_address)))
+            return await _first_of(stop, node)
+        finally:
+            await server.stop()
+            await node.stop()
+            _log.info("stopped")
     finally:
-        await server.stop()
-        await node.stop()
-        _log.info("stopped")
+        server.close()
 
 
 async def _first_of(stop: asyncio.Event, node: Node) -> BaseException | None:

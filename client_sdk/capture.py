@@ -2,7 +2,7 @@
 
 The salt of an event's members' part is an HMAC under the organisation's capture secret over what the event says, so
 that sending it again, from whatever device, is the same event with the same commitment; nobody without the secret
-can guess at the part from its hash. An error declaration has the salt of the event it is about.
+can guess at the part from its hash.
 """
 
 from __future__ import annotations
@@ -89,10 +89,7 @@ def make_event(event: JsonObject, secret: bytes, profile: Profile = GENERAL) -> 
     split = split_event(event, profile)
     if not split.members:
         return Event(split.public)
-    declared = split
-    if "errorDeclaration" in event:
-        declared = split_event({key: value for key, value in event.items() if key != "errorDeclaration"}, profile)
-    return Event(split.public, members_salt(secret, declared.public, declared.members), split.members)
+    return Event(split.public, members_salt(secret, split.public, split.members), split.members)
 
 
 def members_salt(secret: bytes, public: bytes, members: bytes) -> bytes:

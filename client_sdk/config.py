@@ -8,6 +8,7 @@ ca_file = "nodes.pem"                   # only for https nodes with certificates
 
 [organisation]
 id = "org:grower"
+location = "414/9521001000029"          # business location of events that name no other
 profile = "general"                     # which fields of events everybody may see
 capture_secret = "capture.secret"
 invoice_secret = "invoice.secret"       # of a debtor; must never change
@@ -38,7 +39,7 @@ CONFIG_VARIABLE = "TALLYSTICK_CONFIG"
 KEY_USES = ("root", "capture", "trade", "maker", "checker", "read")
 _SHAPE: dict[str, dict[str, type]] = {
     "network": {"chain_id": str, "nodes": list, "ca_file": str},
-    "organisation": {"id": str, "profile": str, "capture_secret": str, "invoice_secret": str},
+    "organisation": {"id": str, "location": str, "profile": str, "capture_secret": str, "invoice_secret": str},
     "keys": dict.fromkeys(KEY_USES, str),
 }
 
@@ -59,6 +60,7 @@ class Config:
     nodes: tuple[str, ...] = ()
     ca_file: Path | None = None
     organisation: str = ""
+    location: str = ""
     profile: str = "general"
     capture_secret: Path | None = None
     invoice_secret: Path | None = None
@@ -112,6 +114,7 @@ def load_config(path: Path, *, must_exist: bool = False) -> Config:
         nodes=tuple(nodes),
         ca_file=_path(path, network.get("ca_file")),
         organisation=organisation.get("id", ""),
+        location=organisation.get("location", ""),
         profile=profile,
         capture_secret=_path(path, organisation.get("capture_secret")),
         invoice_secret=_path(path, organisation.get("invoice_secret")),
@@ -132,7 +135,11 @@ def write_config(config: Config) -> None:
     if config.ca_file is not None:
         lines.append(f"ca_file = {_quote(str(config.ca_file))}")
     lines += ["", "[organisation]"]
-    for name, value in (("id", config.organisation), ("profile", config.profile)):
+    for name, value in (
+        ("id", config.organisation),
+        ("location", config.location),
+        ("profile", config.profile),
+    ):
         if value:
             lines.append(f"{name} = {_quote(value)}")
     for name, file in (("capture_secret", config.capture_secret), ("invoice_secret", config.invoice_secret)):

@@ -69,6 +69,8 @@ def event_id_of(random: bytes) -> str:
 def commission(goods: Sequence[Goods], at: Circumstances, *, ilmd: Mapping[str, JsonValue] | None = None) -> JsonObject:
     """New serials, lots or logistic units come into being.
 
+    The ledger wants something for members only in it, as a source of secrecy: a location, or a lot's quantity.
+
     Args:
         ilmd: instance or lot master data, extension fields such as ``cbvmda:countryOfOrigin``.
     """
@@ -104,12 +106,23 @@ def send_back(goods: Sequence[Goods], at: Circumstances, *, sender: str, receive
     return event | _parties(sender, receiver)
 
 
-def inspect(goods: Sequence[Goods], at: Circumstances, *, passed: bool, certificates: Sequence[str] = ()) -> JsonObject:
+def inspect(
+    goods: Sequence[Goods],
+    at: Circumstances,
+    *,
+    passed: bool,
+    certificates: Sequence[str] = (),
+    report: bytes = b"",
+) -> JsonObject:
     """An inspector's verdict.
 
     Args:
-        certificates: URIs of certificates or reports.
+        certificates: URIs of certificates, public.
+        report: SHA-256 of the report's file, 32 bytes; the inspection's record will show it. Empty for none.
     """
+    if report:
+        named = urlsafe_b64encode(report).rstrip(b"=").decode()
+        at = replace(at, documents=(*at.documents, ("testres", f"ni:///sha-256;{named}")))  # RFC 6920
     event = _object_event("OBSERVE", "inspecting", "conformant" if passed else "non_conformant", goods, at)
     if certificates:
         event["certificationInfo"] = list(certificates)

@@ -11,7 +11,6 @@ from tallystick.encoding import decode
 from tallystick.errors import DecodeError
 from tallystick.reasons import Reason
 from tallystick.receipts import EventOutcome, Receipt, ReceiptKind
-from tallystick.records.goods import EventStatus
 
 RECEIPT_SIZE_MAX = 4 * 1_048_576  # bytes; a thousand events with several changes each
 
@@ -57,16 +56,11 @@ class Outcome:
         """This outcome, if the transaction took effect or had taken it before.
 
         Raises:
-            RefusedError: with the reason of the receipt, and of a capture the place of the event that it is about.
+            RefusedError: with the receipt's reason and detail, which for a capture names the event by its place.
         """
         if self.receipt is None or self.receipt.reason is Reason.NONE or self.recorded_before:
             return self
-        detail = self.receipt.detail
-        for place, event in enumerate(self.events):
-            if event.status is EventStatus.REFUSED and event.reason is self.receipt.reason:
-                detail = f"/events/{place} {detail}".rstrip()
-                break
-        raise refused(self.receipt.reason, detail)
+        raise refused(self.receipt.reason, self.receipt.detail)
 
 
 def read_status(status: TransactionStatus, id_: bytes, commitments: Sequence[bytes] | None) -> Outcome:

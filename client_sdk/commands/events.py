@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from client_sdk import event_builder, secure_files
@@ -27,7 +28,7 @@ def _add_circumstances(parser: Parser) -> None:
     group.add_argument("--offset", default="+00:00", metavar="±HH:MM", help="time zone of the place")
     group.add_argument("--event-id", metavar="URI", help="the event's id (default: a new UUID)")
     group.add_argument("--at", metavar="ID", help="read point: a global location number, 414/9521234543206")
-    group.add_argument("--location", metavar="ID", help="business location")
+    group.add_argument("--location", metavar="ID", help="business location (default: organisation.location)")
     group.add_argument(
         "--document",
         action="append",
@@ -48,12 +49,13 @@ def _add_circumstances(parser: Parser) -> None:
 
 def _circumstances(context: Context, arguments: argparse.Namespace) -> Circumstances:
     now_ms = context.client().chain_time_ms() if not arguments.time else context.environment.now_ms()
+    location = arguments.location or context.config.location
     return Circumstances(
         time_ms=read_time_ms(arguments.time, now_ms) if arguments.time else now_ms,
         event_id=arguments.event_id or event_id_of(context.environment.random_bytes(16)),
         offset=arguments.offset,
         read_point=read_identifier(arguments.at).uri if arguments.at else "",
-        location=read_identifier(arguments.location).uri if arguments.location else "",
+        location=read_identifier(location).uri if location else "",
         documents=[_document(text) for text in arguments.document],
         readings=[_reading(text, now_ms) for text in arguments.temperature],
     )
@@ -78,6 +80,9 @@ def _goods(texts: list[str]) -> list[Goods]:
 def _capture_one(context: Context, event: JsonObject, what: str) -> int:
     member, _ = context.member((KeyUse.CAPTURE,))
     prepared = member.prepare([event])
+    opens = event.get("action") == "ADD" or event["type"] == "TransformationEvent"
+    if opens and not prepared.events[0].members:
+        raise ConfigError("what comes into being needs a place: give --location, or organisation.location in the file")
     if context.arguments.save is not None:
         secure_files.write_new(context.arguments.save, canonical_json(event) + b"\n")
     done = member.capture_prepared(prepared.events, wait=context.arguments.wait)
@@ -122,7 +127,16 @@ def _add_inspect(parser: Parser) -> None:
     verdict = parser.add_mutually_exclusive_group(required=True)
     verdict.add_argument("--pass", dest="passed", action="store_true", help="conformant")
     verdict.add_argument("--fail", dest="passed", action="store_false", help="not conformant")
-    parser.add_argument("--certificate", action="append", default=[], metavar="URI", help="of a certificate or report")
+    parser.add_argument("--certificate", action="append", default=[], metavar="URI", help="of a certificate; public")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="the report; only its SHA-256 goes on the ledger")
+
+
+def _build_inspection(context: Context, arguments: argparse.Namespace, at: Circumstances) -> JsonObject:
+    report = b""
+    if arguments.report is not None:
+        report = sha256(secure_files.read(arguments.report, "report")).digest()
+    goods = _goods(arguments.goods)
+    return event_builder.inspect(goods, at, passed=arguments.passed, certificates=arguments.certificate, report=report)
 
 
 def _add_transform(parser: Parser) -> None:
@@ -243,8 +257,8 @@ COMMANDS = (
         "inspect",
         "record an inspector's verdict",
         _add_inspect,
-        lambda c, a, at: event_builder.inspect(_goods(a.goods), at, passed=a.passed, certificates=a.certificate),
-        "inspect 01/09521234543213/10/LOT7 --pass --certificate https://lab.example/report/7",
+        _build_inspection,
+        "inspect 01/09521234543213/10/LOT7 --pass --report report-7.pdf --certificate https://lab.example/7",
         description="The organisation needs the role inspector and an accreditation that covers the goods.",
     ),
     _event_command(

@@ -17,7 +17,7 @@ def open_item(identifier: str, holder: str, origin: str, *, lot: str = "", quant
         quantity: millionths of ``unit``, for a lot.
         origin: words or a URI, shown to everybody.
     """
-    return Intent(OpenItem(identifier, holder, lot, quantity, unit, origin), (KeyUse.TRADE,))
+    return Intent(OpenItem(identifier, holder, lot, quantity, unit, origin), (KeyUse.CAPTURE,))
 
 
 def recall(recall_id: str, identifiers: Sequence[str], reason: str, *, severity: int) -> Intent:

@@ -34,6 +34,10 @@ class Bench:
     figures: dict[str, float] = field(default_factory=dict)
     checks_per_s: list[float] = field(default_factory=list)
     _next_serial: int = 0
+    _seed: bytes = b""
+    _secret: bytes = b""
+    _chain_id: bytes = b""
+    _doors: list[Door] = field(default_factory=list)
 
     def run(self) -> None:
         """All phases, with the machine's own speed measured between them."""

@@ -17,18 +17,28 @@ from tallystick.api import StatusAnswer
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
-# Counters that a node keeps, with what they mean; ``Node.counters`` may hold others, which are shown without words.
+# What ``node.counters.Counters`` counts, in words; a test keeps the two together.
 COUNTERS: dict[str, str] = {
     "transactions_admitted": "Transactions admitted to the mempool",
     "transactions_refused": "Transactions refused at the door or from peers",
+    "transactions_duplicate": "Transactions that were known already",
+    "transactions_evicted": "Transactions that expired in the mempool",
+    "transactions_fetched": "Transactions of proposals that had to be fetched from peers",
     "transactions_executed": "Transactions executed",
     "events_executed": "Events executed",
     "blocks_executed": "Blocks executed",
+    "blocks_built": "Blocks that this node proposed",
+    "blocks_caught_up": "Blocks taken from peers while catching up",
+    "batches_written": "Batches written and synced",
+    "signer_log_syncs": "Syncs of the signer's record",
     "views_nullified": "Views that ended without a block",
     "uncertified_root_mismatches": "Uncertified headers that contradict our own roots; any is an alarm",
     "rule_faults": "Transactions ended by a fault of a rule; any is an alarm",
-    "peer_messages_refused": "Messages of peers that broke a rule",
     "evidence": "Proofs that a validator signed two things in one view; any is an alarm",
+    "peer_messages_in": "Messages from peers",
+    "peer_bytes_in": "Bytes from peers",
+    "peer_messages_refused": "Messages of peers that broke a rule",
+    "engine_steps": "Inputs that the consensus engine took",
 }
 
 

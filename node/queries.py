@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from consensus.engine import Engine
+from consensus.status import Waiting
 from node.admission import Admission, Admitted, Outcome
 from node.clock import ChainClock
 from node.counters import Counters
@@ -101,7 +102,8 @@ class Queries:
             view, height, leader = status.view, status.final_height, names[status.leader]
             waiting = status.waiting.value + (f" ({status.detail})" if status.detail else "")
             votes = next((votes for votes in status.votes if votes.kind == "notarize"), None)
-            missing = [names[index] for index in votes.missing] if votes is not None else []
+            if votes is not None and status.waiting is not Waiting.REST:  # at rest nobody has anything to vote on
+                missing = [names[index] for index in votes.missing]
         return StatusAnswer(
             organisation=self._organisation,
             chain_id=self.chain_id.hex(),

@@ -45,7 +45,7 @@ TimeoutQuery = Annotated[
 ]
 
 
-def strict_query(request: Request) -> None:
+async def strict_query(request: Request) -> None:
     """Refuse query parameters that the route does not know or that come twice.
 
     Raises:

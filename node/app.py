@@ -129,6 +129,11 @@ class Node:
         """Everything stored."""
         return self._disk.ledger
 
+    @property
+    def peers(self) -> Peers:
+        """The other members."""
+        return self._peers
+
     async def failure(self) -> BaseException:
         """Wait until something ends this node; the caller stops it and exits accordingly."""
         return await asyncio.shield(self._failure)

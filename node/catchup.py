@@ -26,7 +26,6 @@ from tallystick.votes import VoteKind, verify_certificate
 
 BEHIND_MIN = 24  # heights; what is less far away the engine fetches block by block
 ANSWER_TIMEOUT_S = 5.0
-ATTEMPTS_MAX = 4  # in a row without a block; then the next head notice begins anew
 NEARLY_THERE = 8  # blocks of an answer; one that has fewer was the last
 
 logger = logging.getLogger("tallystick.catchup")
@@ -105,15 +104,16 @@ class CatchUp:
         return sorted(peers, key=lambda peer: -peer.head.executed_height if peer.head else 0)
 
     async def _run(self) -> None:
-        failures = 0
+        useless: set[int] = set()  # peers that answered nothing usable; the next head notice forgives them
         try:
-            while failures < ATTEMPTS_MAX:
-                peers = self._ahead(1)
-                if not peers:
+            while True:
+                peer = next((peer for peer in self._ahead(1) if peer.index not in useless), None)
+                if peer is None:
                     break
-                applied = await self._one_range(peers[failures % len(peers)])
-                failures = 0 if applied else failures + 1
-                if 0 < applied < NEARLY_THERE:
+                applied = await self._one_range(peer)
+                if not applied:
+                    useless.add(peer.index)
+                elif applied < NEARLY_THERE:
                     break
         finally:
             if self.running:

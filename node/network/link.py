@@ -119,9 +119,10 @@ class Link(asyncio.Protocol):
             self._apply()
 
     def abort(self) -> None:
-        """Cut the connection at once."""
-        if self._transport is not None:
-            self._transport.abort()
+        """Cut the connection at once; what was read already is not looked at any more."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
 
     def close(self) -> None:
         """Send what waits, then close."""

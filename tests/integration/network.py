@@ -46,13 +46,12 @@ class Network:
         nodes: running nodes by organisation.
     """
 
-    def __init__(
-        self, folder: Path, organisations: tuple[str, ...] = ORGANISATIONS, timing: Timing | None = None
-    ) -> None:
-        self.organisations = organisations
-        self.roots = {name: keys.generate() for name in organisations}
+    def __init__(self, folder: Path, timing: Timing | None = None) -> None:
+        self.organisations = ORGANISATIONS
+        self.roots = {name: keys.generate() for name in ORGANISATIONS}
         self.configs: dict[str, NodeConfig] = {}
         self.nodes: dict[str, Node] = {}
+        self.dead: list[Node] = []
         self.genesis = self._found(folder, timing or Timing(idle_block_ms=IDLE_MS))
         self.chain_id = self.genesis.chain_id()
 
@@ -93,10 +92,18 @@ class Network:
             await node.start()
             self.nodes[name] = node
 
+    async def restart(self, *names: str) -> None:
+        """Start nodes anew that ended; a process that ends lets go of its files, here that must be done."""
+        while self.dead:
+            await self.dead.pop().stop()
+        await self.start(*names)
+
     async def stop(self, *names: str) -> None:
         """Stop these nodes, or all that run."""
         for name in names or tuple(self.nodes):
             await self.nodes.pop(name).stop()
+        while self.dead:
+            await self.dead.pop().stop()
 
     def node(self, index: int = 0) -> Node:
         """A running node by the organisation's place in ``organisations``."""

@@ -178,5 +178,5 @@ def test_records_that_are_not_those_of_the_stored_root_stop_the_start_naming_the
         executor.execute(block)
     write(executor, ledger)
     damage(store)
-    with pytest.raises(StorageError, match="height 5|damaged"):
+    with pytest.raises(StorageError, match=r"height 5|damaged"):
         Executor(ledger, execute_block)

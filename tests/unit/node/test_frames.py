@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -74,7 +76,5 @@ def test_a_changed_byte_gives_another_message_or_one_decode_error(message: PeerM
     good = encode(message)
     at = data.draw(st.integers(0, len(good) - 1))
     changed = good[:at] + bytes((good[at] ^ data.draw(st.integers(1, 255)),)) + good[at + 1 :]
-    try:
+    with suppress(DecodeError):
         assert decode_message(changed) != message
-    except DecodeError:
-        pass

@@ -1,0 +1,266 @@
+"""Strangers do not get in; a member that lies is cut off, and neither crashes a node nor stops the chain."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from node.certificates import make_transport_identity
+from node.network.frames import FrameReader, encode_frame
+from node.network.messages import (
+    BlockMessage,
+    BlockRequest,
+    CertificateMessage,
+    CertificatesRequest,
+    HeadNotice,
+    Hello,
+    PeerMessage,
+    ProposalMessage,
+    RangeMessage,
+    RangeRequest,
+    TransactionFrame,
+    TransactionsAnswer,
+    TransactionsRequest,
+    VoteMessage,
+    decode_message,
+    message_frame,
+)
+from node.network.tls import peer_context
+from tallystick.api import TransactionState
+from tallystick.blocks import Executed, Header
+from tallystick.encoding import encode
+from tallystick.errors import DecodeError
+from tallystick.limits import FRAME_SIZE_MAX
+from tallystick.merkle import EMPTY_ROOT
+from tallystick.proposals import Proposal
+from tallystick.votes import Certificate, Statement, Vote, VoteKind
+from tests.integration.network import ORGANISATIONS, Network
+
+VICTIM = ORGANISATIONS[0]
+LIAR = ORGANISATIONS[3]  # its node never starts; the test speaks with its certificate
+SIGNATURE = b"\x01" * 64
+HASH = b"\x02" * 32
+
+
+class Liar:
+    """A connection to the victim that shows the liar's certificate."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._reader = FrameReader()
+        self.heard: list[PeerMessage] = []
+
+    async def connect(self) -> None:
+        config = self._network.configs[LIAR]
+        trusted = tuple(card.body.certificate for card in self._network.genesis.cards)
+        context = peer_context(config.transport_certificate, config.transport_key, trusted, server=False)
+        address = self._network.configs[VICTIM].peer_listen
+        self._in, self._out = await asyncio.open_connection(address.host, address.port, ssl=context, server_hostname="")
+
+    async def greet(self) -> None:
+        await self.connect()
+        await self.say(message_frame(Hello(1, self._network.chain_id, "liar")))
+
+    async def say(self, data: bytes) -> None:
+        self._out.write(data)
+        await self._out.drain()
+
+    async def cut_off(self, seconds: float = 3.0) -> bool:
+        """Whether the victim ends the connection in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                while data := await self._in.read(65_536):
+                    self.heard += [decode_message(payload) for payload in self._reader.feed(data)]
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def close(self) -> None:
+        self._out.close()
+
+
+def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
+    async def whole() -> None:
+        network = Network(folder)
+        await network.start(*ORGANISATIONS[:3])
+        try:
+            await story(network)
+            transaction = network.register_key()
+            await network.node().queries.submit(transaction.raw)
+            status = await network.node().queries.wait(transaction.id, TransactionState.PROVEN, 10_000)
+            assert status.state is TransactionState.PROVEN, "the chain goes on"
+            assert all(node.failed is None for node in network.nodes.values())
+            network.assert_equal_chains()
+        finally:
+            await network.stop()
+
+    uvloop.run(whole())
+
+
+def header(network: Network, **changed: object) -> Header:
+    validators = network.genesis.validators()
+    executed = Executed(0, 1, HASH, EMPTY_ROOT, HASH)
+    fields = {
+        "protocol_version": 1, "chain_id": network.chain_id, "epoch": 0, "height": 3, "view": 3, "parent_hash": HASH,
+        "parent_view": 2, "proposer": 3, "time_ms": 5, "transaction_count": 0, "transaction_root": EMPTY_ROOT,
+        "due_work": False, "validators_hash": validators.digest(), "next_validators_hash": validators.digest(),
+        "executed": executed,
+    }  # fmt: skip
+    return Header(**{**fields, **changed})  # type: ignore[arg-type]
+
+
+def test_a_stranger_with_a_certificate_of_its_own_does_not_get_in(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        identity = make_transport_identity(LIAR)  # the right name, another key
+        (tmp_path / "own.crt").write_bytes(identity.certificate_pem)
+        (tmp_path / "own.key").write_bytes(identity.key_pem)
+        trusted = tuple(card.body.certificate for card in network.genesis.cards)
+        contexts = [peer_context(tmp_path / "own.crt", tmp_path / "own.key", trusted, server=False)]
+        without = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        without.check_hostname, without.verify_mode = False, ssl.CERT_NONE
+        old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        old.check_hostname, old.verify_mode, old.maximum_version = False, ssl.CERT_NONE, ssl.TLSVersion.TLSv1_2
+        address = network.configs[VICTIM].peer_listen
+        for context in (*contexts, without, old):
+            with pytest.raises((OSError, EOFError)):
+                reader, writer = await asyncio.open_connection(
+                    address.host, address.port, ssl=context, server_hostname=""
+                )
+                writer.write(message_frame(Hello(1, network.chain_id, "stranger")))
+                await writer.drain()
+                async with asyncio.timeout(5):
+                    if not await reader.read(10):
+                        raise EOFError
+        status = network.node().queries.status()
+        assert all(not peer.connected for peer in status.peers if peer.organisation == LIAR)
+
+    run(story, tmp_path)
+
+
+def bad_first_words(network: Network) -> list[bytes]:
+    return [
+        message_frame(Hello(1, HASH, "another chain")),
+        message_frame(Hello(2, network.chain_id, "another protocol")),
+        message_frame(HeadNotice(1, 1, 1)),
+        b"GET / HTTP/1.1\r\n\r\n",
+        (FRAME_SIZE_MAX + 1).to_bytes(4, "big"),
+        encode_frame(b"\xc1"),
+    ]
+
+
+def bad_later_words(network: Network) -> list[bytes]:
+    genuine = network.register_key().raw
+    notarize = Statement(0, VoteKind.NOTARIZE, 9, HASH)
+    finalize = Statement(0, VoteKind.FINALIZE, 2**40, HASH)
+    leader = {view % 4: view for view in range(4, 12)}
+    proposals = [
+        Proposal(header(network, proposer=who, view=view, height=view), (), None, (), SIGNATURE)
+        for who, view in leader.items()
+    ]
+    return [
+        message_frame(Hello(1, network.chain_id, "twice")),
+        message_frame(CertificateMessage(Certificate(finalize, 7, (SIGNATURE,) * 3))),
+        message_frame(CertificateMessage(Certificate(finalize, 2**30, (SIGNATURE,)))),
+        b"".join(message_frame(VoteMessage(Vote(notarize, who, SIGNATURE))) for who in range(4)),
+        b"".join(message_frame(ProposalMessage(proposal)) for proposal in proposals),
+        message_frame(ProposalMessage(Proposal(header(network, chain_id=HASH), (), None, (), SIGNATURE))),
+        message_frame(TransactionFrame((genuine[:-1] + bytes((genuine[-1] ^ 1,)),))),
+        message_frame(TransactionFrame((b"\x00",))),
+        encode_frame(encode([6, []])),
+        encode_frame(b"\x00" * 100),
+    ]
+
+
+def test_a_member_that_breaks_the_protocol_is_cut_off_each_time(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        (peer,) = [peer for peer in network.node().peers if peer.organisation == LIAR]
+        words = [(False, word) for word in bad_first_words(network)]
+        words += [(True, word) for word in bad_later_words(network)]
+        for count, (greeted, word) in enumerate(words, 1):
+            liar = Liar(network)
+            await (liar.greet() if greeted else liar.connect())
+            await liar.say(word)
+            assert await liar.cut_off(), word
+            assert peer.faults == count, word
+            liar.close()
+            refused = Liar(network)
+            await refused.connect()
+            assert await refused.cut_off(), "nothing is taken from it for a while"
+            refused.close()
+            peer.refused_until = 0.0
+
+    run(story, tmp_path)
+
+
+def test_answers_that_nobody_asked_for_and_lies_about_heights_have_no_effect(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        liar = Liar(network)
+        await liar.greet()
+        forged = header(network)
+        for message in (
+            HeadNotice(10**9, 10**9, 10**9),
+            TransactionsAnswer((network.register_key().raw,)),
+            BlockMessage(forged, ()),
+            RangeMessage(1, (BlockMessage(forged, ()),), (), None),
+            CertificateMessage(Certificate(Statement(7, VoteKind.FINALIZE, 5, HASH), 7, (SIGNATURE,) * 3)),
+            VoteMessage(Vote(Statement(0, VoteKind.NOTARIZE, 10**9, HASH), 1, SIGNATURE)),
+        ):
+            await liar.say(message_frame(message))
+        assert not await liar.cut_off(1.0)
+        assert network.node().queries.status().peers
+        requests = [message for message in liar.heard if isinstance(message, RangeRequest)]
+        assert requests, "the victim believes nothing, and asks"
+        await liar.say(message_frame(RangeMessage(1, (BlockMessage(forged, ()),), (), None)))
+        assert await liar.cut_off()
+        liar.close()
+
+    run(story, tmp_path)
+
+
+def test_a_flood_of_requests_is_answered_within_bounds(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        liar = Liar(network)
+        await liar.greet()
+        questions: tuple[PeerMessage, ...] = (
+            BlockRequest(network.chain_id),
+            BlockRequest(HASH),
+            CertificatesRequest(0, 2**53 - 1),
+            RangeRequest(0, 256),
+            RangeRequest(2**53 - 1, 256),
+            RangeRequest(1, 1),
+            TransactionsRequest((HASH,)),
+        )
+        burst = b"".join(message_frame(question) for question in questions) * 300
+        await liar.say(burst)
+        assert not await liar.cut_off(1.5)
+        answers = [message for message in liar.heard if isinstance(message, RangeMessage)]
+        assert 0 < len(answers) < 150
+        liar.close()
+
+    run(story, tmp_path)
+
+
+def test_random_frames_end_in_a_cut_and_never_in_a_crash(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        (peer,) = [peer for peer in network.node().peers if peer.organisation == LIAR]
+        for _ in range(40):
+            liar = Liar(network)
+            await liar.greet()
+            payload = secrets.token_bytes(1 + secrets.randbelow(300))
+            try:
+                decode_message(payload)
+            except DecodeError:
+                await liar.say(encode_frame(payload))
+                assert await liar.cut_off(), payload.hex()
+            liar.close()
+            peer.refused_until = 0.0
+
+    run(story, tmp_path)

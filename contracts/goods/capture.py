@@ -200,8 +200,6 @@ def _apply(context: EventContext, lines: Sequence[Line]) -> None:
         if parent is None:  # a place: nothing can be inside it
             raise Refusal(Reason.WRONG_KIND, event.parent.key)
         children = joined(line for line in lines if line[0].key != event.parent.key)
-        if event.parent in event.children:
-            raise Refusal(Reason.CONTAINER_CYCLE, event.parent.key)
         if event.action is Action.ADD:
             containers.pack(context, parent, children)
         else:

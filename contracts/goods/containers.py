@@ -27,8 +27,8 @@ def pack(context: EventContext, parent: Item, lines: dict[str, Quantity | None])
     session = context.open_session(parent) or context.begin_session(parent)
     total, depth = session.members.total, session.members.depth
     for identifier, quantity in lines.items():
-        if identifier == parent.identifier:
-            raise Refusal(Reason.CONTAINER_CYCLE, identifier)
+        # Admission refuses a parent among its children; a longer circle cannot arise, for parent and child are free.
+        assert identifier != parent.identifier
         child = context.present(identifier)
         require_custody(context, child)
         require_whole(child, quantity)

@@ -28,7 +28,6 @@ from tallystick.records.goods import (
 )
 
 CORRECTIVE_EVENTS_MAX = 32
-CORRECTIVE_ID_SIZE_MAX = 512
 REASON_SIZE_MAX = 128
 
 
@@ -52,7 +51,7 @@ def declare_error(context: EventContext, subjects: list[str]) -> EventStatus:
     if work.record(key) is not None:
         raise Refusal(Reason.ALREADY_CORRECTED, known.commitment.hex())
     corrective = declaration.corrective_event_ids
-    if len(corrective) > CORRECTIVE_EVENTS_MAX or any(len(id_) > CORRECTIVE_ID_SIZE_MAX for id_ in corrective):
+    if len(corrective) > CORRECTIVE_EVENTS_MAX:
         raise Refusal(Reason.RECORD_TOO_LARGE, "correctiveEventIDs")
     if len(declaration.reason or "") > REASON_SIZE_MAX:
         raise Refusal(Reason.RECORD_TOO_LARGE, "reason")

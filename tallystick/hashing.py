@@ -34,7 +34,4 @@ TAG_INVOICE_TAG = b"\x2a"
 
 def tagged(tag: bytes, *parts: bytes) -> bytes:
     """SHA-256 of the tag followed by the parts, each of fixed length or the last one."""
-    digest = sha256(tag)
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return sha256(b"".join((tag, *parts))).digest()

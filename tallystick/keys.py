@@ -79,10 +79,37 @@ def verify(public_key: bytes, signature: bytes, purpose: Purpose, chain_id: byte
     """
     if len(signature) != 64 or len(public_key) != 32:
         raise SignatureError("a key has 32 bytes and a signature 64")
+    signed = signature + domain(purpose, chain_id) + message
+    if not _opens(signed, public_key):
+        raise SignatureError(f"signature by {public_key.hex()[:16]}… does not verify")
+
+
+def _opens_by_binding(signed: bytes, public_key: bytes) -> bool:
     try:
-        sodium.crypto_sign_open(signature + domain(purpose, chain_id) + message, public_key)
-    except CryptoError as error:
-        raise SignatureError(f"signature by {public_key.hex()[:16]}… does not verify") from error
+        sodium.crypto_sign_open(signed, public_key)
+    except CryptoError:
+        return False
+    return True
+
+
+def _opens_by_library(signed: bytes, public_key: bytes) -> bool:
+    """As the binding does it, without its copy of the message: a tenth less time on the hottest path of a node."""
+    if len(signed) > _SCRATCH_SIZE:
+        return _opens_by_binding(signed, public_key)
+    return bool(_lib.crypto_sign_open(_SCRATCH, _LENGTH, signed, len(signed), public_key) == 0)
+
+
+try:  # the same libsodium below PyNaCl's public binding; the name is private, so its absence must not matter
+    from nacl._sodium import ffi as _ffi
+    from nacl._sodium import lib as _lib
+except ImportError:
+    _opens = _opens_by_binding
+else:
+    # Where libsodium copies the message to; nobody reads it, so it may be shared.
+    _SCRATCH_SIZE = 1_024
+    _SCRATCH = _ffi.new("unsigned char[]", _SCRATCH_SIZE)
+    _LENGTH = _ffi.new("unsigned long long *")
+    _opens = _opens_by_library
 
 
 def check_public_key(public_key: bytes) -> None:

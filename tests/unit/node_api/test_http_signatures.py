@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -135,3 +138,15 @@ def test_one_character_changed_is_noticed(name: str, data: st.DataObject) -> Non
 def test_no_target_whatever_raises_anything_else(path: str, query: str, method: str) -> None:
     with pytest.raises((DecodeError, SignatureError)):
         verify_request(CHAIN, method, path, query, b"x", signed())
+
+
+VECTORS = json.loads((Path(__file__).resolve().parents[2] / "vectors" / "http_signature.json").read_text())
+
+
+@pytest.mark.parametrize("case", VECTORS["good"], ids=lambda case: case["name"])
+def test_the_frozen_vectors_hold_both_ways(case: dict[str, Any]) -> None:
+    target = case["method"], case["path"], case["query"], bytes.fromhex(case["body"])
+    seed, chain_id = bytes.fromhex(VECTORS["seed"]), bytes.fromhex(VECTORS["chain_id"])
+    made = sign_request(seed, chain_id, *target, created_s=VECTORS["created_s"], nonce=bytes.fromhex(VECTORS["nonce"]))
+    assert made == case["headers"]
+    assert verify_request(chain_id, *target, case["headers"]).key.hex() == VECTORS["public_key"]

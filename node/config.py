@@ -57,8 +57,8 @@ class ApiConfig:
         waiting_max: of them, long-polls of one organisation.
     """
 
-    requests_per_second: int = 200
-    burst: int = 400
+    requests_per_second: int = 1_000
+    burst: int = 2_000
     transactions_per_second: int = 5_000
     transactions_burst: int = 20_000
     public_requests_per_second: int = 100

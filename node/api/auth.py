@@ -33,7 +33,7 @@ from tallystick.records.members import (
     organisation_key,
 )
 
-NONCES_MAX = 200_000  # of one generation; about 30 MB, and more than the rate limits let pass
+NONCES_MAX = 400_000  # of one generation, about 55 MB: more requests than one core can answer in two minutes
 CHALLENGE = {"WWW-Authenticate": 'Signature realm="tallystick", Bearer realm="tallystick"'}
 
 

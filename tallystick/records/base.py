@@ -76,8 +76,11 @@ class Record(Message, frozen=True):
         return tagged(TAG_RECORD_MEMBERS, self.members_salt, self.members) if self.members else ZERO32
 
     def leaf_hash(self) -> bytes:
-        """What the state tree holds for this record's key."""
-        return leaf_of_halves(self.public, self.members_hash())
+        """What the state tree holds for this record's key; written out, for every change of a block comes by here."""
+        members = ZERO32
+        if self.members:
+            members = sha256(TAG_RECORD_MEMBERS + self.members_salt + self.members).digest()
+        return sha256(TAG_RECORD + sha256(TAG_RECORD_PUBLIC + self.public).digest() + members).digest()
 
 
 def leaf_of_halves(public: bytes, members_hash: bytes) -> bytes:

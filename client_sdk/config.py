@@ -8,7 +8,7 @@ ca_file = "nodes.pem"                   # only for https nodes with certificates
 
 [organisation]
 id = "org:grower"
-location = "414/9521001000029"          # business location of events that name no other
+location = "414/9521001000024"          # business location of events that name no other
 profile = "general"                     # which fields of events everybody may see
 capture_secret = "capture.secret"
 invoice_secret = "invoice.secret"       # of a debtor; must never change

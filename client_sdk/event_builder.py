@@ -6,8 +6,9 @@ are organisations of the ledger, named by ``party_uri``. The words for steps and
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from client_sdk.values import Goods
 from tallystick.epcis import JsonNumber, JsonObject, JsonValue, format_micro, format_timestamp

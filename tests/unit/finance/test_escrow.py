@@ -396,6 +396,14 @@ def test_two_equal_offers_settle_and_one_alone_does_not(world: World) -> None:
     world.check()
 
 
+def test_a_party_that_repeats_its_own_offer_settles_nothing(world: World) -> None:
+    escrow = disputed(world)
+    world.must(PAYER, SettleDispute(escrow, 0, 0))
+    world.must(PAYER, SettleDispute(escrow, 0, 0))
+    assert world.milestone(escrow).state is MilestoneState.DISPUTED
+    assert len(world.milestone(escrow).offers) == 1
+
+
 def test_an_offer_never_stops_the_clock(world: World) -> None:
     escrow = disputed(world)
     world.must(PAYER, SettleDispute(escrow, 0, 4_000))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.finance.payments import waterfall
 from tallystick.limits import LOSS_AFTER_MS
@@ -29,9 +31,11 @@ from tallystick.records.finance import (
     LienState,
     ObligationState,
     Pricing,
+    SlicePublic,
     SliceState,
     lien_key,
     obligation_subject,
+    slice_key,
 )
 from tests.unit.finance.money_world import BANK, LENDER_A, LENDER_B, PAYEE, PAYER, START, World, named
 
@@ -127,6 +131,17 @@ def test_the_waterfall_serves_interest_then_principal_then_the_owner(
     assert waterfall(receipt, interest=94_685, principal=6_400_000) == expected
 
 
+@given(st.integers(0, 300), st.integers(0, 100), st.integers(0, 100))
+def test_the_waterfall_agrees_with_a_judge_that_hands_out_one_unit_after_another(
+    receipt: int, interest: int, principal: int
+) -> None:
+    owed, got = [interest, principal, receipt], [0, 0, 0]
+    for _ in range(receipt):
+        rank = next(rank for rank in range(3) if got[rank] < owed[rank])
+        got[rank] += 1
+    assert waterfall(receipt, interest=interest, principal=principal) == tuple(got)
+
+
 # --- the one lien -----------------------------------------------------------------------------------------
 
 
@@ -149,6 +164,18 @@ def test_an_offered_slice_is_locked_for_its_one_lender(world: World) -> None:
     assert world.do(LENDER_A, FinanceSlice(deal)) is Reason.NONE
     assert world.do(LENDER_A, FinanceSlice(deal)) is Reason.WRONG_STATE
     assert gained(world, LENDER_A) == -6_400_000
+
+
+def test_the_lien_record_alone_stops_a_second_pledge_whatever_the_slice_says(world: World) -> None:
+    obligation = world.confirmed()
+    world.financed(obligation)
+    work = world.workspace(salt=named("forged"))
+    key = slice_key(slice_id(obligation, 0))
+    work.write(key, SlicePublic(SliceState.FREE), world.slice(obligation)[1])
+    world.keep(work)
+    deal = world.offered(obligation, lender=LENDER_B)
+    assert world.do(LENDER_B, FinanceSlice(deal)) is Reason.ALREADY_PLEDGED
+    assert gained(world, LENDER_B) == 0
 
 
 def test_absence_of_the_lien_record_says_that_nobody_ever_held_one(world: World) -> None:
@@ -474,6 +501,9 @@ def test_late_money_after_a_loss_still_goes_to_the_lender_first(world: World) ->
     deal = world.financed(obligation)
     world.run_out()
     debt = world.deal(deal)[1].debt
+    days = 100 + LOSS_AFTER_MS // DAY_MS
+    assert debt == 6_400_000 + round(6_400_000 * 600 * days / (10_000 * 365))
+    world.now += 50 * DAY_MS
     world.must(PAYER, PayObligation(obligation, 1_000_000, named("late")))
     assert world.deal(deal)[1].debt == debt - 1_000_000
     world.must(PAYER, PayObligation(obligation, 7_000_000, named("rest")))

@@ -63,6 +63,21 @@ def test_a_division_loses_nothing_and_is_off_by_less_than_one_unit(total: int, w
         assert abs(share - Fraction(total * weight, sum(weights))) < 1
 
 
+def judge_by_fractions(total: int, weights: list[int]) -> list[int]:
+    """Hamilton's method from its definition: whole quotas, then one seat after another to the largest fraction left."""
+    quotas = [Fraction(total * weight, sum(weights)) for weight in weights]
+    seats = [quota.numerator // quota.denominator for quota in quotas]
+    while sum(seats) < total:
+        left = [quota - seat for quota, seat in zip(quotas, seats, strict=True)]
+        seats[left.index(max(left))] += 1
+    return seats
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(0, 10**4), min_size=1, max_size=12).filter(any))
+def test_a_division_agrees_with_the_method_by_its_definition(total: int, weights: list[int]) -> None:
+    assert list(split_largest_remainder(total, weights)) == judge_by_fractions(total, weights)
+
+
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=16), st.data())
 def test_no_part_gets_more_than_is_still_to_come(outstanding: list[int], data: st.DataObject) -> None:
     amount = data.draw(st.integers(1, sum(outstanding)))

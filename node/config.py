@@ -80,7 +80,6 @@ class NodeConfig:
         peer_listen, api_listen: where the two doors listen.
         peers: organisation id to address; what is not named here stands on the organisation's card.
         read_tokens: file of read tokens, or None when there are none.
-        verify_threads: threads that check signatures; 0 checks on the loop itself, which measured faster on two cores.
     """
 
     file: Path
@@ -92,7 +91,6 @@ class NodeConfig:
     api_listen: Address
     peers: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
     read_tokens: Path | None = None
-    verify_threads: int = 0
     timing: Timing = Timing()
     log: LogConfig = LogConfig()
     api: ApiConfig = ApiConfig()
@@ -132,7 +130,6 @@ def load_config(file: Path) -> NodeConfig:
         api_listen=top.required("api_listen", listen_address, 'write "host:port" for the HTTP door'),
         peers=_peers(top.table("peers")),
         read_tokens=top.optional("read_tokens", folder, None),
-        verify_threads=top.optional("verify_threads", whole(0, 64), 0),
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),
         api=_api(top.table("api")),

@@ -50,7 +50,8 @@ class Table:
         """
         self._known.append(key)
         if key not in self._values:
-            raise self.error(key, f"missing; {remedy}")
+            close = get_close_matches(key, self._values, 1)
+            raise self.error(key, f"missing; {f'did you mean it by {close[0]!r}?' if close else remedy}")
         return self._take(key, reader)
 
     def optional(self, key: str, reader: Reader[T], default: T) -> T:

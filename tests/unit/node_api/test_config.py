@@ -21,7 +21,6 @@ keys = "/etc/tallystick/keys"
 read_tokens = "read_tokens"
 peer_listen = "127.0.0.1:7101"
 api_listen = "[::1]:8101"
-verify_threads = 2
 
 [peers]
 "org:processor" = "127.0.0.1:7102"
@@ -61,13 +60,11 @@ def test_every_key_is_read_and_paths_start_at_the_file(tmp_path: Path) -> None:
         "org:carrier": Address("carrier.example", 7101),
     }
     assert (config.timing.idle_block_ms, config.log.format, config.api.requests_per_second) == (500, "json", 10)
-    assert config.verify_threads == 2
 
 
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
-    config = load(tmp_path, GOOD[: GOOD.index("verify_threads")])
+    config = load(tmp_path, GOOD[: GOOD.index("[peers]")])
     assert config.timing.idle_block_ms == 1000
-    assert config.verify_threads == 0
     assert config.peers == {}
 
 
@@ -84,13 +81,13 @@ def test_the_template_of_init_is_a_configuration(tmp_path: Path) -> None:
         ('data = "data"', "data = 1", "data: write a text"),
         ('data = "data"', 'data = ""', "data: write a text"),
         ('data = "data"', 'data = "a\\u0000b"', "data: write a text"),
-        ("verify_threads = 2", "verify_threads = 2.0", "verify_threads: write a whole number"),
-        ("verify_threads = 2", "verify_threads = true", "verify_threads: write a whole number"),
-        ("verify_threads = 2", 'verify_threads = "2"', "verify_threads: write a whole number"),
-        ("verify_threads = 2", "verify_threads = 65", "from 0 to 64, not 65"),
-        ("verify_threads = 2", "verify_threads = -1", "from 0 to 64, not -1"),
-        ("verify_threads = 2", "verify_thread = 2", "did you mean 'verify_threads'"),
-        ("verify_threads = 2", "colour = 2", "colour: unknown key; known here: api"),
+        ("idle_block_ms = 500", "idle_block_ms = 500.0", "timing.idle_block_ms: write a whole number"),
+        ("idle_block_ms = 500", "idle_block_ms = true", "timing.idle_block_ms: write a whole number"),
+        ("idle_block_ms = 500", 'idle_block_ms = "500"', "timing.idle_block_ms: write a whole number"),
+        ("idle_block_ms = 500", "idle_block_ms = 3600001", "from 50 to 3600000, not 3600001"),
+        ("idle_block_ms = 500", "idle_block_ms = -1", "from 50 to 3600000, not -1"),
+        ("organisation =", "organization =", "organisation: missing; did you mean it by 'organization'"),
+        ("[peers]", "[colour]", "colour: unknown key; known here: api"),
         ("idle_block_ms", "idle_blok_ms", "timing.idle_blok_ms: unknown key; did you mean 'idle_block_ms'"),
         ("block_spacing_ms = 20", "block_spacing_ms = 19", "timing.block_spacing_ms"),
         ("view_timeout_cap_ms = 700", "view_timeout_cap_ms = 699", "timing.view_timeout_cap_ms: less than"),

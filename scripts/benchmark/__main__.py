@@ -86,11 +86,11 @@ class Bench:
         return make_captures(template, count)
 
     def latency(self, rate: int) -> None:
-        """Submit at a fixed rate to all nodes in turn; one in every ``rate / 50`` is watched."""
+        """Submit at a fixed rate to all nodes in turn; fifteen a second are watched."""
         count = int(rate * min(self.seconds, 15))
         raws = self._captures(count, 1)
         ids = [decode_transaction(raw, self._chain_id).id.hex() for raw in raws]
-        every = max(1, rate // 50)
+        every = max(1, rate // 15)
         watchers = Watchers(96)
         group = max(1, rate // 100)
 

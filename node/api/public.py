@@ -85,14 +85,19 @@ class PublicDoor:
             summary="Metrics in Prometheus' text format",
             responses={200: metrics_answer, **limited},
         )
-        add(
+        self._add_chain(router, limited)
+        self._add_proofs(router, {**limited, **openapi.refusals("query")})
+        return router
+
+    def _add_chain(self, router: APIRouter, limited: openapi.Responses) -> None:
+        router.add_api_route(
             api.GENESIS,
             self.genesis,
             operation_id="genesis",
             summary="The founding document; its hash is the chain id",
             responses={200: openapi.other_answer(MSGPACK, "Encoded `Genesis`.", "97"), **limited},
         )
-        add(
+        router.add_api_route(
             api.HEADER,
             self.header,
             operation_id="header",
@@ -103,8 +108,6 @@ class PublicDoor:
                 **openapi.refusals("not-found"),
             },
         )
-        self._add_proofs(router, {**limited, **openapi.refusals("query")})
-        return router
 
     def _add_proofs(self, router: APIRouter, refused: openapi.Responses) -> None:
         bundle = openapi.other_answer(JSON, "A proof bundle; docs/spec/proofs.md.", EXAMPLE_ITEM)

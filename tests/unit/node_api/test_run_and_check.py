@@ -40,6 +40,7 @@ from tallystick.transactions import sign_transaction
 
 ROOT = Path(__file__).resolve().parents[3]
 SEED = b"\x11" * 32
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(autouse=True)

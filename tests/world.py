@@ -6,6 +6,7 @@ are organisation ids; seeds derive from names, so that every run is the same.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,7 +31,7 @@ from tallystick.reasons import Reason
 from tallystick.receipts import Receipt, ReceiptKind
 from tallystick.records.base import read_members, read_public
 from tallystick.records.goods import EventStatus, ItemMembers, ItemPublic, item_key
-from tallystick.records.members import KeyUse, party_uri
+from tallystick.records.members import KeyUse, organisation_key, party_uri
 from tallystick.transactions import Event, SignedTransaction, sign_transaction
 
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
@@ -139,8 +140,6 @@ class World:
 
     def public_record(self, organisation: str) -> object:
         """The record of an organisation, or None."""
-        from tallystick.records.members import organisation_key
-
         return self.state.get(organisation_key(organisation))
 
     # --- transactions -------------------------------------------------------------------------------------
@@ -177,8 +176,6 @@ class World:
 
     def split(self, organisation: str, event: Mapping[str, Any]) -> Event:
         """An event in its parts; the members' salt follows from organisation and contents, as an SDK makes it."""
-        import json
-
         text = json.dumps(event)
         value = read_json(text.encode(), size_max=1_000_000)
         assert isinstance(value, dict)

@@ -29,6 +29,7 @@ from consensus.views import KINDS
 from tallystick.blocks import Executed, Header
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
 
+SETTLE_MAX = 64  # rounds of rules in one turn; a lone validator could otherwise pass views for ever in one moment
 ANSWER_CERTIFICATES_MAX = 64  # of one answer to a peer; it asks again for the rest
 
 
@@ -53,6 +54,7 @@ class Engine:
         """
         self._core = Core(config, sign, sign_proposal, floor)
         self._started = False
+        self._settled = True
         recovery.replay(self._core, records)
 
     def step(self, input: Input, now: Now) -> list[Effect]:
@@ -99,8 +101,8 @@ class Engine:
     def _settle(self) -> None:
         """Let every rule fire until none does; then ask for what is missing and set the alarm."""
         core = self._core
-        seen = -1
-        while core.changes != seen and core.halted is None:
+        self._settled = False
+        for _ in range(SETTLE_MAX):
             seen = core.changes
             core.needs = []
             finality.deliver(core)
@@ -110,6 +112,9 @@ class Engine:
                 leader.propose(core)
                 voter.notarize(core)
                 timeouts.expire(core)
+            self._settled = core.changes == seen or core.halted is not None
+            if self._settled:
+                break
         for effect in core.fetches.update(core.needs, core.now.monotonic_ms):
             core.emit(effect)
         self._set_alarm()
@@ -123,6 +128,8 @@ class Engine:
         if due_ms is not None and due_ms > core.now.wall_ms:
             times.append(core.now.monotonic_ms + due_ms - core.now.wall_ms)
         wake_ms = min((time for time in times if time is not None), default=None)
+        if not self._settled:
+            wake_ms = core.now.monotonic_ms
         if wake_ms is None:
             return
         wake_ms = max(wake_ms, core.now.monotonic_ms + 1)

@@ -134,6 +134,7 @@ def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built
     core.chain.add(header, block_hash, at_hand=True)
     core.persist(HeaderRecord(header, own=True))  # a second proposal after a crash would be evidence against us
     core.emit(Broadcast(proposal))
+    core.timers.own_ms = core.now.monotonic_ms
     core.changes += 1
 
 

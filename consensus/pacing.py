@@ -15,6 +15,7 @@ class Timers:
         entered_ms: when the view was entered.
         busy_since_ms: since when something is expected of the view; None at rest.
         block_ms: when the newest block was accepted (voted for, or learnt to be notarised); ``block_view`` its view.
+        own_ms: when we last proposed, so that a leader whose proposals fail does not spin.
         resend_ms: when votes and certificates are sent again; set when the view timed out.
         propose_ms: when our own proposal is due; None when nothing but an input can change that.
         clock_ms: when our clock reaches the proposal's time, or None.
@@ -24,6 +25,7 @@ class Timers:
     busy_since_ms: int | None = 0
     block_ms: int = 0
     block_view: int = 0
+    own_ms: int | None = None
     resend_ms: int | None = None
     propose_ms: int | None = None
     clock_ms: int | None = None
@@ -70,7 +72,7 @@ class Occasion:
 
 def proposal_ms(config: EngineConfig, timers: Timers, occasion: Occasion, timeout: int) -> int:
     """When the leader proposes; an input that changes the occasion may make it earlier."""
-    earliest = timers.block_ms + config.spacing_ms
+    earliest = max(timers.block_ms, timers.own_ms or timers.block_ms) + config.spacing_ms
     if occasion.forced:
         return earliest
     if occasion.rest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 
 from consensus.config import EngineConfig, Floor
@@ -46,7 +47,7 @@ class Cluster:
         self.machines: list[Machine] = []
         self.lines: list[str] = []
         self.submitted = 0
-        self.healed = False
+        self.recovery_ms = 0
         for index in range(setup.count):
             config = EngineConfig(CHAIN_ID, members, index, idle_block_ms=setup.idle_block_ms)
             self.machines.append(setup.traitors.get(index, Machine)(self, index, config, floor))
@@ -79,11 +80,10 @@ class Cluster:
             leaf = sha256(b"leaf" + self.submitted.to_bytes(4, "big")).digest()
             for machine in self.machines:
                 delay = self.world.random.randint(0, 40)
-                self.world.later(delay, lambda machine=machine: machine.submit(leaf) if machine.up else None)  # type: ignore[misc]
+                self.world.later(delay, partial(machine.submit, leaf))
 
     def heal(self) -> None:
         """End of all faults: wires whole, clocks right, everybody up. Traitors stay what they are."""
-        self.healed = True
         self.world.faults = Faults()
         for machine in self.machines:
             machine.crash_rate, machine.skew_ms = 0.0, 0
@@ -98,21 +98,33 @@ class Cluster:
     def demand_progress(self, bound_ms: int, heights: int = 3) -> None:
         """After healing all honest machines reach new heights within the bound, and all work gets done."""
         target = max(self.judges.final, default=0) + heights
-        reached = self.world.run_until(self.world.now_ms + bound_ms, lambda: self.lowest_final() >= target)
-        if not reached:
+        waiting = [leaf for machine in self.honest for leaf in machine.pool]
+
+        def done() -> bool:
+            if self.lowest_final() < target:
+                return False
+            return all(machine.used.keys() >= set(waiting) for machine in self.honest)
+
+        healed_ms = self.world.now_ms
+        if not self.world.run_until(healed_ms + bound_ms, done):
             raise Violation(f"no progress within {bound_ms} ms after healing: {self.describe()}")
+        self.recovery_ms = self.world.now_ms - healed_ms
 
     def describe(self) -> str:
         """What every machine waits for."""
         parts = []
         for machine in self.machines:
             status = machine.engine.status() if machine.up else None
-            words = f"view {status.view} final {status.final_height} {status.waiting.name} {status.detail}" if status else "down"
+            words = (
+                f"view {status.view} final {status.final_height} {status.waiting.name} {status.detail}"
+                if status
+                else "down"
+            )
             parts.append(f"[{machine.index}] {words}")
         return "; ".join(parts)
 
     def run(self, duration_ms: int, submissions: Sequence[tuple[int, int]] = ()) -> None:
         """Let it run; ``submissions`` are (time from now, count)."""
         for delay_ms, count in submissions:
-            self.world.later(delay_ms, lambda count=count: self.submit(count))  # type: ignore[misc]
+            self.world.later(delay_ms, partial(self.submit, count))
         self.world.run_until(self.world.now_ms + duration_ms)

@@ -100,3 +100,9 @@ class Judges:
         self.seen["accusations"] += 1
         if guilty in self.honest:
             raise Violation(f"honest validator {guilty} was accused")
+
+    def mismatched(self, leader: int) -> None:
+        """Honest machines execute alike, so only a traitor proposes roots that another does not have."""
+        self.seen["root mismatches"] += 1
+        if leader in self.honest:
+            raise Violation(f"honest leader {leader} proposed roots that another honest machine does not have")

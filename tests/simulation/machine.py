@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consensus.config import EngineConfig, Floor
@@ -182,8 +183,8 @@ class Machine:
                 who = first.validator if isinstance(first, Vote) else first.header.proposer
                 assert who == (second.validator if isinstance(second, Vote) else second.header.proposer)
                 self.cluster.judges.accused(who)
-            case RootMismatch():
-                raise Violation(f"node {self.index} holds other roots than a proposal: {effect}")
+            case RootMismatch(header, _):
+                self.cluster.judges.mismatched(header.proposer)
             case Halt():
                 self.halted = effect
                 raise Violation(f"node {self.index} halted: {effect}")
@@ -223,7 +224,7 @@ class Machine:
         self.judge(message)
         for peer in self.cluster.machines:
             if peer is not self:
-                self.world.send(self.index, peer.index, lambda peer=peer: peer.receive(self.index, message))  # type: ignore[misc]
+                self.world.send(self.index, peer.index, partial(peer.receive, self.index, message))
 
     def send(self, target: int, message: PeerMessage) -> None:
         """To one."""
@@ -245,9 +246,9 @@ class Machine:
 
     def take_certificate(self, certificate: Certificate) -> None:
         """Check and hand over."""
-        if self.up and self.engine.wants_certificate(certificate):
-            if certificate_is_good(certificate, self.config.validators.count):
-                self.give(CertificateReceived(certificate))
+        wanted = self.up and self.engine.wants_certificate(certificate)
+        if wanted and certificate_is_good(certificate, self.config.validators.count):
+            self.give(CertificateReceived(certificate))
 
     def take_proposal(self, proposal: Proposal) -> None:
         """Its certificates first, then itself."""
@@ -285,7 +286,7 @@ class Machine:
         self.cluster.judges.seen["block fetches"] += 1
         for holder in question.holders[:1]:
             peer = self.cluster.machines[holder]
-            self.world.send(self.index, holder, lambda: peer.serve_block(self.index, question.block_hash))
+            self.world.send(self.index, holder, partial(peer.serve_block, self.index, question.block_hash))
 
     def serve_block(self, asker: int, block_hash: bytes) -> None:
         """Answer a peer."""
@@ -297,7 +298,7 @@ class Machine:
         if answer is None:
             return
         peer = self.cluster.machines[asker]
-        self.world.send(self.index, asker, lambda: peer.take_block(block_hash, answer))  # type: ignore[arg-type]
+        self.world.send(self.index, asker, partial(peer.take_block, block_hash, answer))
 
     def take_block(self, block_hash: bytes, answer: tuple[Header, Leaves]) -> None:
         """Check an answer against the hash that was asked for."""
@@ -312,7 +313,7 @@ class Machine:
         for holder in question.holders[:1]:
             peer = self.cluster.machines[holder]
             views = (question.first_view, question.last_view)
-            self.world.send(self.index, holder, lambda: peer.serve_certificates(self.index, *views))
+            self.world.send(self.index, holder, partial(peer.serve_certificates, self.index, *views))
 
     def serve_certificates(self, asker: int, first: int, last: int) -> None:
         """Answer a peer."""
@@ -324,7 +325,7 @@ class Machine:
 
     def submit(self, leaf: bytes) -> None:
         """A transaction becomes known here."""
-        if leaf not in self.used:
+        if self.up and leaf not in self.used:
             self.pool[leaf] = None
             self.tell_work()
 

@@ -1,4 +1,4 @@
-"""Signatures that cost nothing and that nobody but the holder of an index makes: the simulator hands each node its own."""
+"""Signatures that cost nothing and that nobody but the holder of an index makes: each node gets its own."""
 
 from __future__ import annotations
 

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 WALL_START_MS = 1_800_000_000_000
+EVENTS_MAX = 400_000  # of one run; a hundred times the usual: whoever talks more is flooding
+
+
+class Flood(AssertionError):
+    """Messages beget messages without end."""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,8 @@ class World:
         while self._queue and self._queue[0][0] <= end_ms:
             self.now_ms, _, action = heapq.heappop(self._queue)
             self.events += 1
+            if self.events > EVENTS_MAX:
+                raise Flood(f"{self.events} events in {self.now_ms} ms")
             action()
             if done is not None and done():
                 return True

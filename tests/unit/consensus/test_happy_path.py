@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.simulation.cluster import Cluster, Setup
@@ -43,4 +45,4 @@ def test_blocks_under_load_keep_their_distance() -> None:
     headers = [cluster.judges.headers[height] for height in sorted(cluster.judges.headers)]
     assert len(headers) > 50
     # the next leader measures from its own acceptance of the parent, so messages' jitter may shorten the distance
-    assert all(later.time_ms - earlier.time_ms >= 18 for earlier, later in zip(headers, headers[1:], strict=False))
+    assert all(later.time_ms - earlier.time_ms >= 18 for earlier, later in pairwise(headers))

@@ -92,6 +92,9 @@ class ChainCopy:
         chain_id: of the pinned genesis.
         validators: of the pinned epoch.
         position: the newest checked height, genesis at first.
+    Attributes:
+        tail: blocks above the position up to the finalised one whose header certifies it, of the last ``accept`` that
+            moved on.
     """
 
     def __init__(self, chain_id: bytes, validators: ValidatorSet, position: Position) -> None:
@@ -99,6 +102,7 @@ class ChainCopy:
         self._validators = validators
         self._validators_hash = validators.digest()
         self.position = position
+        self.tail: tuple[BlockAnswer, ...] = ()
 
     def accept(self, answers: Sequence[BlockAnswer]) -> list[CheckedHeight]:
         """Check blocks that follow the position, and move on over those that a finalised header certifies.
@@ -123,6 +127,7 @@ class ChainCopy:
             height, position = self._check_height(answer, header, block_hash, position, certified.get(header.height))
             checked.append(height)
         self.position = position
+        self.tail = tuple(answers[len(checked) : last_final + 1])
         return checked
 
     def _check_headers(self, answers: Sequence[BlockAnswer]) -> list[tuple[Header, bytes]]:
@@ -145,7 +150,7 @@ class ChainCopy:
                 raise CopyError("not-in-block", height, "view or time does not grow")
             if not executed_height <= header.executed.height < height:
                 raise CopyError("not-in-block", height, "the executed tuple goes back or is of the block itself")
-            if self._validators_hash not in (header.validators_hash,) or header.epoch:
+            if header.validators_hash != self._validators_hash or header.epoch:
                 raise CopyError("unknown-validators", height, "another validator set; pin the newer epoch's")
             block_hash = header.block_hash()
             found.append((header, block_hash))
@@ -183,14 +188,14 @@ class ChainCopy:
         if certified is not None:
             ours = Executed(header.height, header.time_ms, state.root, root, peaks_root(peaks))
             if ours != certified:
-                field = next(name for name in Executed.__struct_fields__ if getattr(ours, name) != getattr(certified, name))
-                raise CopyError("not-certified", header.height, f"{field} differs from what the validators certified")
+                raise CopyError("not-certified", header.height, f"{_difference(ours, certified)} is not as certified")
         checked = CheckedHeight(
-            header, answer.header, block_hash, answer.finalisation, transactions, receipts, answer.receipts, state.root, root
-        )
+            header, answer.header, block_hash, answer.finalisation, transactions, receipts, answer.receipts,
+            state.root, root,
+        )  # fmt: skip
         next_position = replace(
-            position,
-            height=header.height, block_hash=block_hash, view=header.view, time_ms=header.time_ms, peaks=peaks, state=state,
+            position, height=header.height, block_hash=block_hash, view=header.view, time_ms=header.time_ms, peaks=peaks,
+            state=state,
         )  # fmt: skip
         return checked, next_position
 
@@ -201,6 +206,12 @@ class ChainCopy:
         except (DecodeError, VerificationError) as error:
             raise CopyError("bad-transaction", header.height, str(error)) from error
         return transactions
+
+
+def _difference(ours: Executed, certified: Executed) -> str:
+    """Name of the first field in which two tuples differ."""
+    fields = Executed.__struct_fields__
+    return next(name for name in fields if getattr(ours, name) != getattr(certified, name))
 
 
 def _read_receipts(

@@ -7,8 +7,8 @@ genesis = "genesis.bin"             # the pinned founding document: everything i
 database = "explorer.db"            # a file (SQLite) or an SQLAlchemy address, for instance of PostgreSQL
 listen = "127.0.0.1:8080"
 ```
-Optional: ``public_address``, ``code_hosts``, ``poll_ms``, ``public_database``, ``[products."01/…"]`` and ``[places."…"]``
-with display names by language, ``[[elsewhere]]`` replaced by a table ``[elsewhere]`` of name and address.
+Optional: ``public_address``, ``code_hosts``, ``poll_ms``, ``public_database``; ``[products."01/…"]`` and
+``[places."…"]`` with display names by language; ``[elsewhere."Name"]`` with the ``address`` of another member's explorer.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 from explorer.i18n import LANGUAGES
 from explorer.toml_reader import Section, read_toml
-from tallystick.errors import ConfigError, EventError
 from tallystick.epcis.identifier_reader import parse_key
+from tallystick.errors import ConfigError, EventError
 
 TOKEN_SIZE_MAX = 4_096  # bytes of a read token file
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?")
@@ -71,7 +71,7 @@ def load_config(file: Path) -> ExplorerConfig:
     """
     file = file.absolute()
     top = Section(file, "", read_toml(file))
-    node = _web_address(top, "node", top.text("node", 'write the node\'s address, for instance "http://127.0.0.1:7201"'))
+    node = _web_address(top, "node", top.text("node", 'write its address, for instance "http://127.0.0.1:7201"'))
     token_file = top.text("read_token", default="")
     genesis = file.parent / top.text("genesis", "name the genesis file that the founders agreed on")
     database = _database(file, top.text("database", 'name a file, for instance "explorer.db"'))

@@ -8,6 +8,7 @@ members' table or writes anything. With another database give the pages a user w
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, insert, inspect, select
@@ -35,6 +36,14 @@ def open_database(address: str, chain_id: bytes, network: str) -> Engine:
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise ConfigError(f"cannot open the database {_shown(address)}: {_first_line(error)}") from error
     return engine
+
+
+def open_existing(address: str, chain_id: bytes, network: str) -> Engine:
+    """The same, of a read model that must be there already. Raises: ConfigError."""
+    path = address.removeprefix("sqlite:///")
+    if path != address and not Path(path).exists():
+        raise ConfigError(f"{path}: no read model there; `tallystick-explorer run` makes one")
+    return open_database(address, chain_id, network)
 
 
 def open_public(address: str) -> Engine:
@@ -70,7 +79,7 @@ def _make_or_check(engine: Engine, address: str, chain_id: bytes, network: str) 
             f"{schema.SCHEMA_VERSION}); name a new database, it is rebuilt from the chain"
         )
     if found.get("chain_id") != ours["chain_id"]:
-        raise ConfigError(f"{_shown(address)} is a copy of another chain than the pinned genesis; name another database")
+        raise ConfigError(f"{_shown(address)} is a copy of another chain than the pinned genesis; name another one")
 
 
 def _tune(connection: Any, _record: object) -> None:

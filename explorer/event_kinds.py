@@ -7,13 +7,11 @@ from tallystick.records.goods import HistoryKind, ItemStatus, Verdict
 
 _BY_STEP = {
     "shipping": HistoryKind.SHIP,
-    "departing": HistoryKind.SHIP,
     "receiving": HistoryKind.RECEIVE,
-    "accepting": HistoryKind.RECEIVE,
+    "void_shipping": HistoryKind.VOID_SHIP,
     "inspecting": HistoryKind.INSPECT,
     "retail_selling": HistoryKind.SELL,
-    "decommissioning": HistoryKind.DECOMMISSION,
-    "destroying": HistoryKind.DECOMMISSION,
+    "dispensing": HistoryKind.SELL,
 }
 _THINGS = frozenset({IdentifierKind.ITEM, IdentifierKind.LOT, IdentifierKind.CLASS, IdentifierKind.LOGISTIC_UNIT})
 
@@ -31,45 +29,46 @@ def kind_of_event(event: ParsedEvent, key: str) -> HistoryKind:
     """The kind of history entry that an effective event is for the thing with this key text."""
     if event.error_declaration is not None:
         return HistoryKind.CORRECT
-    if event.type is EventType.TRANSFORMATION:
-        outputs = {i.key for i in event.outputs} | {quantity.item.key for quantity in event.output_quantities}
-        return HistoryKind.PRODUCE if key in outputs else HistoryKind.CONSUME
-    if event.type is EventType.AGGREGATION and event.action is not Action.OBSERVE:
-        return HistoryKind.PACK if event.action is Action.ADD else HistoryKind.UNPACK
-    if event.type is EventType.TRANSACTION:
-        return HistoryKind.TRANSACT
-    if event.type is EventType.OBJECT and event.action is Action.ADD:
+    match event.type:
+        case EventType.TRANSFORMATION:
+            outputs = {i.key for i in event.outputs} | {quantity.item.key for quantity in event.output_quantities}
+            return HistoryKind.PRODUCE if key in outputs else HistoryKind.CONSUME
+        case EventType.AGGREGATION if event.action is not Action.OBSERVE:
+            return HistoryKind.PACK if event.action is Action.ADD else HistoryKind.UNPACK
+        case EventType.TRANSACTION:
+            return HistoryKind.TRANSACT
+        case EventType.OBJECT:
+            return _kind_of_object_event(event)
+    return HistoryKind.OBSERVE
+
+
+def _kind_of_object_event(event: ParsedEvent) -> HistoryKind:
+    kind = _BY_STEP.get(event.biz_step or "", HistoryKind.OBSERVE)
+    if event.action is Action.ADD:
         return HistoryKind.COMMISSION
-    if event.disposition == "returned":
-        return HistoryKind.RETURN
-    if event.type is EventType.OBJECT and event.action is Action.DELETE and event.biz_step != "retail_selling":
-        return HistoryKind.DECOMMISSION
-    return _BY_STEP.get(event.biz_step or "", HistoryKind.OBSERVE)
+    if event.action is Action.DELETE:
+        return HistoryKind.SELL if kind is HistoryKind.SELL else HistoryKind.DECOMMISSION
+    return HistoryKind.RETURN if kind is HistoryKind.SHIP and event.disposition == "returned" else kind
 
 
 def status_after(kind: HistoryKind, identifier: Identifier) -> ItemStatus | None:
-    """The status a thing has after an entry of this kind, or None where the entry leaves it as it is.
+    """The status a single thing has after an entry of this kind, or None where the entry leaves it as it is.
 
-    A lot that was partly used stays active; whether anything is left of it is for members.
+    Of a lot only what is left counts, which is for members: its rows say *active*, its proof says how it is.
     """
-    match kind:
-        case HistoryKind.CONSUME:
-            return ItemStatus.CONSUMED if identifier.kind is IdentifierKind.ITEM else None
-        case HistoryKind.SELL:
-            return ItemStatus.SOLD if identifier.kind is IdentifierKind.ITEM else None
-        case HistoryKind.DECOMMISSION:
-            return ItemStatus.DECOMMISSIONED
-        case HistoryKind.RETURN:
-            return ItemStatus.ACTIVE
-        case _:
-            return None
+    if identifier.kind in (IdentifierKind.LOT, IdentifierKind.CLASS):
+        return None
+    return _STATUS.get(kind)
+
+
+_STATUS = {
+    HistoryKind.CONSUME: ItemStatus.CONSUMED,
+    HistoryKind.SELL: ItemStatus.SOLD,
+    HistoryKind.DECOMMISSION: ItemStatus.DECOMMISSIONED,
+}
+_VERDICTS = {"conformant": Verdict.PASS, "non_conformant": Verdict.FAIL}
 
 
 def verdict_of(event: ParsedEvent) -> Verdict | None:
     """What an inspection found, as its event says."""
-    said = {event.disposition, *event.persistent_set}
-    if said & {"conformant", "sellable_accessible", "completeness_verified"}:
-        return Verdict.PASS
-    if said & {"non_conformant", "non_sellable_other", "damaged"}:
-        return Verdict.FAIL
-    return None
+    return _VERDICTS.get(event.disposition or "")

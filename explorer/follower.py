@@ -86,6 +86,8 @@ class Follower:
                 projection = Projection(connection, self._founding.validators)
                 for height in checked:
                     projection.height(height)
+                if checked:
+                    projection.tail(before.height + len(checked), self._copy.tail)
         except SQLAlchemyError as error:
             self._copy.position = before
             raise storage_error(error) from error
@@ -154,7 +156,7 @@ def restore(connection: Connection, founding: Founding) -> Position:
     if newest:
         root = connection.execute(select(blocks.c.state_root).where(blocks.c.height == newest)).scalar_one()
     if state.root != root:
-        raise StorageError("the read model's leaves do not give its newest state root; name a new database to rebuild it")
+        raise StorageError("the leaves do not give the newest state root; name a new database to rebuild it")
     return replace(position, state=state, peaks=append_all((), 0, hashes))
 
 

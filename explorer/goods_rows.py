@@ -8,7 +8,7 @@ from explorer import schema
 from explorer.event_kinds import identifiers_of, kind_of_event, status_after, verdict_of
 from explorer.rows import RowWriter
 from tallystick.encoding import Message
-from tallystick.epcis import Action, EventType, Identifier, IdentifierKind, ParsedEvent, parse_key
+from tallystick.epcis import Action, EventType, Identifier, ParsedEvent, parse_key
 from tallystick.payloads import goods
 from tallystick.receipts import Receipt
 from tallystick.records.base import Space
@@ -26,7 +26,7 @@ class GoodsRows:
     ) -> None:
         """An event that took effect: an entry for every thing that it names and its receipt says was changed."""
         changed = texts_changed(receipt, Space.ITEM)
-        for identifier in identifiers_of(event):
+        for identifier in (*identifiers_of(event), *self._emptied(event)):
             if identifier.key not in changed:
                 continue
             kind = kind_of_event(event, identifier.key)
@@ -50,7 +50,17 @@ class GoodsRows:
         elif event.type is EventType.AGGREGATION and event.parent is not None:
             self._pack(event)
 
-    def stated(self, place: tuple[int, int], commitment: bytes, event: ParsedEvent) -> None:
+    def _emptied(self, event: ParsedEvent) -> list[Identifier]:
+        """What an unpacking without names takes out: everything that was packed by public events."""
+        if event.type is not EventType.AGGREGATION or event.action is not Action.DELETE or event.parent is None:
+            return []
+        if event.children or event.child_quantities:
+            return []
+        table = schema.session_contents
+        inside = self._writer.open_rows(table, table.c.container == event.parent.key)
+        return [parse_key(row._mapping["identifier"]) for row in inside]
+
+    def stated(self, place: tuple[int, int], commitment: bytes, event: ParsedEvent, receipt: Receipt) -> None:
         """An event about things that nobody controls here."""
         for identifier in identifiers_of(event):
             self._writer.add(
@@ -60,6 +70,8 @@ class GoodsRows:
                 event_index=place[1],
                 commitment=commitment,
             )
+        if event.error_declaration is not None:
+            self._correct(commitment, event, receipt)
 
     def sessions(self, receipt: Receipt) -> None:
         """Container sessions that a receipt touched for the first time."""
@@ -89,22 +101,17 @@ class GoodsRows:
             case goods.LiftRecall():
                 table = schema.recalls
                 self._writer.close(table, table.c.recall_id == payload.recall_id)
-                self.recall_spread(receipt)
             case _:
                 pass
 
     def recall_spread(self, receipt: Receipt) -> None:
-        """Things that a recall reached (or that it left, once lifted): their records changed beside the recall's."""
+        """Things that a recall reached: their records changed beside the recall's own."""
         items = schema.item_recalls
         for recall_id in sorted(texts_changed(receipt, Space.RECALL)):
-            in_force = bool(self._writer.open_rows(schema.recalls, schema.recalls.c.recall_id == recall_id))
             for identifier in sorted(texts_changed(receipt, Space.ITEM)):
                 same = (items.c.identifier == identifier, items.c.recall_id == recall_id)
-                carries = bool(self._writer.open_rows(items, *same))
-                if in_force and not carries:
+                if not self._writer.exists(items, *same):
                     self._writer.add(items, identifier=identifier, recall_id=recall_id)
-                elif carries and not in_force:
-                    self._writer.close(items, *same)
 
     def _open(self, identifier: Identifier, origin: Origin, words: str = "", lot: str = "") -> bool:
         """Bring a thing under control, once; says whether this was the first time."""
@@ -154,11 +161,6 @@ class GoodsRows:
         for side, identifiers in sides.items():
             for key in sorted({identifier.key for identifier in identifiers}):
                 self._writer.add(schema.lineage, commitment=commitment, side=side, identifier=key)
-        lots = {i.key for i in sides["output"] if i.kind is IdentifierKind.LOT}
-        for identifier in sides["output"]:
-            own = {lot for lot in lots if lot.startswith(f"01/{identifier.gtin}/10/")}
-            if identifier.kind is IdentifierKind.ITEM and len(own) == 1:
-                self._lot(identifier.key, own.pop())
 
     def _pack(self, event: ParsedEvent) -> None:
         assert event.parent is not None
@@ -175,12 +177,14 @@ class GoodsRows:
             self._writer.close(table, table.c.container == container)
 
     def _correct(self, declared_by: bytes, event: ParsedEvent, receipt: Receipt) -> None:
-        """The corrections that this declaration made: records of the receipt that are not written down yet."""
+        """The correction that this declaration made: of the event that carries the same id."""
         assert event.error_declaration is not None
         table = schema.corrections
         for change in receipt.changes:
             commitment = change.key[1:]
-            if change.key[0] != Space.CORRECTION or self._writer.exists(table, table.c.commitment == commitment):
+            if change.key[0] != Space.CORRECTION or not self._has_id(commitment, event.event_id or ""):
+                continue
+            if self._writer.exists(table, table.c.commitment == commitment):
                 continue
             self._writer.add(
                 table,
@@ -190,6 +194,10 @@ class GoodsRows:
                 corrective_event_ids=json.dumps(list(event.error_declaration.corrective_event_ids)),
             )
             return
+
+    def _has_id(self, commitment: bytes, event_id: str) -> bool:
+        table = schema.events
+        return self._writer.exists(table, table.c.commitment == commitment, table.c.event_id == event_id)
 
 
 def texts_changed(receipt: Receipt, space: Space) -> set[str]:

@@ -7,7 +7,7 @@ members' tables and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,7 @@ from explorer.goods_rows import GoodsRows
 from explorer.member_rows import MemberRows
 from explorer.rows import RowWriter
 from tallystick.admission import VerifiedTransaction
+from tallystick.api import BlockAnswer
 from tallystick.encoding import ZERO32, Message, encode
 from tallystick.genesis import Genesis
 from tallystick.payloads import goods, governance
@@ -60,6 +61,14 @@ class Projection:
         pairs = zip(checked.transactions, checked.transaction_receipts, strict=True)
         for index, (transaction, receipt) in enumerate(pairs):
             self._add_transaction(index, transaction, receipt)
+        self._writer.flush()
+
+    def tail(self, height: int, answers: Sequence[BlockAnswer]) -> None:
+        """Keep the headers that certify the newest height, in place of those kept before."""
+        self._writer.connection.execute(schema.tail.delete())
+        for index, answer in enumerate(answers):
+            certificate = None if answer.finalisation is None else encode(answer.finalisation)
+            self._writer.add(schema.tail, height=height + 1 + index, header=answer.header, finalisation=certificate)
         self._writer.flush()
 
     def _add_block(self, checked: CheckedHeight) -> None:
@@ -107,9 +116,7 @@ class Projection:
         elif receipt.reason is Reason.NONE and kind == "goods":
             self._goods.payload(transaction.payload, organisation, receipt)
 
-    def _add_events(
-        self, index: int, transaction: VerifiedTransaction, receipt: Receipt, organisation: str
-    ) -> None:
+    def _add_events(self, index: int, transaction: VerifiedTransaction, receipt: Receipt, organisation: str) -> None:
         signed = transaction.signed
         outcomes = receipt.events or tuple(
             EventOutcome(commitment, EventStatus.REFUSED, receipt.reason) for commitment in signed.commitments
@@ -126,6 +133,7 @@ class Projection:
                 event_time_ms=parsed.event_time_ms,
                 event_type=parsed.type.name.lower(),
                 biz_step=parsed.biz_step or "",
+                event_id=parsed.event_id or "",
                 public=event.public,
             )
             if event.members:
@@ -136,7 +144,7 @@ class Projection:
             if outcome.status is EventStatus.EFFECTIVE:
                 self._goods.effective((index, at), outcome.commitment, parsed, receipt, organisation)
             elif outcome.status is EventStatus.STATED:
-                self._goods.stated((index, at), outcome.commitment, parsed)
+                self._goods.stated((index, at), outcome.commitment, parsed, receipt)
 
 
 def kind_of_contents(payload: Message | None) -> str:

@@ -3,8 +3,8 @@
 Public tables hold what anybody may see. Members' tables (``members_…``) hold the copied chain with members' parts; the
 pages read through a connection that cannot open them (``explorer.database.open_public``).
 
-Heights say when a fact began (``from_height``) and when it ended (``to_height``, exclusive, empty while it holds). A row
-is written once; only ``to_height`` is set later, once. So every question can be asked as of a height.
+Heights say when a fact began (``from_height``) and when it ended (``to_height``, exclusive, empty while it holds). A
+row is written once; only ``to_height`` is set later, once. So every question can be asked as of a height.
 """
 
 from __future__ import annotations
@@ -48,6 +48,15 @@ blocks = Table(
     Column("finalisation", LargeBinary),  # empty where only a descendant was finalised directly
 )
 
+# Headers above the newest checked height, up to the one that certifies it. Not facts but evidence, replaced each time.
+tail = Table(
+    "tail",
+    metadata,
+    _height("height", key=True),
+    Column("header", LargeBinary, nullable=False),
+    Column("finalisation", LargeBinary),
+)
+
 transactions = Table(
     "transactions",
     metadata,
@@ -72,6 +81,7 @@ events = Table(
     Column("event_time_ms", BigInteger, nullable=False),
     Column("event_type", String(32), nullable=False),
     Column("biz_step", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
     Column("public", LargeBinary, nullable=False),  # the canonical JSON as it was signed
 )
 
@@ -189,8 +199,7 @@ item_recalls = Table(
     metadata,
     Column("identifier", String(512), primary_key=True),
     Column("recall_id", String(128), primary_key=True),
-    _height("from_height", key=True),
-    _height("to_height", nullable=True),
+    _height("from_height"),  # for good; whether the recall is in force says its own row
 )
 
 # --- who --------------------------------------------------------------------------------------------------------

@@ -1,14 +1,15 @@
 // Verifying proof bundles in the reader's own browser: the third of three verifiers that give the same answers.
 // No library, no build step; SHA-256 and Ed25519 are the browser's. Specification: docs/spec/proofs.md.
 
-import { verifyAnchor } from './anchor.js';
-import { readBundle } from './bundle.js';
-import { ProofError, hex, same, unb64, unhex } from './bytes.js';
-import { KIND, correctionKey, eventKey, itemKey, memberKey, organisationKey, walk } from './closure.js';
-import { isSupported } from './ed25519.js';
-import { Correction, EventRecord, HistoryEntry, ItemPublic, Key, Organisation, decodeMessage } from './messages.js';
-import { NotShown, ShownState, readEvent } from './state.js';
-import { leafHash, peaksRoot, rootFromPath } from './trees.js';
+import {
+  PartialTrie, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath, verifies,
+  verifyAnchor,
+} from './binding.js';
+import {
+  Correction, EventRecord, Head, HistoryEntry, Inspection, ItemPublic, Key, Organisation, ProofError, Recall,
+  SessionPublic, Statements, Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, sha256, tagged,
+  unb64, unhex, utf8,
+} from './encoding.js';
 
 export { ProofError, isSupported };
 
@@ -115,5 +116,280 @@ async function shownOr(code, read) {
   } catch (error) {
     if (error instanceof NotShown) throw new ProofError(code, 'neither a record nor its absence is shown');
     throw error;
+  }
+}
+
+// --- what a bundle shows: records under the state root, histories under records, events under entries ---
+
+const RECORD_SIZE_MAX = 65536;
+const EVENT_PART_SIZE_MAX = 262144;
+const EVENTS = 1;
+
+// Work side by side, but fail as if done one after another: with the first error in order, not in time.
+async function inOrder(promises) {
+  for (const promise of promises) promise.catch(() => {});
+  const results = [];
+  for (const promise of promises) results.push(await promise);
+  return results;
+}
+
+/** Raised inside a walk where a bundle shows neither a thing nor its absence. */
+class NotShown extends Error {}
+
+class ShownState {
+  /** Check that tree, records and events fit together. */
+  static async read(anchor, bundle, { histories = [], events = [] } = {}) {
+    const state = new ShownState();
+    state.tree = await PartialTrie.read(unb64(bundle.state));
+    if (!same(state.tree.root, anchor.executed.stateRoot)) {
+      throw new ProofError('not-in-state', 'the tree shown has another root than the header certifies');
+    }
+    state.publics = new Map();
+    state.keys = new Map();
+    const records = bundle.records ?? [bundle.record].filter(Boolean);
+    await inOrder(records.map((record) => state.#addRecord(record)));
+    state.histories = new Map(histories.map((history) => [history.owner, history.entries]));
+    const read = await inOrder(events.map((shown) => readEvent(shown, bundle.signed, anchor.chainId)));
+    state.events = new Map(read.map((event) => [hex(event.commitment), event]));
+    return state;
+  }
+
+  async #addRecord(shown) {
+    const publicHalf = unb64(shown.public);
+    const keyHash = await sha256(unhex(shown.key));
+    const leaf = this.tree.leaf(keyHash);
+    if (leaf === null || !same(leaf, await recordLeaf(publicHalf, unhex(shown.members_hash)))) {
+      throw new ProofError('record-altered', `record ${shown.key.slice(0, 32)} is not the one in the state`);
+    }
+    this.publics.set(shown.key, publicHalf);
+    this.keys.set(hex(keyHash), shown.key);
+  }
+
+  /** Public half of a record as a message of `shape`, null where it is absent; NotShown where neither is shown. */
+  async record(key, shape) {
+    const shown = this.publics.get(hex(key));
+    if (shown !== undefined) return decodeMessage(shown, shape, RECORD_SIZE_MAX, 'record-altered');
+    let leaf;
+    try {
+      leaf = this.tree.leaf(await sha256(key));
+    } catch (error) {
+      if (error instanceof ProofError) throw new NotShown();
+      throw error;
+    }
+    if (leaf !== null) throw new NotShown();
+    return null;
+  }
+
+  /** The record key whose hash a history entry links to. */
+  linkedKey(link) {
+    const key = this.keys.get(hex(link));
+    if (key === undefined) throw new NotShown();
+    return unhex(key);
+  }
+
+  /** All entries of the history in the record `owner`; `history-altered` when they do not give its root. */
+  async entries(owner, history) {
+    const shown = this.histories.get(hex(owner));
+    if (shown === undefined) {
+      if (history.count === 0) return [];
+      throw new NotShown();
+    }
+    const encoded = shown.map(unb64);
+    const entries = encoded.map((bytes) => decodeMessage(bytes, HistoryEntry, 256));
+    const peaks = await peaksOf(await Promise.all(encoded.map(leafHash)));
+    const fits = peaks.length === history.peaks.length && peaks.every((peak, i) => same(peak, history.peaks[i]));
+    if (entries.length !== history.count || !fits) {
+      throw new ProofError('history-altered', 'entries are not those that the record commits to');
+    }
+    return entries;
+  }
+}
+
+/** Recompute an event's commitment and, where the signer is shown, check the capture that holds it (section 4). */
+async function readEvent(shown, captures, chainId) {
+  const bytes = unb64(shown.public);
+  if (bytes.length > EVENT_PART_SIZE_MAX) throw new ProofError('event-altered', 'an event is too long');
+  const value = readCanonical(bytes);
+  const slot = await tagged(0x11, bytes);
+  const commitment = await tagged(0x10, Uint8Array.of(1), slot, unhex(shown.members), unhex(shown.sealed));
+  const event = { commitment, value, signers: [] };
+  if (shown.signed === null) return event;
+  const capture = shown.signed >= 0 ? captures[shown.signed] : undefined;
+  if (capture === undefined) throw new ProofError('unreadable', 'an event names a capture that is not shown');
+  const headBytes = unb64(capture.head);
+  const head = decodeMessage(headBytes, Head, 1024);
+  if (!same(head.chainId, chainId)) throw new ProofError('wrong-chain', 'an event was signed for another chain');
+  if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
+  const root = await rootFromPath(await leafHash(commitment), shown.index, head.eventCount, shown.path.map(unhex));
+  if (!same(root, head.digest)) throw new ProofError('event-altered', 'an event is not in the capture said to hold it');
+  await verifyHead(head, headBytes, capture.signatures, chainId);
+  return { ...event, signers: head.signers };
+}
+
+async function verifyHead(head, headBytes, signatures, chainId) {
+  if (signatures.length !== head.signers.length) {
+    throw new ProofError('bad-event-signature', 'a capture lacks a signature or has one too many');
+  }
+  const id = await tagged(0x18, headBytes);
+  for (const [i, key] of head.signers.entries()) {
+    if (!(await verifies(key, unb64(signatures[i]), TRANSACTION, chainId, id))) {
+      throw new ProofError('bad-event-signature', 'the signature of a capture does not verify');
+    }
+  }
+}
+
+// --- the walk ---
+const SPACE = { correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
+const KIND = { pack: 5, unpack: 6, produce: 8, recall: 14 };
+const INPUT_DEPTH = 1;
+const PARTS_MAX = 2000;
+
+const textKey = (space, text) => concat(Uint8Array.of(space), utf8(text));
+const hashKey = (space, hash) => concat(Uint8Array.of(space), hash);
+const itemKey = (identifier) => textKey(SPACE.item, identifier);
+const correctionKey = (commitment) => hashKey(SPACE.correction, commitment);
+const memberKey = (publicKey) => hashKey(3, publicKey);
+const organisationKey = (organisation) => textKey(2, organisation);
+const eventKey = (organisation, commitment) => concat(Uint8Array.of(5), commitment, utf8(organisation));
+
+async function statementsKey(identifier) {
+  const text = utf8(identifier);
+  if (text.length <= 255) return hashKey(SPACE.statements, text);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text));
+  return textKey(SPACE.statements, `#${hex(digest)}`);
+}
+
+function classOf(identifier) {
+  const parts = identifier.split('/');
+  return parts[0] === '01' && parts.length > 2 ? `01/${parts[1]}` : '';
+}
+
+/** Walk the closure of an identifier over a ShownState. */
+async function walk(subject, source) {
+  const walker = new Walker(subject, source);
+  await walker.identifier(subject, INPUT_DEPTH);
+  if (walker.closure.parts.get(subject)?.item === null) await walker.statements(subject);
+  return walker.closure;
+}
+
+class Walker {
+  constructor(subject, source) {
+    this.source = source;
+    this.closure = {
+      subject, parts: new Map(), sessions: new Map(), transformations: new Map(), corrections: new Map(),
+      recalls: new Map(), statements: [], missing: [],
+    };
+  }
+
+  async identifier(identifier, depth) {
+    const { closure } = this;
+    if (identifier === '' || closure.parts.has(identifier)) return;
+    if (closure.parts.size + closure.sessions.size > PARTS_MAX) throw new ProofError('unreadable', 'too many parts');
+    const item = await this.#optional(itemKey(identifier), ItemPublic, `record of ${identifier}`);
+    if (item === undefined) return;
+    if (item === null) {
+      closure.parts.set(identifier, { identifier, item: null, entries: [], inspection: null });
+      await this.identifier(classOf(identifier), depth);
+      return;
+    }
+    const entries = await this.#entries(itemKey(identifier), item.history, identifier);
+    const inspectionKey = textKey(SPACE.inspection, identifier);
+    const inspection = (await this.#optional(inspectionKey, Inspection, `inspection of ${identifier}`)) ?? null;
+    closure.parts.set(identifier, { identifier, item, entries, inspection });
+    for (const recall of item.recalls) await this.#recall(recall);
+    await this.#follow(entries, depth);
+    await this.identifier(item.lot, depth);
+    await this.identifier(classOf(identifier), depth);
+  }
+
+  async statements(identifier) {
+    const key = await statementsKey(identifier);
+    const words = `statements about ${identifier}`;
+    const statements = await this.#optional(key, Statements, words);
+    if (statements) this.closure.statements = await this.#entries(key, statements.history, words);
+  }
+
+  async #entries(owner, history, words) {
+    let entries;
+    try {
+      entries = await this.source.entries(owner, history);
+    } catch (error) {
+      this.#noteUnlessShown(error, `history of ${words}`);
+      return [];
+    }
+    for (const entry of entries) if (entry.kind !== KIND.recall) await this.#event(entry);
+    return entries;
+  }
+
+  async #event(entry) {
+    const commitment = hex(entry.commitment);
+    if (!this.source.events.has(commitment)) this.#miss(`event ${commitment.slice(0, 16)}`);
+    const words = `whether event ${commitment.slice(0, 16)} was declared erroneous`;
+    const correction = await this.#optional(correctionKey(entry.commitment), Correction, words);
+    if (correction) this.closure.corrections.set(commitment, correction);
+  }
+
+  async #follow(entries, depth) {
+    for (const entry of entries) {
+      if (same(entry.link, ZERO32)) continue;
+      if (entry.kind === KIND.pack || entry.kind === KIND.unpack) await this.#session(entry, depth);
+      else if (entry.kind === KIND.produce) await this.#transformation(entry, depth);
+    }
+  }
+
+  async #session(entry, depth) {
+    let key;
+    let session = null;
+    try {
+      key = this.source.linkedKey(entry.link);
+      if (key[0] === SPACE.session) session = await this.source.record(key, SessionPublic);
+    } catch (error) {
+      this.#noteUnlessShown(error, `container session ${hex(entry.link).slice(0, 16)}`);
+      return;
+    }
+    if (session === null) throw new ProofError('record-altered', 'a history links to a container session that is not there');
+    const name = hex(key);
+    if (this.closure.sessions.has(name)) return;
+    const part = { session, entries: [] };
+    this.closure.sessions.set(name, part);
+    part.entries = await this.#entries(key, session.history, `container ${session.identifier}`);
+    await this.#follow(part.entries, depth);
+    const container = await this.#optional(itemKey(session.identifier), ItemPublic, `record of ${session.identifier}`);
+    for (const recall of container?.recalls ?? []) await this.#recall(recall);
+  }
+
+  async #transformation(entry, depth) {
+    const name = hex(entry.commitment);
+    if (this.closure.transformations.has(name)) return;
+    const key = hashKey(SPACE.transformation, entry.commitment);
+    const transformation = await this.#optional(key, Transformation, `transformation ${name.slice(0, 16)}`);
+    if (!transformation) return;
+    this.closure.transformations.set(name, transformation);
+    if (depth > 0) for (const identifier of transformation.inputs) await this.identifier(identifier, depth - 1);
+  }
+
+  async #recall(id) {
+    if (this.closure.recalls.has(id)) return;
+    const recall = await this.#optional(textKey(SPACE.recall, id), Recall, `recall ${id}`);
+    if (recall) this.closure.recalls.set(id, recall);
+  }
+
+  // The record, null where it is absent, undefined (and noted as missing) where neither is shown.
+  async #optional(key, shape, words) {
+    try {
+      return await this.source.record(key, shape);
+    } catch (error) {
+      this.#noteUnlessShown(error, words);
+      return undefined;
+    }
+  }
+
+  #noteUnlessShown(error, words) {
+    if (!(error instanceof NotShown)) throw error;
+    this.#miss(words);
+  }
+
+  #miss(words) {
+    if (!this.closure.missing.includes(words)) this.closure.missing.push(words);
   }
 }

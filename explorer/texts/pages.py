@@ -237,7 +237,7 @@ PAGES: dict[str, tuple[str, str]] = {
     # --- blocks ---
     "blocks.title": ("Blocks", "区块"),
     "blocks.lead": (
-        "Every block here was checked: signatures of the members’ nodes, contents, receipts and the state they lead to.",
+        "Every block here was checked: signatures of the members’ nodes, contents, receipts and resulting state.",
         "此处每个区块都经过核验：成员节点的签名、内容、回执及其得出的状态。",
     ),
     "blocks.older": ("Older blocks", "更早的区块"),
@@ -272,8 +272,8 @@ PAGES: dict[str, tuple[str, str]] = {
     "about.proven_title": ("What “proven” means", "“已证明”的含义"),
     "about.proven": (
         "Your browser recomputed the record behind the page and checked the signatures of more than two thirds of the "
-        "members’ nodes under it. Every event shown is in it, in order, with nothing left out: the thing itself, its lot, "
-        "its product, the containers it travelled in and what it was made from.",
+        "members’ nodes under it. Every event shown is in it, in order, with nothing left out: the thing itself, its "
+        "lot, its product, the containers it travelled in and what it was made from.",
         "您的浏览器重新计算了页面所依据的记录，并核验了超过三分之二成员节点的签名。所示每个事件都按顺序包含其中且无遗漏："
         "包括物品本身、其批次、其产品、运输容器以及原料。",
     ),
@@ -304,7 +304,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "这是演示账本：成员可以共同调快其时钟。",
     ),
     "about.lists": (
-        "Rows of this copy were each checked against certified roots. Lists, counts and searches are computed from them.",
+        "Each row of this copy was checked against certified roots. Lists, counts and searches are computed from them.",
         "本副本的每一行都对照经认证的根核验；列表、计数和搜索由其计算得出。",
     ),
     # --- problems ---

@@ -122,7 +122,10 @@ _OTHER = {
     "status.sold": ("Sold to a customer", "已售出"),
     "status.decommissioned": ("Taken out of use", "已停用"),
     "origin.commissioned": ("Given its identity here by the holder of the code", "由编码持有者在此赋码"),
-    "origin.declared": ("Existed before; its origin was declared by the holder of the code", "此前已存在；来源由编码持有者声明"),
+    "origin.declared": (
+        "Existed before; its origin was declared by the holder of the code",
+        "此前已存在；来源由编码持有者声明",
+    ),
     "origin.produced": ("Made here from other recorded goods", "由本账本中记录的其他货物加工制成"),
     "verdict.pass": ("Passed", "合格"),
     "verdict.fail": ("Failed", "不合格"),

@@ -37,7 +37,11 @@ def page(chromium: Chromium, static_site: str) -> Page:
 def trust_of(vector: dict[str, Any]) -> dict[str, Any]:
     """A vector's trust as the page's verifier takes it."""
     trust = vector["trust"]
-    return {"chainId": trust["chain_id"], "validatorsHashes": trust["validators_hashes"], "heightMin": trust.get("height_min", 0)}
+    return {
+        "chainId": trust["chain_id"],
+        "validatorsHashes": trust["validators_hashes"],
+        "heightMin": trust.get("height_min", 0),
+    }
 
 
 def verify(page: Page, bundle: Any, trust: Any, subject: str | None) -> str:

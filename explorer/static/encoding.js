@@ -1,10 +1,96 @@
-// Canonical MessagePack of the messages that a proof holds: typed arrays, no maps, no floats, one spelling per value.
+// Encodings: bytes in their spellings, SHA-256 with purpose tags, canonical MessagePack of the messages that a proof holds,
+// canonical JSON of events; and the one error that a verification raises.
 
-import { ProofError } from './bytes.js';
+/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 7. */
+export class ProofError extends Error {
+  constructor(code, detail) {
+    super(`${detail} [${code}]`);
+    this.code = code;
+    this.detail = detail;
+  }
+}
 
+export const ZERO32 = new Uint8Array(32);
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const VALUES = new Map([...ALPHABET].map((character, value) => [character, value]));
+
+/** UTF-8 bytes of a text. */
+export const utf8 = (text) => encoder.encode(text);
+
+/** Bytes from base64url without padding; every other spelling is `unreadable`. */
+export function unb64(text) {
+  const size = Math.floor((text.length * 3) / 4);
+  const bytes = new Uint8Array(size);
+  let buffer = 0;
+  let bits = 0;
+  let at = 0;
+  for (const character of text) {
+    const value = VALUES.get(character);
+    if (value === undefined) throw new ProofError('unreadable', 'not base64url without padding');
+    buffer = ((buffer << 6) | value) & 0xffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[at++] = (buffer >> bits) & 0xff;
+    }
+  }
+  if (text.length % 4 === 1 || (buffer & ((1 << bits) - 1)) !== 0) {
+    throw new ProofError('unreadable', 'not the one base64url spelling of its bytes');
+  }
+  return bytes;
+}
+
+/** Lower-case hex of bytes. */
+export function hex(bytes) {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+/** Bytes of a hex text whose shape was checked before. */
+export function unhex(text) {
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+/** Whether two byte strings are the same. */
+export function same(first, second) {
+  return first.length === second.length && first.every((byte, i) => byte === second[i]);
+}
+
+/** Several byte strings as one. */
+export function concat(...parts) {
+  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** A number as 8 bytes, big-endian. */
+export function big64(number) {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
+  return bytes;
+}
+
+/** SHA-256 of the parts one after another. */
+export async function sha256(...parts) {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', concat(...parts)));
+}
+
+/** SHA-256 of a one-byte purpose tag and the parts (docs/spec/hashing.md). */
+export const tagged = (tag, ...parts) => sha256(Uint8Array.of(tag), ...parts);
+
+// --- canonical MessagePack: typed arrays, no maps, no floats, one spelling per value (docs/spec/encoding.md) ---
 const NATURAL_MAX = Number.MAX_SAFE_INTEGER;
 const TIME_MAX = 253402300799999;
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 class Malformed extends Error {}
 
@@ -67,7 +153,7 @@ class Reader {
     else throw new Malformed('not a text');
     const from = this.take(size);
     try {
-      return decoder.decode(this.bytes.subarray(from, from + size));
+      return strictDecoder.decode(this.bytes.subarray(from, from + size));
     } catch {
       throw new Malformed('not UTF-8');
     }
@@ -197,5 +283,51 @@ export function decodeMessage(bytes, shape, sizeMax, code = 'unreadable') {
   } catch (error) {
     if (error instanceof Malformed) throw new ProofError(code, `not a message of this kind: ${error.message}`);
     throw error;
+  }
+}
+
+// --- canonical JSON: RFC 8785, numbers of at most 15 digits without exponent ---
+const DEPTH_MAX = 32;
+const NUMBER = /^-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,20})?$/;
+
+function write(value, depth) {
+  if (value === null || value === true || value === false) return String(value);
+  if (typeof value === 'string') {
+    if (!isWellFormed(value)) throw new Error('half a surrogate pair');
+    return JSON.stringify(value);
+  }
+  if (typeof value === 'number') return writeNumber(value);
+  if (depth >= DEPTH_MAX) throw new Error('nested too deeply');
+  if (Array.isArray(value)) return `[${value.map((item) => write(item, depth + 1)).join(',')}]`;
+  const members = Object.keys(value).sort(); // by UTF-16 code units, as RFC 8785 asks
+  return `{${members.map((key) => `${write(key, depth)}:${write(value[key], depth + 1)}`).join(',')}}`;
+}
+
+function writeNumber(value) {
+  const text = JSON.stringify(value);
+  const digits = text.replace(/[-.]/g, '').replace(/^0+/, '');
+  if (!NUMBER.test(text) || digits.length > 15) throw new Error('a number without canonical spelling');
+  if (value !== 0 && Math.abs(value) < 1e-6) throw new Error('a number too small');
+  return text;
+}
+
+function isWellFormed(text) {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0xd800 || unit > 0xdfff) continue;
+    if (unit > 0xdbff || !(text.charCodeAt(++i) >= 0xdc00 && text.charCodeAt(i) <= 0xdfff)) return false;
+  }
+  return true;
+}
+
+/** The value of canonical JSON bytes; any other spelling is `event-altered`. */
+export function readCanonical(bytes) {
+  try {
+    const text = strictDecoder.decode(bytes);
+    const value = JSON.parse(text);
+    if (write(value, 0) !== text) throw new Error('another spelling');
+    return value;
+  } catch (error) {
+    throw new ProofError('event-altered', `an event is not canonical JSON: ${error.message}`);
   }
 }

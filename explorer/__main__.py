@@ -1,0 +1,107 @@
+"""The command ``tallystick-explorer``: run the site, or check its read model against the chain."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from explorer.config import ExplorerConfig, load_config
+from tallystick.errors import ConfigError, StorageError, TallystickError
+
+BACKLOG = 2_048  # connections waiting to be accepted, as uvicorn's own default
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Trouble is one sentence on standard error."""
+    parser = argparse.ArgumentParser(prog="tallystick-explorer", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, words in (
+        ("run", "follow the chain and serve the pages"),
+        ("check", "rebuild from the chain and compare"),
+    ):
+        command = commands.add_parser(name, help=words, description=words)
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="configuration (TOML)")
+    options = parser.parse_args(arguments)
+    if not __debug__:
+        return _complain("python -O leaves out checks that this program relies on; run it without -O")
+    try:
+        config = load_config(options.config)
+        return _run(config) if options.command == "run" else _check(config)
+    except TallystickError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _complain(words: str) -> int:
+    print(f"tallystick-explorer: {words}", file=sys.stderr)
+    return 1
+
+
+def _run(config: ExplorerConfig) -> int:
+    import uvicorn
+
+    from explorer.app import create_app
+    from explorer.database import open_database, open_public
+    from explorer.follower import Follower
+    from explorer.founding import read_founding
+    from explorer.node_client import NodeClient
+    from explorer.site import Site
+
+    founding = read_founding(config.genesis)
+    listener = _listen(config)
+    engine = open_database(config.database, founding.chain_id, founding.genesis.network)
+    follower = Follower(founding, engine, NodeClient.at(config.node, config.read_token))
+    # A client of its own: a slow page must not hold up the follower.
+    site = Site(config, founding, open_public(config.public_database), NodeClient.at(config.node, ""), follower)
+    following = threading.Thread(target=follower.run, args=(config.poll_ms,), name="follower", daemon=True)
+    following.start()
+    host, port = listener.getsockname()[:2]
+    print(f"tallystick-explorer: serving http://{host}:{port} for {founding.genesis.network}", flush=True)
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(site), log_level="warning", access_log=False, server_header=False, date_header=True)
+    )
+    server.run(sockets=[listener])
+    follower.stop()
+    following.join(timeout=10)
+    return 0
+
+
+def _listen(config: ExplorerConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((config.host, config.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"cannot listen at {config.host}:{config.port}: {error.strerror or error}") from error
+    return listener
+
+
+def _check(config: ExplorerConfig) -> int:
+    from explorer.database import open_existing
+    from explorer.founding import read_founding
+    from explorer.rebuild import DIFFERENCES_MAX, check
+
+    founding = read_founding(config.genesis)
+    engine = open_existing(config.database, founding.chain_id, founding.genesis.network)
+    result = check(engine, founding)
+    for difference in result.differences[:DIFFERENCES_MAX]:
+        print(difference, file=sys.stderr)
+    if result.differences:
+        raise StorageError(
+            f"{len(result.differences)} differences between the read model and the chain up to height {result.height}; "
+            "name a new database to rebuild it"
+        )
+    print(f"the read model agrees with the chain: {result.rows} rows up to height {result.height}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Proofs for pages: fetched from the node, verified here, kept for a moment."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from explorer.node_client import NodeClient
+from tallystick.errors import DecodeError, ProofError, UnavailableError
+from tallystick.proofs import ItemBundle, ProofCode, Trust, VerifiedItem, read_bundle, verify_item
+
+KEPT_MAX = 256  # proofs in memory: about 10 MB
+KEPT_S = 2.0  # a page may be this much behind the node
+
+
+@dataclass(frozen=True, slots=True)
+class ProofAnswer:
+    """What asking for a proof gave.
+
+    Attributes:
+        data: the bundle as the node wrote it, also when it does not hold; empty when there was none.
+        verified: None unless it holds.
+        code: why it does not hold, or None.
+    """
+
+    data: bytes = b""
+    verified: VerifiedItem | None = None
+    code: str | None = None
+
+
+class ProofSource:
+    """Asks the node and judges its answer under the pinned trust. Safe to use from several threads."""
+
+    def __init__(self, node: NodeClient, trust: Trust) -> None:
+        self._node = node
+        self._trust = trust
+        self._kept: OrderedDict[str, tuple[float, ProofAnswer]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def item(self, identifier: str) -> ProofAnswer:
+        """The proof of a thing's closure, or of the absence of the thing."""
+        now = time.monotonic()
+        with self._lock:
+            kept = self._kept.get(identifier)
+            if kept is not None and now - kept[0] < KEPT_S:
+                return kept[1]
+        answer = self._ask(identifier)
+        with self._lock:
+            self._kept[identifier] = (now, answer)
+            self._kept.move_to_end(identifier)
+            while len(self._kept) > KEPT_MAX:
+                self._kept.popitem(last=False)
+        return answer
+
+    def _ask(self, identifier: str) -> ProofAnswer:
+        try:
+            data = self._node.item_proof(identifier)
+        except (UnavailableError, DecodeError):
+            return ProofAnswer()
+        try:
+            bundle = read_bundle(data)
+            if not isinstance(bundle, ItemBundle):
+                return ProofAnswer(data, None, ProofCode.WRONG_SUBJECT)
+            return ProofAnswer(data, verify_item(bundle, self._trust, subject=identifier), None)
+        except ProofError as error:
+            return ProofAnswer(data, None, str(error.code))

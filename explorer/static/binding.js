@@ -1,0 +1,320 @@
+// What binds bytes to those who vouch for them: signatures, Merkle trees, and the header that a quorum of the pinned
+// validators finalised. Specification: docs/spec/proofs.md, sections 1 to 3.
+
+import {
+  Certificate, Header, ProofError, ValidatorSet, big64, concat, decodeMessage, hex, same, sha256, tagged, unb64, unhex, utf8,
+} from './encoding.js';
+
+// --- Ed25519 by the browser's own WebCrypto, as strict as libsodium: where libraries disagree, the answer is no ---
+
+export const TRANSACTION = 1;
+const VOTE = 2;
+
+// y coordinates of all encodings of points of small order, the sign bit cleared, non-canonical ones included.
+const SMALL_ORDER = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000',
+  '0100000000000000000000000000000000000000000000000000000000000000',
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+]);
+const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+const PRIME = 2n ** 255n - 19n;
+
+function littleEndian(bytes) {
+  let number = 0n;
+  for (let i = bytes.length - 1; i >= 0; i--) number = (number << 8n) | BigInt(bytes[i]);
+  return number;
+}
+
+function hasSmallOrder(point) {
+  const cleared = point.slice();
+  cleared[31] &= 0x7f;
+  let text = '';
+  for (const byte of cleared) text += byte.toString(16).padStart(2, '0');
+  return SMALL_ORDER.has(text);
+}
+
+/** Whether a public key is one on which no two libraries disagree: canonical and not of small order. */
+function isSoundKey(key) {
+  return key.length === 32 && !hasSmallOrder(key) && (littleEndian(key) & (2n ** 255n - 1n)) < PRIME;
+}
+
+/** What is signed for a purpose on a chain: the 45-byte domain, then the message (docs/spec/signing.md). */
+function signingBytes(purpose, chainId, message) {
+  return concat(utf8('TALLYSTICK'), Uint8Array.of(1, 1, purpose), chainId, message);
+}
+
+/** Whether a signature holds. */
+export async function verifies(key, signature, purpose, chainId, message) {
+  if (signature.length !== 64 || !isSoundKey(key) || hasSmallOrder(signature.slice(0, 32))) return false;
+  if (littleEndian(signature.slice(32)) >= ORDER) return false;
+  return verifyRaw(key, signature, signingBytes(purpose, chainId, message));
+}
+
+async function verifyRaw(key, signature, message) {
+  try {
+    const imported = await crypto.subtle.importKey('raw', key, { name: 'Ed25519' }, false, ['verify']);
+    return await crypto.subtle.verify({ name: 'Ed25519' }, imported, signature, message);
+  } catch {
+    return false; // not a point of the curve
+  }
+}
+
+// RFC 8032, section 7.1, test 2.
+const KNOWN_KEY = unhex('3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c');
+const KNOWN_SIGNATURE = unhex(
+  '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
+    '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
+);
+
+/** Whether this browser can check signatures, found out by checking one; never by its name. */
+export async function isSupported() {
+  if (!globalThis.crypto?.subtle) return false;
+  const good = await verifyRaw(KNOWN_KEY, KNOWN_SIGNATURE, Uint8Array.of(0x72));
+  const bad = await verifyRaw(KNOWN_KEY, KNOWN_SIGNATURE, Uint8Array.of(0x73));
+  return good && !bad;
+}
+
+// --- Merkle trees: RFC 6962 paths and compact ranges, and the shown part of the state tree ---
+
+const ENTRY_SIZE = 64;
+const BUCKET_KEYS_MAX = 16;
+const DEPTH_MAX = 256;
+
+/** Hash of an RFC 6962 leaf. */
+export const leafHash = (data) => tagged(0x00, data);
+const nodeHash = (left, right) => tagged(0x01, left, right);
+
+/** Root that an audit path leads to; index, count and length that do not fit are `not-in-tree`. */
+export async function rootFromPath(leaf, index, count, path) {
+  if (!(index >= 0 && index < count)) throw new ProofError('not-in-tree', `leaf ${index} of ${count}`);
+  let node = leaf;
+  let at = index;
+  let last = count - 1;
+  let used = 0;
+  while (last > 0) {
+    if (at % 2 === 1 || at < last) {
+      if (used === path.length) throw new ProofError('not-in-tree', 'audit path too short');
+      const sibling = path[used++];
+      node = at % 2 === 1 ? await nodeHash(sibling, node) : await nodeHash(node, sibling);
+    }
+    at = Math.floor(at / 2); // not >>, which ends at 32 bits
+    last = Math.floor(last / 2);
+  }
+  if (used !== path.length) throw new ProofError('not-in-tree', 'audit path too long');
+  return node;
+}
+
+/** The roots of the perfect subtrees over these leaves, largest first. */
+export async function peaksOf(leaves) {
+  const stack = [];
+  for (let count = 0; count < leaves.length; count++) {
+    let node = leaves[count];
+    for (let carry = count; carry & 1; carry >>= 1) node = await nodeHash(stack.pop(), node);
+    stack.push(node);
+  }
+  return stack;
+}
+
+/** Root of the tree that a compact range covers. */
+export async function peaksRoot(peaks) {
+  if (peaks.length === 0) return sha256();
+  let root = peaks[peaks.length - 1];
+  for (let i = peaks.length - 2; i >= 0; i--) root = await nodeHash(peaks[i], root);
+  return root;
+}
+
+const bitsOf = (bytes) => Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
+const unreadable = (detail) => new ProofError('unreadable', detail);
+
+/** A state tree of which some buckets are shown (docs/spec/proofs.md, section 3). */
+export class PartialTrie {
+  static async read(data) {
+    const trie = new PartialTrie();
+    trie.data = data;
+    trie.buckets = new Map();
+    const [tree, end] = trie.#read(0, '');
+    if (end !== data.length) throw unreadable('bytes after the end of the state tree');
+    trie.root = await rootOf(tree);
+    return trie;
+  }
+
+  /** The leaf of a key hash, null where the tree shows that there is none; `not-shown` where it shows nothing. */
+  leaf(keyHash) {
+    const bits = bitsOf(keyHash);
+    for (let depth = 0; depth < DEPTH_MAX; depth++) {
+      const entries = this.buckets.get(bits.slice(0, depth));
+      if (entries === undefined) continue;
+      for (let at = 0; at < entries.length; at += ENTRY_SIZE) {
+        if (same(entries.subarray(at, at + 32), keyHash)) return entries.slice(at + 32, at + ENTRY_SIZE);
+      }
+      return null;
+    }
+    throw new ProofError('not-shown', `the state tree does not show the place of key ${hex(keyHash).slice(0, 16)}`);
+  }
+
+  // What is shown from a place on, and where it ends: a hash, a bucket's entries or a pair of subtrees.
+  #read(at, path) {
+    const { data } = this;
+    if (at >= data.length || path.length >= DEPTH_MAX) throw unreadable('the state tree ends early or is too deep');
+    if (data[at] === 0) {
+      if (at + 33 > data.length) throw unreadable('the state tree ends early');
+      return [{ hash: data.slice(at + 1, at + 33) }, at + 33];
+    }
+    if (data[at] === 1) {
+      const [left, middle] = this.#read(at + 1, `${path}0`);
+      const [right, end] = this.#read(middle, `${path}1`);
+      return [{ left, right }, end];
+    }
+    if (data[at] === 2) return this.#bucket(at + 1, path);
+    throw unreadable('no part of a state tree starts so');
+  }
+
+  #bucket(at, path) {
+    const { data } = this;
+    if (at >= data.length) throw unreadable('the state tree ends early');
+    const end = at + 1 + data[at] * ENTRY_SIZE;
+    if (data[at] > BUCKET_KEYS_MAX || end > data.length) throw unreadable('a bucket is too large or ends early');
+    const entries = data.slice(at + 1, end);
+    let before = '';
+    for (let i = 0; i < entries.length; i += ENTRY_SIZE) {
+      const key = hex(entries.subarray(i, i + 32));
+      if (key <= before) throw unreadable('entries of a bucket are not in order');
+      if (!bitsOf(entries.subarray(i, i + 32)).startsWith(path)) throw unreadable('an entry stands in a wrong bucket');
+      before = key;
+    }
+    this.buckets.set(path, entries);
+    return [{ entries }, end];
+  }
+}
+
+async function rootOf(tree) {
+  if (tree.hash) return tree.hash;
+  if (tree.entries) return tagged(0x02, tree.entries);
+  return tagged(0x03, ...(await Promise.all([rootOf(tree.left), rootOf(tree.right)])));
+}
+
+/** Leaf of a record whose public half is shown and whose members' half is not. */
+export async function recordLeaf(publicHalf, membersHash) {
+  return tagged(0x04, concat(await tagged(0x05, publicHalf), membersHash));
+}
+
+// --- bundles of the right shape: known members of the right type, nothing else ---
+
+const HEX = /^([0-9a-f]{2})*$/;
+const HEX32 = /^[0-9a-f]{64}$/;
+const B64 = /^[A-Za-z0-9_-]*$/;
+
+const matches = (pattern) => (value) => typeof value === 'string' && pattern.test(value);
+const hexText = matches(HEX);
+const hash = matches(HEX32);
+const b64 = matches(B64);
+const string = (value) => typeof value === 'string';
+const whole = (value) => Number.isSafeInteger(value);
+const list = (shape) => (value) => Array.isArray(value) && value.every(shape);
+const maybe = (shape) => (value) => value === null || shape(value);
+
+// A shape is its members; those listed in `defaults` may be left out.
+const object = (members, defaults = {}) => (value) => {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
+  for (const key of Object.keys(value)) {
+    if (!Object.hasOwn(members, key) || !members[key](value[key])) return false;
+  }
+  return Object.keys(members).every((key) => Object.hasOwn(value, key) || Object.hasOwn(defaults, key));
+};
+const only = (word) => (value) => value === word;
+
+const anchor = object({ chain_id: hash, header: b64, descendants: list(b64), finalisation: b64, validators: b64 });
+const record = object({ key: hexText, public: b64, members_hash: hash });
+const history = object({ owner: hexText, entries: list(b64) });
+const signed = object({ head: b64, signatures: list(b64) });
+const EVENT_DEFAULTS = { signed: null, index: 0, path: [] };
+const event = object(
+  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash) }, EVENT_DEFAULTS,
+);
+const frame = { format: whole, anchor, state: b64 };
+const ENTRY_DEFAULTS = { entry: null, index: 0, path: [] };
+const KINDS = {
+  item: object({
+    ...frame, kind: only('item'), subject: string, records: list(record), histories: list(history),
+    events: list(event), signed: list(signed),
+  }),
+  event: object({
+    ...frame, kind: only('event'), subject: string, records: list(record), event, signed: list(signed),
+    entry: maybe(b64), index: whole, path: list(hash),
+  }, ENTRY_DEFAULTS),
+  record: object({ ...frame, kind: only('record'), key: hexText, record: maybe(record) }, { record: null }),
+};
+
+const withDefaults = (shown) => ({ ...EVENT_DEFAULTS, ...shown });
+
+/** A bundle whose shape was checked, defaults filled in; anything else is `unreadable`. */
+export function readBundle(bundle) {
+  const kind = bundle !== null && typeof bundle === 'object' && Object.hasOwn(bundle, 'kind') ? bundle.kind : '';
+  if (!Object.hasOwn(KINDS, kind) || !KINDS[kind](bundle)) {
+    throw new ProofError('unreadable', 'not a proof bundle');
+  }
+  if (bundle.format !== 1) throw new ProofError('unreadable', `format ${bundle.format}; this verifier reads 1`);
+  if (kind === 'item') return { ...bundle, events: bundle.events.map(withDefaults) };
+  if (kind === 'event') return { ...ENTRY_DEFAULTS, ...bundle, event: withDefaults(bundle.event) };
+  return { record: null, ...bundle };
+}
+
+const FINALIZE = 3;
+const DESCENDANTS_MAX = 256;
+const BITS = 31;
+
+/** Check an anchor under `trust = {chainId, validatorsHashes: {epoch: hex}, heightMin}`. */
+export async function verifyAnchor(shown, trust) {
+  if (shown.descendants.length > DESCENDANTS_MAX) throw new ProofError('unreadable', 'too many descendants');
+  const encoded = [shown.header, ...shown.descendants].map(unb64);
+  const chain = encoded.map((bytes) => decodeMessage(bytes, Header, 1024));
+  const [header] = chain;
+  if (shown.chain_id !== trust.chainId || chain.some((each) => hex(each.chainId) !== trust.chainId)) {
+    throw new ProofError('wrong-chain', 'the proof is from another chain');
+  }
+  const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
+  const validatorBytes = unb64(shown.validators);
+  const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
+  const known = trust.validatorsHashes[header.epoch];
+  const digest = hex(await tagged(0x21, validatorBytes));
+  if (known === undefined || digest !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
+    throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
+  }
+  const hashes = await Promise.all(encoded.map((bytes) => tagged(0x20, bytes)));
+  for (let i = 1; i < chain.length; i++) {
+    if (!same(chain[i].parentHash, hashes[i - 1]) || chain[i].height !== chain[i - 1].height + 1) {
+      throw new ProofError('not-in-chain', 'a descendant does not follow its parent');
+    }
+  }
+  const last = chain[chain.length - 1];
+  const { statement } = finalisation;
+  const about = statement.kind === FINALIZE && same(statement.blockHash, hashes[hashes.length - 1]);
+  if (!about || statement.epoch !== last.epoch || statement.view !== last.view) {
+    throw new ProofError('not-in-chain', 'the certificate does not finalise this header or its descendant');
+  }
+  const signers = await verifyCertificate(finalisation, validators, unhex(trust.chainId));
+  if (header.executed.height < (trust.heightMin ?? 0)) {
+    throw new ProofError('rolled-back', `proves height ${header.executed.height}; a newer one was seen before`);
+  }
+  return { header, executed: header.executed, signers, validatorCount: validators.length, chainId: unhex(trust.chainId) };
+}
+
+async function verifyCertificate(certificate, validators, chainId) {
+  const signers = [];
+  for (let i = 0; i < BITS; i++) if ((certificate.signers >>> i) & 1) signers.push(i);
+  if (signers.length !== certificate.signatures.length) throw new ProofError('quorum-short', 'signers and signatures differ');
+  if (signers[signers.length - 1] >= validators.length) throw new ProofError('unknown-validators', 'a signer outside the set');
+  const quorum = validators.length - Math.floor((validators.length - 1) / 3);
+  if (signers.length < quorum) throw new ProofError('quorum-short', `${signers.length} signatures, ${quorum} needed`);
+  const { epoch, kind, view, blockHash } = certificate.statement;
+  const message = concat(big64(epoch), Uint8Array.of(kind), big64(view), blockHash);
+  const results = await Promise.all(
+    signers.map((index, i) => verifies(validators[index].key, certificate.signatures[i], VOTE, chainId, message)),
+  );
+  if (results.includes(false)) throw new ProofError('bad-vote-signature', 'a validator’s signature does not verify');
+  return signers.map((index) => validators[index].organisation);
+}

@@ -1,0 +1,107 @@
+// The product page's own check: verify the inlined proof, compare it with what the page shows, say the result plainly.
+
+import { entriesOf, isSupported, ProofError, verifyBundle } from './verify.js';
+import { hex, utf8 } from './encoding.js';
+
+const LIFTED = 3;
+const STALE_MINUTES = 10;
+const MARKS = { proven: '✓', partly: '◐', stated: '“', unknown: '✕', unproven: '✕', 'no-crypto': '?' };
+const STATES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-item': 'unknown', 'no-crypto': 'no-crypto' };
+
+const pinned = JSON.parse(document.getElementById('pinned').textContent);
+const words = pinned.words;
+
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
+function show(code, sentences) {
+  const state = STATES[code] ?? 'unproven';
+  const section = document.getElementById('verdict');
+  section.dataset.state = state;
+  section.dataset.code = code;
+  section.querySelector('.mark').textContent = MARKS[state];
+  section.querySelector('strong').textContent = words.verdicts[state];
+  section.querySelector('.reason').textContent = sentences.join(' ');
+}
+
+// In the page events stand as text, which compresses better; a bundle has them in base64url.
+function unfold(folded) {
+  const events = folded.events.map((event) => ({ ...event, public: base64url(utf8(event.public)) }));
+  return { ...folded, events };
+}
+
+function base64url(bytes) {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+// The page must show the events of the proof, all of them and no others, with their own times and steps.
+function compare(result) {
+  const proven = new Set(entriesOf(result.closure).map((entry) => hex(entry.commitment)));
+  const shown = [...document.querySelectorAll('li[data-commitment]')];
+  for (const step of shown) {
+    const event = result.events.get(step.dataset.commitment);
+    if (!proven.has(step.dataset.commitment) || event === undefined) {
+      throw new ProofError('history-altered', 'the page shows an event that the proof does not hold');
+    }
+    if (event.value.eventTime !== step.dataset.time || (event.value.bizStep ?? '') !== step.dataset.step) {
+      throw new ProofError('event-altered', 'the page shows an event otherwise than it was signed');
+    }
+    const struck = step.classList.contains('struck');
+    if (struck !== result.closure.corrections.has(step.dataset.commitment)) {
+      throw new ProofError('correction-hidden', 'the page does not show a correction as the proof does');
+    }
+  }
+  const onPage = new Set(shown.map((step) => step.dataset.commitment));
+  if ([...proven].some((commitment) => result.events.has(commitment) && !onPage.has(commitment))) {
+    throw new ProofError('history-altered', 'the page leaves out an event');
+  }
+  const banners = new Set([...document.querySelectorAll('[data-recall]')].map((banner) => banner.dataset.recall));
+  for (const [id, recall] of result.closure.recalls) {
+    if (recall.state !== LIFTED && !banners.has(id)) throw new ProofError('record-altered', 'the page hides a recall');
+  }
+  for (const step of shown) step.querySelector('.seal').hidden = false;
+}
+
+function sentencesOf(result, milliseconds) {
+  const { anchor } = result;
+  const sentences = [words.codes[result.verdict]];
+  sentences.push(fill(words.checkedHere, {
+    signed: anchor.signers.length, total: anchor.validatorCount, ms: Math.max(1, Math.round(milliseconds)),
+  }));
+  const moment = new Date(anchor.executed.timeMs);
+  const options = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' };
+  const time = `${new Intl.DateTimeFormat(document.documentElement.lang, options).format(moment)} UTC`;
+  sentences.push(fill(words.asOf, { time }));
+  const minutes = Math.floor((Date.now() - anchor.executed.timeMs) / 60000);
+  if (minutes >= STALE_MINUTES) sentences.push(fill(words.stale, { minutes: STALE_MINUTES }));
+  return sentences;
+}
+
+async function check() {
+  document.getElementById('verdict').querySelector('.reason').textContent = words.waiting;
+  if (!(await isSupported())) {
+    show('no-crypto', [words.codes['no-crypto'], words.otherWays]);
+    return;
+  }
+  const started = performance.now();
+  try {
+    let bundle;
+    try {
+      bundle = unfold(JSON.parse(document.getElementById('proof').textContent));
+    } catch {
+      throw new ProofError('unreadable', 'the proof is not JSON');
+    }
+    const result = await verifyBundle(bundle, pinned.trust, pinned.subject);
+    compare(result);
+    document.getElementById('verdict').dataset.ms = String(performance.now() - started);
+    show(result.verdict, sentencesOf(result, performance.now() - started));
+  } catch (error) {
+    if (!(error instanceof ProofError)) throw error;
+    show(error.code, [words.codes[error.code] ?? words.codes.unreadable]);
+  }
+}
+
+check();

@@ -10,11 +10,11 @@ from tallystick.encoding import Message, Name, Quantity, Text
 
 
 class OpenItem(Message, frozen=True, tag=20):
-    """Bring an identifier under control that existed before the ledger knew it. Signed by the prefix holder.
+    """Bring an identifier under control that existed before the ledger knew it. Signed by the prefix holder (CAPTURE).
 
     Attributes:
         identifier: key text of a serial, lot or logistic unit.
-        holder: organisation that has it now.
+        holder: organisation that has it; when that is another one, it takes the item over by receiving it.
         lot: key text of a serial's lot, or empty.
         quantity, unit: of a lot, in millionths; 0 and empty for a serial.
         origin: words or a URI saying where it comes from; shown to everybody.
@@ -29,7 +29,7 @@ class OpenItem(Message, frozen=True, tag=20):
 
 
 class RecallItems(Message, frozen=True, tag=21):
-    """Recall lots, serials or classes, and everything made from them. Signed by the prefix holder or a regulator."""
+    """Recall lots, serials or classes, and what was made from them. Signed by prefix holder or regulator (TRADE)."""
 
     recall_id: Name
     identifiers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=100)]
@@ -38,7 +38,7 @@ class RecallItems(Message, frozen=True, tag=21):
 
 
 class LiftRecall(Message, frozen=True, tag=22):
-    """End a recall. Signed by its issuer or a regulator."""
+    """End a recall. Signed by its issuer or a regulator (TRADE)."""
 
     recall_id: Name
 

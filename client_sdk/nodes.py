@@ -6,7 +6,7 @@ doubt about whether a node took a request is settled by asking the next one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -48,7 +48,8 @@ class Nodes:
 
     Args:
         transports: one per node.
-        key: signs requests to the members' door; without it only public doors answer.
+        key: signs requests to the members' door, or finds the key when it is first needed; without one only public
+            doors answer.
         patience_s: how long to try, over all nodes and rounds, before giving up.
         timeout_s: for one exchange with one node.
     """
@@ -56,7 +57,7 @@ class Nodes:
     def __init__(
         self,
         transports: Sequence[Transport],
-        key: RequestKey | None = None,
+        key: RequestKey | Callable[[], RequestKey | None] | None = None,
         *,
         environment: Environment = SYSTEM,
         patience_s: float = 20.0,
@@ -146,6 +147,8 @@ class Nodes:
 
     def _sign(self, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
         """A fresh signature for every try: a node takes one nonce once."""
+        if callable(self._key):
+            self._key = self._key()
         if self._key is None:
             raise ConfigError("this needs a signed request: name a key (--key, or [keys] in the configuration)")
         return sign_request(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from client_sdk.client import Client
-from client_sdk.config import Config
+from client_sdk.config import Config, parse_chain_id
 from client_sdk.environment import Environment
 from client_sdk.keystore import Keystore, read_passphrase, read_secret
 from client_sdk.member import USE_NAMES, Member
@@ -28,8 +28,8 @@ Parser: TypeAlias = argparse.ArgumentParser
 TransportMaker: TypeAlias = Callable[[str, str | None], Transport]
 
 _NAME_OF = {use: name for name, use in USE_NAMES.items()}
-# With which of its keys a member signs its requests, the first that it has: only READ opens members' data.
-_REQUEST_USES = (KeyUse.READ, KeyUse.TRADE, KeyUse.CAPTURE, KeyUse.ROOT, KeyUse.CONFIRM_MAKER, KeyUse.CONFIRM_CHECKER)
+# Which key signs requests where none is named for reading. Only a key registered for READ opens members' data.
+_REQUEST_USES = ("read", "trade", "capture", "root", "maker", "checker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,7 @@ class Context:
     make_transport: TransportMaker = HttpTransport
     _opened: dict[str, bytes] = field(default_factory=dict)
     _nodes: Nodes | None = None
+    _reading_nodes: Nodes | None = None
     _trust: TrustStore | None = None
 
     # --- keys ---------------------------------------------------------------------------------------------
@@ -152,35 +153,41 @@ class Context:
             raise ConfigError("who acts? give --organisation, or organisation.id in the configuration")
         return name
 
-    def nodes(self, seeds: dict[KeyUse, bytes] | None = None) -> Nodes:
-        """The nodes of the command line or the configuration; requests signed by a key at hand."""
+    def nodes(self) -> Nodes:
+        """The nodes of the command line or the configuration, for submitting: any key of the member opens them."""
         if self._nodes is None:
-            urls = self.arguments.node or self.config.nodes
-            ca_file = str(self.config.ca_file) if self.config.ca_file is not None else None
-            transports = [self.make_transport(url, ca_file) for url in urls]
-            self._nodes = Nodes(
-                transports,
-                self._request_key(seeds),
-                environment=self.environment,
-                patience_s=min(20.0, self.arguments.timeout),
-            )
+            self._nodes = self._connect(lambda: self._request_key(prefer_named=True))
         return self._nodes
 
-    def _request_key(self, seeds: dict[KeyUse, bytes] | None) -> RequestKey | None:
-        if "read" in self.config.keys:
-            return RequestKey(self.open_key(self.config.keys["read"]), self.chain_id)
-        for use in _REQUEST_USES if seeds else ():
-            if seeds is not None and use in seeds:
-                return RequestKey(seeds[use], self.chain_id)
-        if seeds is None and self.arguments.key:
-            return RequestKey(self.open_key(self.arguments.key[0]), self.chain_id)
-        return None
+    def reading_nodes(self) -> Nodes:
+        """The same nodes, for members' data: only a key registered for reading opens them."""
+        if self._reading_nodes is None:
+            self._reading_nodes = self._connect(lambda: self._request_key(prefer_named=False))
+        return self._reading_nodes
+
+    def _connect(self, key: Callable[[], RequestKey | None]) -> Nodes:
+        urls = self.arguments.node or self.config.nodes
+        ca_file = str(self.config.ca_file) if self.config.ca_file is not None else None
+        return Nodes(
+            [self.make_transport(url, ca_file) for url in urls],
+            key,
+            environment=self.environment,
+            patience_s=min(20.0, self.arguments.timeout),
+        )
+
+    def _request_key(self, *, prefer_named: bool) -> RequestKey | None:
+        """What signs requests, found when it is first needed: of those that would do one that is open already."""
+        configured = [self.config.keys[use] for use in _REQUEST_USES if use in self.config.keys]
+        named: list[str] = self.arguments.key or []
+        names = [*named, *configured] if prefer_named else [*configured[:1], *named]
+        if not names:
+            return None
+        opened = [name for name in names if name in self._opened]
+        return RequestKey(self.open_key((opened or names)[0] if prefer_named else names[0]), self.chain_id)
 
     @property
     def chain_id(self) -> bytes:
         """The pinned chain. Raises: ConfigError."""
-        from client_sdk.config import parse_chain_id
-
         if self.arguments.chain:
             return parse_chain_id(self.arguments.chain)
         if self.config.chain_id is None:
@@ -200,11 +207,11 @@ class Context:
 
     def reader(self) -> Reader:
         """Verified reads."""
-        return Reader(self.nodes(), self.trust(), environment=self.environment)
+        return Reader(self.reading_nodes(), self.trust(), environment=self.environment)
 
-    def client(self, seeds: dict[KeyUse, bytes] | None = None) -> Client:
+    def client(self) -> Client:
         """Submitting and following."""
-        return Client(self.nodes(seeds), self.chain_id, self.environment, wait_s=self.arguments.timeout)
+        return Client(self.nodes(), self.chain_id, self.environment, wait_s=self.arguments.timeout)
 
     def member(self, uses: Sequence[KeyUse]) -> tuple[Member, list[bytes]]:
         """The acting organisation with keys for ``uses``, and co-signers' seeds beyond them."""
@@ -219,7 +226,7 @@ class Context:
         config = self.config
         return Member(
             self.organisation,
-            self.client(seeds),
+            self.client(),
             seeds,
             capture_secret=read_secret(config.capture_secret) if config.capture_secret is not None else b"",
             invoice_secret=read_secret(config.invoice_secret) if config.invoice_secret is not None else b"",

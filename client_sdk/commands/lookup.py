@@ -280,7 +280,7 @@ def _lien_words(view: SliceView) -> str:
 
 def _follower(context: Context) -> Follower:
     path = context.config.path.parent / "found.json"
-    return Follower(context.nodes(), context.reader(), context.organisation, path)
+    return Follower(context.reading_nodes(), context.reader(), context.organisation, path)
 
 
 def _add_inbox(parser: Parser) -> None:

@@ -12,6 +12,9 @@ from client_sdk import qr, secure_files
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.decoder import KINDS, SIZE_MAX, decode_for_people, to_json
 from client_sdk.errors import ExitCode
+from client_sdk.nodes import read_json
+from tallystick import api
+from tallystick.api import StatusAnswer
 from tallystick.errors import ConfigError
 
 # --- status -----------------------------------------------------------------------------------------------
@@ -22,7 +25,7 @@ def _add_nothing(parser: Parser) -> None:
 
 
 def _status(context: Context, arguments: argparse.Namespace) -> int:
-    status = context.client().node_status()
+    status = read_json(context.reading_nodes().get(api.STATUS, members=True), StatusAnswer)
     peers = [f"{peer.organisation}{'' if peer.connected else ' (away)'}" for peer in status.peers]
     words = [
         f"node of {status.organisation}: height {status.height}, executed {status.executed_height}, view {status.view}",

@@ -47,6 +47,7 @@ def member(ledger: Ledger, node: FakeNode) -> Callable[[str], Member]:
 def reader(ledger: Ledger, node: FakeNode) -> Reader:
     """Verified reads for the retailer."""
     dice = Dice("reader")
-    nodes = nodes_for("org:retailer", node, dice=dice)
+    ledger.let_read("org:retailer")
+    nodes = nodes_for("org:retailer", node, key="READ", dice=dice)
     trust = pin(encode(ledger.world.genesis), ledger.world.chain_id)
     return Reader(nodes, trust, environment=dice.environment())

@@ -38,12 +38,12 @@ from tallystick.proofs.bundle import AnchorShown
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import HistoryEntry
-from tallystick.records.members import Key, KeyStatus, member_key
+from tallystick.records.members import Key, KeyStatus, KeyUse, member_key
 from tallystick.records.reading import public_of
 from tallystick.transactions import SignedTransaction, decode_transaction
 from tallystick.trie import Trie
 from tallystick.votes import Statement, VoteKind, certificate_of
-from tests.world import FOUNDERS, World, seed
+from tests.world import FOUNDERS, World, public_key, seed
 
 MSGPACK, JSON = "application/msgpack", "application/json"
 
@@ -77,10 +77,17 @@ class Ledger:
     statuses: dict[bytes, tuple[int, int, Receipt]] = field(default_factory=dict)
     raws: dict[int, list[bytes]] = field(default_factory=dict)
     state: TransactionState = TransactionState.PROVEN  # how far it says that transactions come
+    _trie: Trie = field(default_factory=Trie)
+    _trie_height: int = -1
 
     @property
     def height(self) -> int:
         return len(self.world.results)
+
+    def let_read(self, organisation: str) -> None:
+        """Register the organisation's key for reading, unless that was done."""
+        if self.record(member_key(public_key(organisation, "READ"))) is None:
+            self.world.add_keys(organisation, KeyUse.READ)
 
     def submit(self, raw: bytes) -> TransactionStatus:
         transaction = decode_transaction(raw, self.world.chain_id)
@@ -126,8 +133,15 @@ class Ledger:
         return show_anchor(self.world.chain_id, header, (), certificate_of(statement, signatures), validators)
 
     def trie(self) -> Trie:
-        records = self.world.state.records
-        return Trie().update({key_hash(key): record.leaf_hash() for key, record in records.items()})
+        """Over all records; caught up with the blocks since it was last asked for."""
+        if self._trie_height < 0:
+            records = self.world.state.records
+            self._trie = Trie().update({key_hash(key): record.leaf_hash() for key, record in records.items()})
+        for result in self.world.results[max(0, self._trie_height) :] if self._trie_height >= 0 else ():
+            changes = {key_hash(k): r.leaf_hash() if r is not None else None for k, r in result.writes.items()}
+            self._trie = self._trie.update(changes)
+        self._trie_height = self.height
+        return self._trie
 
     def record(self, key: bytes) -> Record | None:
         return self.world.state.get(key)
@@ -213,6 +227,8 @@ class FakeNode:
         key = public_of(lookup, member_key(signature.key), Key)
         if key is None or key.status is not KeyStatus.ACTIVE:
             return problem(403, "forbidden", "this key is not registered")
+        if request.path in (api.RECORD, api.BLOCKS, api.HISTORY) and KeyUse.READ not in key.uses:
+            return problem(403, "forbidden", "this key is not registered for reading")
         return None
 
     def _members(self, request: Request, query: dict[str, str]) -> Response:

@@ -1,0 +1,397 @@
+"""The command line: a trade typed command by command, refusals, exit codes, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from client_sdk import cli
+from client_sdk.commands import GROUPS
+from client_sdk.errors import ExitCode
+from tallystick.records.members import KeyUse
+from tests.unit.client_sdk.command_line import CommandLine
+from tests.unit.client_sdk.ledger import FakeNode, Ledger, lost
+from tests.unit.client_sdk.test_member_flow import LOT, SITE
+from tests.world import gtin, public_key, seed, sscc
+
+PALLET = sscc("9521111")
+LAB_SCOPE = gtin("9521111")
+GOLDEN = Path(__file__).with_name("help.txt")
+
+
+@pytest.fixture
+def terminal(ledger: Ledger, node: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Makes an organisation's terminal, once."""
+    made: dict[str, CommandLine] = {}
+
+    def at(organisation: str) -> CommandLine:
+        if organisation not in made:
+            made[organisation] = CommandLine(tmp_path, organisation, node, capsys, location=SITE)
+        return made[organisation]
+
+    return at
+
+
+# --- goods ------------------------------------------------------------------------------------------------
+
+
+def test_goods_are_made_shipped_inspected_received_and_traced(ledger: Ledger, terminal) -> None:
+    ledger.world.admit_laboratory(LAB_SCOPE)
+    grower, carrier, laboratory = terminal("org:grower"), terminal("org:carrier"), terminal("org:laboratory")
+    made = grower.must("commission", f"{LOT}=1000KGM", "--at", SITE)
+    assert made["state"] == "proven" and made["events"][0]["status"] == "effective"
+    report = grower.folder / "report.pdf"
+    report.write_bytes(b"all good")
+    laboratory.must("inspect", LOT, "--pass", "--report", report, "--certificate", "https://lab.example/7")
+    grower.must("ship", LOT, "--to", "org:carrier", "--temperature", "3.9")
+    carrier.must("receive", LOT, "--from", "org:grower")
+    story = carrier.run("trace", LOT).json
+    assert story["verdict"] == "proven"
+    assert [event["step"] for event in story["events"]] == [
+        "creating_class_instance", "inspecting", "shipping", "receiving",
+    ]  # fmt: skip
+    words = carrier.run("trace", LOT, json_output=False).out
+    assert words.splitlines()[1].startswith("  Proven:")
+    assert "Temperature 3.9 CEL" in words
+
+
+def test_a_shipment_by_somebody_who_does_not_hold_the_goods_is_refused_with_a_remedy(terminal) -> None:
+    terminal("org:grower").must("commission", f"{LOT}=1000KGM")
+    answer = terminal("org:carrier").send("ship", LOT, "--to", "org:retailer")
+    assert answer.code == ExitCode.REFUSED
+    assert (answer.json["error"], answer.json["code"]) == ("refused", "NOT_HOLDER")
+    assert answer.json["remedy"] == "receive them first"
+
+
+def test_an_unaccredited_laboratory_is_refused(ledger: Ledger, terminal) -> None:
+    ledger.world.admit("org:backyard", "inspector")
+    terminal("org:grower").must("commission", f"{LOT}=1000KGM")
+    answer = terminal("org:backyard").send("inspect", LOT, "--pass")
+    assert (answer.code, answer.json["code"]) == (ExitCode.REFUSED, "NOT_ACCREDITED")
+
+
+def test_packing_recall_return_and_error_declaration(ledger: Ledger, terminal) -> None:
+    grower, carrier = terminal("org:grower"), terminal("org:carrier")
+    serial = gtin("9521111") + "/21/S1"
+    grower.must("commission", serial, PALLET)
+    grower.must("pack", PALLET, serial)
+    grower.must("ship", PALLET, "--to", "org:carrier")
+    carrier.must("receive", PALLET, "--from", "org:grower")
+    wrong = carrier.folder / "wrong.json"
+    carrier.must("observe", PALLET, "--temperature", "31.2", "--save", wrong)
+    carrier.must("declare-error", wrong)
+    carrier.must("unpack", PALLET)
+    grower.must("recall", serial, "--id", "RC-1", "--reason", "may contain glass", "--severity", 1)
+    ledger.world.work_off()
+    refused = carrier.send("ship", serial, "--to", "org:retailer")
+    assert refused.json["code"] == "RECALLED"
+    carrier.must("return", serial, "--to", "org:grower")
+    words = carrier.run("trace", serial, json_output=False).out
+    assert words.startswith("!! RECALL RC-1 by org:grower: may contain glass")
+    assert "declared erroneous: incorrect_data" in words
+
+
+def test_a_document_is_captured_once_however_often_it_is_typed(terminal, tmp_path: Path) -> None:
+    grower = terminal("org:grower")
+    event = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+        "type": "ObjectEvent", "action": "ADD", "bizStep": "commissioning", "eventTime": "2025-09-01T00:00:00Z",
+        "eventTimeZoneOffset": "+00:00", "bizLocation": {"id": SITE}, "epcList": [f"https://id.gs1.org/{PALLET}"],
+    }  # fmt: skip
+    path = tmp_path / "event.json"
+    path.write_text(json.dumps(event))
+    assert grower.run("capture", path, "--check").json["checked"] is True
+    first, again = grower.must("capture", path), grower.must("capture", path)
+    assert (first["recorded"], first["resumed"]) == (1, 0)
+    assert (again["recorded"], again["resumed"]) == (1, 1)
+    path.with_name("event.json.journal").unlink()
+    assert grower.must("capture", path)["chunks"][0]["reason"] == "DUPLICATE"
+
+
+def test_a_broken_document_names_path_rule_and_remedy_and_sends_nothing(
+    terminal, node: FakeNode, tmp_path: Path
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_text('{"@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"], "type": "X"}')
+    answer = terminal("org:grower").send("capture", path)
+    assert answer.code == ExitCode.USAGE
+    assert answer.json["code"] and answer.json["detail"]
+    assert not [request for request in node.requests if request.method == "POST"]
+
+
+# --- membership and several signers -----------------------------------------------------------------------
+
+
+def test_governors_admit_a_member_by_a_draft_that_goes_around(ledger: Ledger, terminal, tmp_path: Path) -> None:
+    grower, processor, carrier = terminal("org:grower"), terminal("org:processor"), terminal("org:carrier")
+    draft = tmp_path / "admit.draft"
+    signers = [word for name in ("org:grower", "org:processor", "org:carrier")
+               for word in ("--signer", public_key(name, "ROOT").hex())]  # fmt: skip
+    grower.must(
+        "admit",
+        "org:shop",
+        "Shop",
+        public_key("org:shop", "ROOT").hex(),
+        "--role",
+        "retailer",
+        "--draft",
+        draft,
+        *signers,
+    )
+    early = grower.send("submit", draft)
+    assert early.code == ExitCode.USAGE and "not signed yet" in early.json["detail"]
+    for person in (processor, grower, carrier):
+        left = person.must("sign", draft, "--key", "root")["missing"]
+    assert left == []
+    assert carrier.must("submit", draft)["reason"] == "NONE"
+    shop = terminal("org:shop")
+    shop.must("register-key", "--key", "root", "--key", "trade", "--use", "trade", "--use", "read")
+    assert carrier.must("submit", draft)["reason"] == "NONE"  # the same transaction: nothing happens twice
+
+
+def test_a_quorum_that_is_short_is_refused(terminal) -> None:
+    answer = terminal("org:grower").send("suspend", "org:carrier")
+    assert (answer.code, answer.json["code"]) == (ExitCode.REFUSED, "QUORUM_SHORT")
+
+
+# --- money ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bank(ledger: Ledger, terminal) -> CommandLine:
+    """A bank where everybody has an account, the retailer and lender A one with money in it."""
+    ledger.world.admit("org:bank", "bank", currencies=("CNY",))
+    ledger.world.admit("org:court", "arbitrator")
+    for lender in ("org:lender-a", "org:lender-b"):
+        ledger.world.admit(lender, "lender")
+    ledger.world.add_keys("org:retailer", KeyUse.CONFIRM_MAKER, KeyUse.CONFIRM_CHECKER)
+    bank: CommandLine = terminal("org:bank")
+    for owner in ("org:retailer", "org:processor", "org:lender-a", "org:lender-b"):
+        bank.must("account", "open", owner, "CNY")
+    for owner in ("org:retailer", "org:lender-a"):
+        bank.must("account", "deposit", owner, "50000.00 CNY")
+    return bank
+
+
+def test_an_account_shows_its_balance_and_a_payment_works_once(bank: CommandLine, terminal) -> None:
+    retailer = terminal("org:retailer")
+    pay = ("account", "transfer", "org:bank", "org:processor", "800.00 CNY", "--payment-id", "ab" * 32)
+    retailer.must(*pay)
+    again = retailer.send(*pay)
+    assert (again.code, again.json["code"]) == (ExitCode.REFUSED, "ALREADY_PAID")
+    shown = retailer.send("account", "show", "org:bank", "CNY").json
+    assert (shown["amount"], shown["exists"]) == ("49200.00", True)
+    assert retailer.send("account", "show", "org:bank", "CNY", "org:grower").json["exists"] is False
+
+
+def test_an_escrow_is_proposed_funded_and_refunded(bank: CommandLine, terminal, tmp_path: Path) -> None:
+    retailer, processor = terminal("org:retailer"), terminal("org:processor")
+    terms = {
+        "payer": "org:retailer", "payee": "org:processor", "bank": "org:bank", "currency": "CNY",
+        "arbitrator": "org:court", "fund_by": "+2d", "refund_after": "+30d", "dispute_for": "7d",
+        "otherwise": "refund",
+        "milestones": [{"amount": "100.00", "when": {"signed_by": "org:retailer"}}],
+    }  # fmt: skip
+    path = tmp_path / "terms.json"
+    path.write_text(json.dumps(terms))
+    escrow = retailer.must("escrow", "create", path)["created"]
+    retailer.must("escrow", "fund", escrow)
+    assert retailer.send("escrow", "show", escrow).json["state"] == "funded"
+    processor.must("escrow", "refund", escrow)
+    assert processor.send("escrow", "show", escrow).json["milestones"][0]["state"] == "refunded"
+    assert processor.send("inbox", "escrow").json["found"][0]["id"] == escrow
+
+
+def test_a_payable_is_confirmed_by_two_granted_offered_and_financed(
+    ledger: Ledger, bank: CommandLine, terminal, tmp_path: Path
+) -> None:
+    processor, retailer = terminal("org:processor"), terminal("org:retailer")
+    lender, rival = terminal("org:lender-a"), terminal("org:lender-b")
+    paper = tmp_path / "invoice.json"
+    paper.write_text('{"number": "INV-001", "total": "15000.00"}')
+    invoice = processor.must("invoice", paper, "--to", "org:retailer")
+    opened = retailer.run("open-document", invoice["sealed"], invoice["commitment"]).json
+    assert json.loads(opened["document"])["number"] == "INV-001"
+    present = ("present", "org:retailer", "15000.00 CNY", "--bank", "org:bank", "--due", "+30d",
+               "--invoice", invoice["commitment"])  # fmt: skip
+    obligation = processor.must(*present)["created"]
+    confirm = ("--key", "maker", "--key", "checker")
+    retailer.must("confirm", obligation, "--invoice-number", "INV-001", *confirm)
+    twice = processor.must(*present)["created"]
+    again = retailer.send("confirm", twice, "--invoice-number", "inv 001", *confirm)
+    assert (again.code, again.json["code"]) == (ExitCode.REFUSED, "OBLIGATION_DUPLICATE")
+    alone = retailer.send("confirm", twice, "--invoice-number", "INV-2", "--key", "maker")
+    assert alone.code == ExitCode.USAGE
+    grant = processor.must("grant", "org:lender-a", "--obligation", obligation, "--until", "+60d")["created"]
+    offer = ("offer", obligation, "--grant", grant, "--advance", "12000.00 CNY", "--rate-bps", 600)
+    deal = processor.must(*offer, "--lender", "org:lender-a")["created"]
+    lender.must("finance", deal)
+    second = processor.send(*offer, "--lender", "org:lender-b")
+    assert second.json["code"] in ("ALREADY_PLEDGED", "GRANT_MISSING")
+    shown = lender.send("receivables").json
+    (receivable,) = shown["receivables"]
+    assert receivable["terms"]["confirmed"] == 1_500_000
+    assert receivable["slices"][0]["lien_holder"] == "org:lender-a"
+    denied = rival.send("receivables", "--grant", grant)
+    assert denied.code == ExitCode.REFUSED
+    assert denied.lines[0]["denied"][0]["reason"] == "GRANT_MISSING"
+    assert rival.send("receivables").json["receivables"] == []
+
+
+# --- proofs -----------------------------------------------------------------------------------------------
+
+
+def test_a_proof_is_kept_verified_offline_and_refused_when_altered(terminal, node: FakeNode, tmp_path: Path) -> None:
+    grower = terminal("org:grower")
+    grower.must("commission", f"{LOT}=10KGM")
+    proof = tmp_path / "lot.proof.json"
+    grower.run("trace", LOT, "--save", proof)
+    node.before = lost
+    assert grower.run("verify", proof, "--id", LOT).json["verdict"] == "proven"
+    other = grower.run("verify", proof, "--id", LOT + "X")
+    assert (other.code, other.json["code"]) == (ExitCode.UNPROVEN, "wrong-subject")
+    text = proof.read_text()
+    public = re.search(r'"public":"([A-Za-z0-9_-]{200,})"', text)
+    assert public is not None
+    proof.write_text(
+        text.replace(public[1], public[1][:100] + ("A" if public[1][100] != "A" else "B") + public[1][101:])
+    )
+    broken = grower.run("verify", proof)
+    assert (broken.code, broken.json["error"]) == (ExitCode.UNPROVEN, "unproven")
+    assert grower.run("verify", proof, json_output=False).err.startswith("tallystick verify: unproven:")
+
+
+def test_a_serial_that_was_never_issued_is_unknown(terminal) -> None:
+    story = terminal("org:retailer").run("trace", gtin("9521111") + "/21/NEVER").json
+    assert story["verdict"] == "unknown-item"
+
+
+# --- manners ----------------------------------------------------------------------------------------------
+
+
+def test_nobody_answering_is_unavailable(terminal, node: FakeNode) -> None:
+    terminal("org:grower").run("trace", LOT)
+    node.before = lost
+    answer = terminal("org:grower").run("trace", LOT)
+    assert (answer.code, answer.json["error"]) == (ExitCode.UNAVAILABLE, "unavailable")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("trace", "hello"),
+        ("trace", "01/09521234543214/21/A1"),
+        ("ship", LOT, "--to", "carrier"),
+        ("pay", "5f", "1 CNY"),
+        ("qr", LOT, "--host", "nowhere"),
+        ("decode", "/nonexistent"),
+        ("verify", "/nonexistent"),
+        ("commission", f"{LOT}=1", "--key", "no-such-key"),
+        ("transaction", "zz"),
+        ("admit", "org:new", "New", "zz"),
+        ("escrow", "settle", "ab" * 32, "--to-payee", "x"),
+    ],
+)
+def test_what_is_typed_wrong_is_usage(terminal, words: tuple[str, ...]) -> None:
+    answer = (
+        terminal("org:grower").send(*words)
+        if words[0] not in ("qr", "decode", "verify")
+        else terminal("org:grower").run(*words)
+    )
+    assert answer.code == ExitCode.USAGE, answer
+    assert answer.json["exit"] == ExitCode.USAGE
+
+
+def test_a_wrong_passphrase_is_said_so(terminal) -> None:
+    grower = terminal("org:grower")
+    (grower.folder / "wrong").write_text("no")
+    answer = grower.run("ship", LOT, "--to", "org:carrier", "--passphrase-file", grower.folder / "wrong")
+    assert answer.code == ExitCode.USAGE and "wrong passphrase" in answer.json["detail"]
+
+
+def test_keygen_makes_a_key_once(terminal) -> None:
+    grower = terminal("org:grower")
+    made = grower.send("keygen", "desk").json
+    assert len(made["public_key"]) == 64
+    assert grower.send("keygen", "desk").code == ExitCode.USAGE
+    assert "desk" in [key["name"] for key in grower.run("keys").json["keys"]]
+    assert grower.run("keygen", "--secret", "new.secret").code == 0
+
+
+def test_configure_pins_the_chain_that_people_agreed_on(
+    terminal, ledger: Ledger, node: FakeNode, tmp_path: Path
+) -> None:
+    grower = terminal("org:grower")
+    config = tmp_path / "new" / "config.toml"
+    words = ("configure", "org:grower", "--node", node.url, "--use", "capture=desk", "--config", config)
+    wrong = grower.run(*words, "--chain", "ab" * 32)
+    assert wrong.code == ExitCode.UNPROVEN and not config.exists()
+    done = grower.run(*words, "--chain", ledger.world.chain_id.hex()).json
+    assert done["chain_id"] == ledger.world.chain_id.hex()
+    assert (config.parent / "trust.json").exists() and (config.parent / "capture.secret").exists()
+    assert grower.run(*words).code == ExitCode.USAGE  # never overwritten
+
+
+def test_decode_and_qr_need_no_node(terminal, ledger: Ledger, node: FakeNode, tmp_path: Path) -> None:
+    grower = terminal("org:grower")
+    grower.must("commission", f"{LOT}=10KGM")
+    raw = tmp_path / "transaction.bin"
+    raw.write_bytes(ledger.raws[ledger.height][0])
+    node.before = lost
+    assert grower.run("decode", raw).json["kind"] == "transaction"
+    label = tmp_path / "label.png"
+    made = grower.run("qr", LOT, "--host", "https://id.example.org", "--png", label, "--svg", tmp_path / "l.svg").json
+    assert made["link"] == f"https://id.example.org/{LOT}"
+    assert label.read_bytes().startswith(b"\x89PNG")
+    assert label.stat().st_mode & 0o077 == 0o044
+    assert "█" in grower.run("qr", LOT, "--host", "https://id.example.org", "--plain", json_output=False).out
+
+
+def test_a_transaction_is_looked_up_by_its_id(terminal) -> None:
+    grower = terminal("org:grower")
+    made = grower.must("commission", f"{LOT}=10KGM")
+    assert grower.send("transaction", made["transaction"]).json["reason"] == "NONE"
+    assert grower.send("transaction", "ab" * 32).json["state"] == "unknown"
+    assert seed("org:grower", "CAPTURE").hex() not in json.dumps(made)
+
+
+# --- help -------------------------------------------------------------------------------------------------
+
+
+def all_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """The help of the program and of every command, as on a terminal of 100 columns."""
+    monkeypatch.setenv("COLUMNS", "100")
+    pages = []
+    for words in ([], *[[command.name] for _, group in GROUPS for command in group]):
+        assert cli.main([*words, "--help"]) == 0
+        pages.append(f"$ tallystick {' '.join([*words, '--help'])}\n{capsys.readouterr().out}")
+    return "\n".join(pages)
+
+
+def test_help_reads_as_approved(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """To approve a change: APPROVE=1 pytest, then read the difference."""
+    text = all_help(monkeypatch, capsys)
+    if os.environ.get("APPROVE"):
+        GOLDEN.write_text(text)
+    assert text == GOLDEN.read_text()
+
+
+def test_every_command_has_examples_that_parse() -> None:
+    import shlex
+
+    parser, _ = cli.build_parser()
+    for _, group in GROUPS:
+        for command in group:
+            assert command.examples, command.name
+            for example in command.examples:
+                arguments = parser.parse_args(shlex.split(example))
+                assert arguments.command == command.name
+
+
+def test_an_unknown_command_points_to_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fly"]) == ExitCode.USAGE
+    assert "see: tallystick --help" in capsys.readouterr().err

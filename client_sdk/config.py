@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from client_sdk import secure_files
+from client_sdk.values import read_identifier
 from tallystick.epcis import PROFILES
 from tallystick.errors import ConfigError
 
@@ -75,6 +76,11 @@ class Config:
     def trust_file(self) -> Path:
         """Where the newest verified header is kept between runs."""
         return self.path.parent / "trust.json"
+
+    @property
+    def location_uri(self) -> str:
+        """The configured business location as events write it; empty for none. Raises: EventError."""
+        return read_identifier(self.location).uri if self.location else ""
 
 
 def default_path(variables: Mapping[str, str] = os.environ) -> Path:

@@ -13,6 +13,7 @@ from client_sdk.cli import main
 from client_sdk.config import Config, write_config
 from client_sdk.keystore import Keystore
 from client_sdk.transport import Transport
+from tallystick.keyfile import open_keyfile
 from tallystick.records.members import organisation_key
 from tests.unit.client_sdk.ledger import Dice, FakeNode
 from tests.world import seed
@@ -83,6 +84,11 @@ class CommandLine:
                 keys={name: name for name in USES},
             )
         )
+
+    def reseal(self, path: Path, passphrase: str) -> None:
+        """Put a key file into the keystore again, under another passphrase."""
+        store = Keystore(self.folder / "keys", self._dice.environment())
+        store.create(path.stem, passphrase, seed=open_keyfile(path.read_bytes(), PASSPHRASE), cheap=True)
 
     def run(self, *words: object, json_output: bool = True) -> Answer:
         """Type a command."""

@@ -166,6 +166,7 @@ def _read(connection: http.client.HTTPConnection, answer: http.client.HTTPRespon
             raise http.client.HTTPException(f"an answer of more than {RESPONSE_SIZE_MAX} bytes")
     if answer.length:  # announced by Content-Length, but never sent
         raise http.client.IncompleteRead(bytes(body), answer.length)
+    answer.close()  # read1 leaves it open, and then the connection takes no further request
     return bytes(body)
 
 

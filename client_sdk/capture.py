@@ -19,7 +19,7 @@ from tallystick.limits import EVENTS_PER_TRANSACTION_MAX, TRANSACTION_SIZE_MAX
 from tallystick.transactions import Event
 
 _SALT_PURPOSE = b"tallystick/event-members-salt/1\x00"
-_ENVELOPE_SIZE_MAX = 4_096  # bytes of a transaction beside its events: head, eight signatures, prefixes
+_ENVELOPE_SIZE_MAX = 4_096  # bytes of a transaction beside its events: head, sixteen signatures, prefixes
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # --- transactions -----------------------------------------------------------------------------------------
-SIGNERS_MAX = 8  # keys per transaction: two-person rules and quorums of small consortia need few
+SIGNERS_MAX = 16  # keys per transaction: a majority of 31 governors, the largest quorum there is
 EVENTS_PER_TRANSACTION_MAX = 1_000  # events under one signature; a pallet load of scans
 IDENTIFIERS_PER_EVENT_MAX = 1_000  # identifiers per event; contained goods follow their container instead
 TRANSACTION_SIZE_MAX = 1_048_576  # bytes of one signed transaction with contents
@@ -73,4 +73,5 @@ assert TRANSACTION_SIZE_MAX <= BLOCK_SIZE_MAX <= FRAME_SIZE_MAX
 assert PAYLOAD_SIZE_MAX <= TRANSACTION_SIZE_MAX
 assert BLOCK_SPACING_MS < IDLE_BLOCK_MS < VIEW_TIMEOUT_CAP_MS
 assert AMOUNT_MAX < 2**53
+assert SIGNERS_MAX >= VALIDATORS_MAX // 2 + 1
 assert TIME_MAX_MS < 2**53

@@ -19,6 +19,7 @@ from scripts.story.display import Display
 from scripts.story.goods import PACKS_A, PACKS_B
 from scripts.story.network import Network
 
+INTERRUPTED = 130  # exit code of a check that was cut short: it did not pass
 EXAMPLES = """examples:
   ./scripts/demo                 watch the trade, then look around until Ctrl-C
   ./scripts/demo --check         assert every outcome, print one JSON line, clean up
@@ -37,7 +38,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="no terminal: assert, print one JSON line, clean up, exit")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a new folder for everything; it is not removed")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     folder = options.keep or Path(tempfile.mkdtemp(prefix="tallystick-demo-"))
     if options.keep is not None and folder.exists():
         parser.error(f"{folder} exists already; name a new folder")
@@ -47,7 +49,7 @@ def main() -> int:
         return _play(network, display, check=options.check)
     except KeyboardInterrupt:
         print("\nEnding.", file=sys.stderr)
-        return 0
+        return INTERRUPTED if options.check else 0
     finally:
         network.stop()
         if options.keep is None:
@@ -74,6 +76,9 @@ def _play(network: Network, display: Display, *, check: bool) -> int:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    """The first signal ends the play; a second one must not cut the cleaning up short."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -35,9 +35,15 @@ prepare_environment() { # prepare_environment FOLDER VERSION…: makes the envir
     printf 'Preparing %s with %s (once)…\n' "$folder" "$("$base" --version)" >&2
     rm -rf "$folder"
     "$base" -m venv "$folder" || fail "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"
-    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[node,explorer,dev]' >&2 ||
+    "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".${TALLYSTICK_EXTRAS-[node,explorer,dev]}" >&2 ||
         fail "Installing the wheels failed; see the messages above."
     printf '%s' "$stamp" >"$folder/.stamp"
+}
+
+prepare_other_python() { # a small .venv-3.12 beside a .venv of 3.11, where 3.12 is found: results must not depend on it
+    if ! "$PYTHON" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 12))' && find_python 3.12 >/dev/null; then
+        TALLYSTICK_EXTRAS='' prepare_environment .venv-3.12 3.12
+    fi
 }
 
 prepare_environment .venv 3.11 3.12

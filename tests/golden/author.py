@@ -8,96 +8,27 @@ by the blocks alone, and where every story waits it jumps, by ADVANCE_CLOCK.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from functools import cache
-from hashlib import sha256
 from typing import Any
 
 from client_sdk.event_builder import Circumstances, event_id_of
-from client_sdk.values import Goods, read_goods
-from tallystick import keys
 from tallystick.encoding import Message
 from tallystick.epcis import GENERAL, JsonObject, split_event
-from tallystick.epcis.check_digit import check_digit
-from tallystick.genesis import CardBody, Genesis, merge_cards, sign_card
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdvanceClock, RegisterKey
 from tallystick.reasons import Reason
 from tallystick.receipts import ReceiptKind
 from tallystick.records.members import KeyUse
 from tallystick.transactions import Event, SignedTransaction, sign_transaction
+from tests.golden.founders import DAY, GOVERNORS, HOUR, START_MS, found, named, public_key, seed
 from tests.golden.replay import Height, Replay
 from tests.golden.stored import StoredBlock, StoredChain
 
-START_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 SECOND = 1_000
-HOUR = 3_600_000
-DAY = 86_400_000
 EMPTY_EVERY = 9  # every ninth block is empty though there is work
 DUE_WORK_EVERY = 3
 VALIDITIES_MS = (HOUR, 3 * HOUR, 26 * HOUR, 7 * DAY - 10 * SECOND)
 PLACE = "https://id.gs1.org/414/9521111000013"
-GOVERNORS = (("org:grower", "ROOT"), ("org:processor", "ROOT"), ("org:carrier", "ROOT"))
-FOUNDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "org:grower": (("governor", "producer"), ("95211110",)),
-    "org:processor": (("governor", "processor", "producer"), ("95212345",)),
-    "org:carrier": (("carrier", "governor"), ("95213333",)),
-    "org:retailer": (("governor", "retailer"), ("95214444",)),
-}
 Story = Generator[int, None, None]
-
-
-def seed(organisation: str, key: str) -> bytes:
-    """The private seed of an organisation's key by the key's name."""
-    return sha256(f"golden chain seed {organisation} {key}".encode()).digest()
-
-
-@cache
-def public_key(organisation: str, key: str) -> bytes:
-    """The public key of ``seed(organisation, key)``."""
-    return keys.public_key_of(seed(organisation, key))
-
-
-def named(*parts: object) -> bytes:
-    """32 bytes that stand for something made elsewhere: a payment id, a document, a report."""
-    return sha256(b"golden chain " + " ".join(map(str, parts)).encode()).digest()
-
-
-def gtin(prefix: str, reference: str) -> str:
-    """Key text of a class of goods."""
-    body = "0" + (prefix + reference).ljust(12, "0")
-    return f"01/{body}{check_digit(body)}"
-
-
-def sscc(prefix: str, reference: str) -> str:
-    """Key text of a logistic unit."""
-    body = "0" + (prefix + reference).ljust(16, "0")
-    return f"00/{body}{check_digit(body)}"
-
-
-def goods(*texts: str) -> list[Goods]:
-    """Goods by their texts: ``ID`` or ``ID=QUANTITY[UNIT]``."""
-    return [read_goods(text) for text in texts]
-
-
-def found() -> Genesis:
-    """The genesis of the four founders."""
-    cards = []
-    for name, (roles, prefixes) in FOUNDERS.items():
-        body = CardBody(
-            version=1,
-            organisation=name,
-            name=name[4:].title(),
-            roles=roles,
-            prefixes=prefixes,
-            currencies=(),
-            root_key=public_key(name, "ROOT"),
-            validator_key=public_key(name, "VALIDATOR"),
-            certificate=b"golden certificate of " + name.encode(),
-            peer_address="127.0.0.1:1",
-            api_address="127.0.0.1:2",
-        )
-        cards.append(sign_card(body, seed(name, "ROOT"), seed(name, "VALIDATOR")))
-    return merge_cards(tuple(cards), network="golden", time_ms=START_MS, clock_advance_allowed=True)
 
 
 class Author:
@@ -212,13 +143,8 @@ class Author:
         receipts = [one for one in height.result.receipts if one.kind is ReceiptKind.TRANSACTION]
         assert not height.result.faults, height.result.faults
         for (_, reason, label), receipt in zip(pending, receipts, strict=True):
-            assert reason in (receipt.reason, None), (
-                height.header.height,
-                label,
-                reason,
-                receipt.reason,
-                receipt.detail,
-            )
+            found = (height.header.height, label, receipt.reason, receipt.detail)
+            assert reason in (receipt.reason, None), (reason, found)
         self.now = time_ms
         if due_work:
             self.worked_ms = time_ms

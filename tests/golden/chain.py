@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from tests.golden import story_finance, story_goods, story_market, story_members, story_recalls, story_trade
+from tests.golden import (
+    story_deals,
+    story_finance,
+    story_goods,
+    story_market,
+    story_members,
+    story_recalls,
+    story_trade,
+)
 from tests.golden.author import Author, Story
 from tests.golden.stored import StoredChain
 
@@ -51,9 +59,9 @@ def _year_of_finance(author: Author) -> list[Story]:
     return [
         story_finance.deadlines(author),
         story_finance.answers(author),
-        story_finance.offers(author),
+        story_deals.offers(author),
         story_finance.defaults(author),
-        story_finance.short_deals(author),
+        story_deals.short_deals(author),
         story_finance.empty_pockets(author),
     ]
 

@@ -19,11 +19,13 @@ from client_sdk.event_builder import (
     ship,
     transform,
 )
-from tallystick.epcis import JsonObject
+from tallystick.epcis import DISCREET, JsonObject, split_event
 from tallystick.payloads.goods import OpenItem
 from tallystick.reasons import Reason
 from tallystick.records.members import party_uri
-from tests.golden.author import DAY, HOUR, Author, Story, goods, gtin, named
+from tallystick.transactions import Event
+from tests.golden.author import Author, Story
+from tests.golden.founders import DAY, HOUR, goods, gtin, named
 
 GROWER, PROCESSOR, CARRIER, RETAILER = "org:grower", "org:processor", "org:carrier", "org:retailer"
 LABORATORY = "org:laboratory"
@@ -65,6 +67,8 @@ def harvest(author: Author) -> Story:
     yield 0
     seen = observe(goods(LOT_A), author.at(readings=[Reading("-0.5"), Reading("3.25", time_ms=author.now - HOUR)]))
     author.capture(GROWER, seen)
+    parts = split_event(observe(goods(LOT_B), author.at(read_point="https://id.gs1.org/414/9521111000013")), DISCREET)
+    author.capture(GROWER, Event(parts.public, named("salt"), parts.members, 3, named("sealed")))
     author.capture(GROWER, association(author, ASSET, SENSOR), sale_of(author, LOT_A))
     author.capture(GROWER, observe(goods(LOT_A, STRANGE), author.at()), reason=Reason.MIXED_CONTROL)
     author.capture(CARRIER, observe(goods(LOT_A), author.at()), reason=Reason.NOT_A_PARTY)

@@ -31,7 +31,8 @@ from tallystick.payloads.goods import LiftRecall, RecallItems
 from tallystick.payloads.trade import RecordDocument, Transfer
 from tallystick.records.base import read_members
 from tallystick.records.goods import ItemMembers, item_key
-from tests.golden.author import HOUR, Author, Story, goods, gtin, named, sscc
+from tests.golden.author import Author, Story
+from tests.golden.founders import HOUR, goods, gtin, named, sscc
 from tests.golden.story_goods import CARRIER, GROWER, PROCESSOR, RETAILER
 from tests.golden.story_trade import BANK
 

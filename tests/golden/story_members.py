@@ -18,7 +18,8 @@ from tallystick.payloads.governance import (
 from tallystick.payloads.trade import OpenAccount
 from tallystick.reasons import Reason
 from tallystick.records.members import KeyUse
-from tests.golden.author import DAY, FOUNDERS, GOVERNORS, Author, Story, goods, gtin, public_key
+from tests.golden.author import Author, Story
+from tests.golden.founders import DAY, FOUNDERS, GOVERNORS, goods, gtin, public_key
 
 MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "org:accreditor": (("accreditor",), (), ()),

@@ -17,7 +17,8 @@ from client_sdk.event_builder import (
 from client_sdk.values import read_goods
 from tallystick.payloads.goods import LiftRecall, RecallItems
 from tallystick.reasons import Reason
-from tests.golden.author import Author, Story, goods, gtin, sscc
+from tests.golden.author import Author, Story
+from tests.golden.founders import goods, gtin, sscc
 from tests.golden.story_goods import CARRIER, GROWER, PROCESSOR, RETAILER, void
 
 ROOTS = gtin("95211110", "4")

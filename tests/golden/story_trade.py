@@ -17,6 +17,7 @@ from tallystick.conditions import (
     TimeReached,
 )
 from tallystick.encoding import ZERO32
+from tallystick.epcis import JsonObject
 from tallystick.object_ids import object_id
 from tallystick.payloads.trade import (
     ApproveMilestone,
@@ -38,7 +39,8 @@ from tallystick.payloads.trade import (
 from tallystick.reasons import Reason
 from tallystick.records.base import Space
 from tallystick.records.trade import DefaultRuling, DocumentReference, EscrowTerms, MilestoneTerms
-from tests.golden.author import DAY, Author, Story, goods, gtin, named
+from tests.golden.author import Author, Story
+from tests.golden.founders import DAY, goods, gtin, named
 
 BANK, BUYER, SELLER, ARBITRATOR = "org:bank", "org:retailer", "org:processor", "org:arbitrator"
 OWNERS = (BUYER, SELLER, "org:lender-a", "org:lender-b", "org:grower")
@@ -150,12 +152,18 @@ def delivery(author: Author) -> Story:
     yield 0
     author.payload(BUYER, ClaimMilestone(escrow, 0))
     yield 0
+    yield from _corrected(author, escrow, jar, received)
+
+
+def _corrected(author: Author, escrow: bytes, jar: str, received: JsonObject) -> Story:
+    """The receipt that the milestone latched on is declared erroneous; the jar goes back and comes again."""
     author.payload(BUYER, ClaimMilestone(escrow, 0), Reason.WRONG_STATE)
     author.capture(BUYER, declare_error(received, time_ms=author.now))
     yield 0
     author.payload(BUYER, ClaimMilestone(escrow, 0))
     yield 0
     author.payload(SELLER, ClaimMilestone(escrow, 0), Reason.CONDITION_NOT_MET)
+    handed = {"sender": SELLER, "receiver": BUYER}
     author.capture(BUYER, ship(goods(jar), author.at(), sender=BUYER, receiver=SELLER))
     yield 0
     author.capture(SELLER, receive(goods(jar), author.at(), sender=BUYER, receiver=SELLER))

@@ -10,6 +10,7 @@ key reaches the ledger without it. Specification: docs/spec/signing.md.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 
 import nacl.bindings as sodium
 from nacl.exceptions import CryptoError
@@ -56,6 +57,12 @@ def domain(purpose: Purpose, chain_id: bytes) -> bytes:
     return _MAGIC + bytes((FORMAT_VERSION, ALGORITHM_ED25519, purpose)) + chain_id
 
 
+@lru_cache(maxsize=64)
+def _signing_key(seed: bytes) -> SigningKey:
+    """Deriving the public key costs as much as signing; a process signs with few keys."""
+    return SigningKey(seed)
+
+
 def generate() -> bytes:
     """A new 32-byte private seed from the operating system."""
     return bytes(SigningKey.generate())
@@ -68,7 +75,7 @@ def public_key_of(seed: bytes) -> bytes:
 
 def sign(seed: bytes, purpose: Purpose, chain_id: bytes, message: bytes) -> bytes:
     """The 64-byte signature over the domain prefix and ``message``."""
-    return SigningKey(seed).sign(domain(purpose, chain_id) + message).signature
+    return _signing_key(seed).sign(domain(purpose, chain_id) + message).signature
 
 
 def verify(public_key: bytes, signature: bytes, purpose: Purpose, chain_id: bytes, message: bytes) -> None:

@@ -20,7 +20,7 @@ from tallystick import limits
 from tallystick.admission import VerifiedTransaction, verify_decoded
 from tallystick.errors import DecodeError, RefusedError, SignatureError, TallystickError, UnavailableError
 from tallystick.reasons import WORDS, Reason
-from tallystick.records.base import read_public
+from tallystick.records.base import Record, read_public
 from tallystick.records.members import Key, KeyStatus, member_key
 from tallystick.transactions import SignedTransaction, check_validity, decode_transaction
 
@@ -29,6 +29,7 @@ SLICE_S = 0.006  # seconds after which a slice of heavy transactions ends early
 QUEUE_MAX = 4_000  # transactions waiting to be checked; more clients are told to try again
 QUEUE_SIZE_MAX = 64 * 1_048_576  # bytes waiting to be checked
 PEER_QUEUE_MAX = 2_000  # of gossip; above, peers are not read until half of it is done
+ACTIVE_MAX = 10_000  # keys remembered as active
 GOSSIP_SIZE = 65_536  # bytes of one frame of gossip, unless a single transaction is larger
 
 
@@ -77,6 +78,7 @@ class Door:
         self._state = state
         self._mempool = mempool
         self._next_time_ms = next_time_ms
+        self._active: dict[bytes, Record] = {}  # keys found active, with the record that said so
 
     def known(self, transaction_id: bytes) -> bool:
         """Whether it waits already or was executed."""
@@ -96,8 +98,12 @@ class Door:
             if record is None:
                 if index == 0:  # a key that is being registered signs second, before it is known
                     raise _refused(Reason.UNKNOWN_KEY, key)
-            elif read_public(record, Key).status is not KeyStatus.ACTIVE:
-                raise _refused(Reason.KEY_REVOKED, key)
+            elif self._active.get(key) is not record:
+                if read_public(record, Key).status is not KeyStatus.ACTIVE:
+                    raise _refused(Reason.KEY_REVOKED, key)
+                if len(self._active) >= ACTIVE_MAX:
+                    self._active.clear()
+                self._active[key] = record
         self._mempool.check_room(signed.head.signers[0], signed.size)
 
 

@@ -346,7 +346,8 @@ class Node:
             self._mempool.remove(transaction.id for transaction in transactions)
             self._tracker.stored(height)
             self.counters.transactions_executed += len(height.first_executed)
-            self.counters.events_executed += sum(transaction.signed.head.event_count for transaction in transactions)
+            first = set(height.first_executed)
+            self.counters.events_executed += sum(t.signed.head.event_count for t in transactions if t.id in first)
             for fault in height.faults:
                 self.counters.rule_faults += 1
                 logger.error("a rule has a fault", extra=log_fields(height=height.executed.height, fault=fault))

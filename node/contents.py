@@ -82,11 +82,14 @@ class Contents:
     def ids_above(self, block_hash: bytes, executed_height: int) -> set[bytes]:
         """Ids of transactions in this block and its ancestors down to, not including, the executed height."""
         ids: set[bytes] = set()
-        block = self._known.get(block_hash)
-        while block is not None and block.header.height > executed_height:
-            ids.update(transaction.id for transaction in block.transactions)
-            block = self._known.get(block.header.parent_hash)
-        return ids
+        while True:
+            known, awaited = self._known.get(block_hash), self._awaited.get(block_hash)
+            block = known or awaited
+            if block is None or block.header.height <= executed_height:
+                return ids
+            found = known.transactions if known is not None else awaited.found.values() if awaited is not None else ()
+            ids.update(transaction.id for transaction in found)
+            block_hash = block.header.parent_hash
 
     # --- our own blocks -----------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ from tallystick.records.goods import HistoryEntry
 T = TypeVar("T", bound=Message)
 
 ROW_SIZE_MAX = 64 * 1_048_576  # bytes; our own rows, checked against damage, not against strangers
+_RECORDS = bytes((Table.RECORDS,))
+_TRANSACTIONS = bytes((Table.TRANSACTIONS,))
 EXPIRED_PER_SWEEP_MAX = 5_000  # rows deleted per sweep: more than the heights between two sweeps can add
 
 
@@ -116,7 +118,7 @@ class Ledger:
 
     def record(self, key: bytes) -> Record | None:
         """The newest record of a key, or None."""
-        data = self._store.get(bytes_key(Table.RECORDS, key))
+        data = self._store.get(_RECORDS + key)
         return None if data is None else _read(data, Record)
 
     def records(self) -> Iterator[tuple[bytes, Record]]:
@@ -127,7 +129,7 @@ class Ledger:
 
     def place(self, transaction_id: bytes) -> Place | None:
         """Where a transaction was executed first, or None."""
-        data = self._store.get(bytes_key(Table.TRANSACTIONS, transaction_id))
+        data = self._store.get(_TRANSACTIONS + transaction_id)
         return None if data is None else _read(data, Place)
 
     def event_place(self, commitment: bytes) -> tuple[int, int, int] | None:
@@ -199,8 +201,7 @@ def block_rows(block: BlockRow, transactions: tuple[bytes, ...], receipts: tuple
 
 def record_rows(writes: dict[bytes, Record | None]) -> list[Put]:
     """The rows of changed records."""
-    prefix = bytes((Table.RECORDS,))
-    return [(prefix + key, None if record is None else encode(record)) for key, record in writes.items()]
+    return [(_RECORDS + key, None if record is None else encode(record)) for key, record in writes.items()]
 
 
 def history_row(owner: bytes, index: int, entry: HistoryEntry) -> Put:
@@ -211,7 +212,7 @@ def history_row(owner: bytes, index: int, entry: HistoryEntry) -> Put:
 def transaction_rows(id_: bytes, valid_until_ms: int, height: int, index: int) -> list[Put]:
     """The rows of a transaction that was executed for the first time."""
     return [
-        (bytes_key(Table.TRANSACTIONS, id_), encode(Place(height, index))),
+        (_TRANSACTIONS + id_, encode(Place(height, index))),
         (expiring_key(valid_until_ms, height, index), id_),
     ]
 

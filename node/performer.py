@@ -53,6 +53,8 @@ logger = logging.getLogger("tallystick.consensus")
 class HaltError(TallystickError):
     """A quorum contradicts this node, or a rule of agreement was broken by more than f validators: end the process."""
 
+    exit_code = 3  # of the command, as for a damaged store: nobody is to restart it blindly
+
 
 class Performer:
     """Performs effects; answers go back through ``give``."""

@@ -7,7 +7,7 @@ stored: a start rebuilds it from the records.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from node.ledger import Ledger
 from tallystick.limits import PROVABLE_HEIGHTS
@@ -16,6 +16,7 @@ from tallystick.records.chain import DueItem, due_key
 from tallystick.trie import Trie
 
 RECORDS_CACHED_MAX = 50_000  # records kept decoded; about 0.4 kB each
+ABSENT_MAX = 100_000  # ids known not to be executed: those of the mempool, and what was looked up besides
 
 _DUE = bytes((Space.DUE,))
 
@@ -29,6 +30,7 @@ class State:
         self._cache: dict[bytes, Record | None] = {}
         self._unwritten: dict[bytes, Record | None] = {}
         self._ids: set[bytes] = set()
+        self._absent: set[bytes] = set()
         self._due: list[bytes] = []
         self._undo: dict[int, Mapping[bytes, Record | None]] = {}
         leaves: dict[bytes, bytes | None] = {}
@@ -57,7 +59,14 @@ class State:
 
     def executed(self, transaction_id: bytes) -> bool:
         """Whether a transaction of this id was executed."""
-        return transaction_id in self._ids or self._ledger.place(transaction_id) is not None
+        if transaction_id in self._absent:  # asked at the door, and again when its block is executed
+            return False
+        if transaction_id in self._ids or self._ledger.place(transaction_id) is not None:
+            return True
+        if len(self._absent) >= ABSENT_MAX:
+            self._absent.clear()
+        self._absent.add(transaction_id)
+        return False
 
     def due(self, until_ms: int) -> Iterator[tuple[bytes, Record]]:
         """Waiting due items up to a time, in key order; parked ones wait for nothing and are left out."""
@@ -68,7 +77,7 @@ class State:
             yield key, record
 
     def advance(
-        self, height: int, writes: Mapping[bytes, Record | None], leaves: Mapping[bytes, bytes], ids: Iterable[bytes]
+        self, height: int, writes: Mapping[bytes, Record | None], leaves: Mapping[bytes, bytes], ids: Collection[bytes]
     ) -> Trie:
         """Move to the next height.
 
@@ -85,6 +94,7 @@ class State:
         self._tries[height] = self.trie.update(changes)
         self._unwritten.update(writes)
         self._ids.update(ids)
+        self._absent.difference_update(ids)
         for key, record in writes.items():
             if key[:1] == _DUE:
                 self._index_due(key, record)

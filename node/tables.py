@@ -103,6 +103,9 @@ class ByteList(Message, frozen=True):
 
 FORMAT_KEY = bytes((Table.META,)) + b"format"
 TIP_KEY = bytes((Table.META,)) + b"tip"
+_EVENTS = bytes((Table.EVENTS,))
+_HISTORIES = bytes((Table.HISTORIES,))
+_EXPIRING_IDS = bytes((Table.EXPIRING_IDS,))
 SIGNER_KEY = bytes((Table.META,)) + b"signer"
 
 
@@ -119,7 +122,7 @@ def bytes_key(table: Table, key: bytes) -> bytes:
 def event_key(commitment: bytes, height: int, transaction_index: int, event_index: int) -> bytes:
     """Key of one place of an event; the first of a commitment is where it was recorded first."""
     return (
-        bytes((Table.EVENTS,))
+        _EVENTS
         + commitment
         + height.to_bytes(8, "big")
         + transaction_index.to_bytes(4, "big")
@@ -129,12 +132,13 @@ def event_key(commitment: bytes, height: int, transaction_index: int, event_inde
 
 def history_key(owner: bytes, index: int) -> bytes:
     """Key of one entry of a history; the owner's length comes first, so that no two owners share a range."""
-    return bytes((Table.HISTORIES,)) + len(owner).to_bytes(2, "big") + owner + index.to_bytes(8, "big")
+    return _HISTORIES + len(owner).to_bytes(2, "big") + owner + index.to_bytes(8, "big")
 
 
 def expiring_key(valid_until_ms: int, height: int, transaction_index: int) -> bytes:
     """Key of an executed id: by the hour of its expiry, then in order of execution."""
-    return number_key(Table.EXPIRING_IDS, valid_until_ms // HOUR_MS, height, transaction_index)
+    hour = valid_until_ms // HOUR_MS
+    return _EXPIRING_IDS + hour.to_bytes(8, "big") + height.to_bytes(8, "big") + transaction_index.to_bytes(8, "big")
 
 
 def after_prefix(prefix: bytes) -> bytes:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.answers import FOR_EVER, answer, message, problem
 from explorer.i18n import LANGUAGES
-from explorer.pages import METHODS, page_routes
+from explorer.pages import page_routes
 from explorer.query_api import query_routes
 from explorer.site import Site, build_of, words_of
 
@@ -47,7 +47,7 @@ def create_app(site: Site) -> FastAPI:
     app.include_router(page_routes(site))
     build = build_of(site.assets)
 
-    @app.api_route("/static/{asked_build}/{name}", methods=METHODS, include_in_schema=False)
+    @app.get("/static/{asked_build}/{name}", include_in_schema=False)
     def static(request: Request, asked_build: str, name: str) -> Response:
         asset = site.assets.get(name)
         if asset is None or asked_build != build:
@@ -89,19 +89,22 @@ class Frontier:
             await self._app(scope, receive, send)
             return
 
+        is_head = scope["method"] == "HEAD"
         is_file = str(scope["path"]).startswith("/static/")
 
         async def send_with_headers(answer: Message) -> None:
             if answer["type"] == "http.response.start":
                 answer["headers"] = [*answer["headers"], *(FILE_HEADERS if is_file else ALL_HEADERS)]
+            elif is_head:
+                answer = {"type": "http.response.body", "body": b"", "more_body": answer.get("more_body", False)}
             await send(answer)
 
-        if scope["method"] not in METHODS:
+        if scope["method"] not in ("GET", "HEAD"):
             refusal = problem(405, "method", "this site is read-only", "only GET and HEAD are answered")
             refusal.headers["allow"] = "GET, HEAD"
             await refusal(scope, receive, send_with_headers)
             return
-        await self._app(_without_language(scope), receive, send_with_headers)
+        await self._app({**_without_language(scope), "method": "GET"}, receive, send_with_headers)
 
 
 def _without_language(scope: Scope) -> Scope:

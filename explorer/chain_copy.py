@@ -194,8 +194,8 @@ class ChainCopy:
             state.root, root,
         )  # fmt: skip
         next_position = replace(
-            position, height=header.height, block_hash=block_hash, view=header.view, time_ms=header.time_ms, peaks=peaks,
-            state=state,
+            position, height=header.height, block_hash=block_hash, view=header.view, time_ms=header.time_ms,
+            peaks=peaks, state=state,
         )  # fmt: skip
         return checked, next_position
 

@@ -8,7 +8,8 @@ database = "explorer.db"            # a file (SQLite) or an SQLAlchemy address, 
 listen = "127.0.0.1:8080"
 ```
 Optional: ``public_address``, ``code_hosts``, ``poll_ms``, ``public_database``; ``[products."01/…"]`` and
-``[places."…"]`` with display names by language; ``[elsewhere."Name"]`` with the ``address`` of another member's explorer.
+``[places."…"]`` with display names by language; ``[elsewhere."Name"]`` with the ``address`` of another member's
+explorer.
 """
 
 from __future__ import annotations

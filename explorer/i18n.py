@@ -12,6 +12,8 @@ from tallystick.proofs import ProofCode
 
 LANGUAGES = ("en", "zh")
 HTML_LANGUAGE = {"en": "en", "zh": "zh-Hans"}
+_COLONS = {"en": ": ", "zh": "："}
+_VERDICT_SIZE_MAX = 16  # characters of "Partly proven" and its like; a colon further on belongs to the sentence
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?))?\s*")
 
 
@@ -32,8 +34,11 @@ class Words:
         return self(key) if key in TEXTS else word
 
     def proof(self, code: ProofCode) -> str:
-        """The sentence of a proof's outcome."""
-        return PROOF_WORDS[code][LANGUAGES.index(self.language)]
+        """The reason of a proof's outcome; the verdict that it begins with is left to the page's headline."""
+        verdict, colon, reason = PROOF_WORDS[code][LANGUAGES.index(self.language)].partition(_COLONS[self.language])
+        return (
+            reason[:1].upper() + reason[1:] if colon and len(verdict) <= _VERDICT_SIZE_MAX else verdict + colon + reason
+        )
 
     def time(self, time_ms: int) -> str:
         """A moment to the minute, UTC, the same wherever the server stands."""

@@ -34,7 +34,6 @@ from tallystick.votes import Certificate
 BLOCKS_PER_PAGE = 40
 _STATUS = {EventStatus.EFFECTIVE: "effective", EventStatus.STATED: "stated", EventStatus.REFUSED: "refused"}
 _STATUS_MARKS = {"effective": "✓", "stated": "“", "refused": "✕"}
-METHODS = ["GET", "HEAD"]
 
 
 def page_routes(site: Site) -> APIRouter:
@@ -46,7 +45,7 @@ def page_routes(site: Site) -> APIRouter:
             answer: Response = endpoint(site, request)
             return answer
 
-        router.add_api_route(path, handler, methods=METHODS, response_class=Response)
+        router.add_api_route(path, handler, response_class=Response)
 
     add("/", _home)
     add("/01/{rest:path}", _item)
@@ -150,7 +149,8 @@ def _unknown(
     return page(
         site, request, words, "unknown.html", status=404, height=model.at, title=words("unknown.title"), text=text,
         key=identifier.key, file_name=file_name(identifier.key), near=model.known_near(identifier.key), at=at,
-        verdict=verdict_of(words, facts, proof, at), proof=folded(proof.data), pinned=pinned_of(site, words, identifier.key),
+        verdict=verdict_of(words, facts, proof, at), proof=folded(proof.data),
+        pinned=pinned_of(site, words, identifier.key),
     )  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def _event_view(voice: Voice, row: Fact) -> dict[str, Any]:
     )  # fmt: skip
     name = _STATUS[status]
     reason = words(f"reason.{Reason(row['reason']).name}")
-    told = words(f"event.{name}_text", reason=reason) if status is EventStatus.REFUSED else words(f"event.{name}_text")
+    told = words(f"event.{name}_text", reason=reason)
     return {
         **step_view(voice, step),
         "type": words(f"type.{row['event_type']}"),

@@ -54,6 +54,11 @@ class ProofSource:
                 self._kept.popitem(last=False)
         return answer
 
+    def forget(self) -> None:
+        """Ask the node anew for everything."""
+        with self._lock:
+            self._kept.clear()
+
     def _ask(self, identifier: str) -> ProofAnswer:
         try:
             data = self._node.item_proof(identifier)

@@ -18,7 +18,7 @@ from explorer.codes import MistypedCodeError, NotOurCodeError, read_path
 from explorer.facts_from_rows import facts_from_rows
 from explorer.i18n import iso
 from explorer.item_page import file_name
-from explorer.pages import METHODS, signers_of
+from explorer.pages import signers_of
 from explorer.read_model import PAGE_MAX, Fact, ReadModel
 from explorer.site import Site, page_path
 from tallystick import api
@@ -42,9 +42,7 @@ def query_routes(site: Site) -> APIRouter:
     router = APIRouter()
 
     def get(path: str, name: str, summary: str) -> Callable[[Any], Any]:
-        return router.api_route(
-            path, methods=METHODS, response_class=Response, operation_id=name, summary=summary, responses=PROBLEMS
-        )
+        return router.get(path, response_class=Response, operation_id=name, summary=summary, responses=PROBLEMS)
 
     @get("/v1/items/{key:path}", "item", "A thing: facts and history, as of a height")
     def item(request: Request, at: AT = None) -> Response:

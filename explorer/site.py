@@ -23,7 +23,7 @@ from explorer.node_client import NodeClient
 from explorer.proof_source import ProofSource
 from tallystick.api import unb64
 from tallystick.epcis import parse_key
-from tallystick.errors import EventError
+from tallystick.errors import DecodeError, EventError
 from tallystick.proofs import Trust
 
 STATIC = Path(__file__).parent / "static"
@@ -120,17 +120,26 @@ def key_path(key: str) -> str:
 
 def script_json(value: Any) -> Markup:
     """JSON for a ``<script type="application/json">``: nothing in it can end the element."""
-    text = value.decode() if isinstance(value, bytes) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = (
+        value.decode(errors="replace")
+        if isinstance(value, bytes)
+        else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    )
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def folded(bundle: bytes) -> Markup | str:
-    """An item's proof as it stands in a page: events as text instead of base64url, which halves them when compressed."""
-    value = json.loads(bundle) if bundle else None
-    if not isinstance(value, dict) or not isinstance(value.get("events"), list):
-        return script_json(bundle) if bundle else ""
-    for event in value["events"]:
-        event["public"] = unb64(event["public"]).decode()
+    """A proof as it stands in a page: events as text instead of base64url, which compresses better.
+
+    Whatever the node gave is passed on, also what is no proof: the reader's browser is to judge it by itself.
+    """
+    try:
+        value = json.loads(bundle)
+        for event in value["events"]:
+            event["text"] = unb64(event["public"]).decode()
+            del event["public"]
+    except (ValueError, KeyError, TypeError, DecodeError):
+        return script_json(bundle)
     return script_json(value)
 
 

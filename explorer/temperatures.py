@@ -11,8 +11,8 @@ from tallystick.epcis import parse_timestamp
 from tallystick.errors import EventError
 
 READINGS_MAX = 500  # of one page; more are thinned evenly, extremes kept
-WIDTH, HEIGHT = 640, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 14, 26
+WIDTH, HEIGHT = 400, 170  # small enough that its text stays legible on a phone
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 10, 12, 24
 _OFFSETS = {"CEL": (1.0, 0.0), "KEL": (1.0, -273.15), "FAH": (5 / 9, -160 / 9)}
 
 

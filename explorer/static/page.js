@@ -27,7 +27,12 @@ function show(code, sentences) {
 
 // In the page events stand as text, which compresses better; a bundle has them in base64url.
 function unfold(folded) {
-  const events = folded.events.map((event) => ({ ...event, public: base64url(utf8(event.public)) }));
+  if (!Array.isArray(folded?.events)) return folded;
+  const events = folded.events.map((event) => {
+    if (typeof event?.text !== 'string') return event;
+    const { text, ...rest } = event;
+    return { ...rest, public: base64url(utf8(text)) };
+  });
   return { ...folded, events };
 }
 
@@ -62,7 +67,7 @@ function compare(result) {
   for (const [id, recall] of result.closure.recalls) {
     if (recall.state !== LIFTED && !banners.has(id)) throw new ProofError('record-altered', 'the page hides a recall');
   }
-  for (const step of shown) step.querySelector('.seal').hidden = false;
+  for (const step of shown) if (!step.closest('.stated')) step.querySelector('.seal').hidden = false;
 }
 
 function sentencesOf(result, milliseconds) {
@@ -72,8 +77,9 @@ function sentencesOf(result, milliseconds) {
     signed: anchor.signers.length, total: anchor.validatorCount, ms: Math.max(1, Math.round(milliseconds)),
   }));
   const moment = new Date(anchor.executed.timeMs);
-  const options = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC' };
-  const time = `${new Intl.DateTimeFormat(document.documentElement.lang, options).format(moment)} UTC`;
+  const options = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC', hour12: false };
+  const locale = document.documentElement.lang === 'en' ? 'en-GB' : document.documentElement.lang;
+  const time = `${new Intl.DateTimeFormat(locale, options).format(moment)} UTC`;
   sentences.push(fill(words.asOf, { time }));
   const minutes = Math.floor((Date.now() - anchor.executed.timeMs) / 60000);
   if (minutes >= STALE_MINUTES) sentences.push(fill(words.stale, { minutes: STALE_MINUTES }));

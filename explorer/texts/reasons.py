@@ -53,6 +53,20 @@ _CHINESE: dict[Reason, str] = {
 
 _OTHERWISE = "账本规则拒绝了该内容"
 
+# The ledger speaks to the signer; a page speaks of the signer to others.
+_TO_OTHERS = (
+    ("your organisation", "the signing organisation"),
+    ("your accreditation", "the signer’s accreditation"),
+    (" to you", " to the signer"),
+)
+
+
+def _for_others(words: str) -> str:
+    for to_signer, to_others in _TO_OTHERS:
+        words = words.replace(to_signer, to_others)
+    return words
+
+
 REASONS: dict[str, tuple[str, str]] = {
-    f"reason.{reason.name}": (WORDS[reason][0], _CHINESE.get(reason, _OTHERWISE)) for reason in Reason
+    f"reason.{reason.name}": (_for_others(WORDS[reason][0]), _CHINESE.get(reason, _OTHERWISE)) for reason in Reason
 }

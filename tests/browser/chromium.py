@@ -1,7 +1,7 @@
 """A small driver for headless Chromium over the DevTools protocol: just what the page tests need.
 
-One browser, one profile in a temporary folder, any number of pages. Every wait has a deadline; ``close`` ends the process
-and removes the profile.
+One browser, one profile in a temporary folder, any number of pages. Every wait has a deadline; ``close`` ends the
+process and removes the profile.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A consortium's blocks as a node would serve them: real transactions, rules and receipts; headers and votes made here."""
+"""A consortium's blocks as a node would serve them: real transactions, rules and receipts; headers and votes made here.
+
+The fakes answer as a node does and verify nothing: that is the business of what is tested.
+"""
 
 from __future__ import annotations
 
@@ -224,8 +227,11 @@ def temperatures(world: World, *celsius: float, alarm: bool = False) -> list[dic
     return [{"sensorReport": reports}]
 
 
-def story(*, recall: bool = False) -> World:
-    """From field to shelf: two lots, packs, a laboratory, a pallet with temperatures, an error, a refusal, a statement."""
+def story(*, recall: bool = False, pause: bool = False) -> World:
+    """From field to shelf: lots, packs, a laboratory, a pallet with temperatures, an error, a refusal, a statement.
+
+    With ``pause`` it takes one block more near its end: another history of the same network.
+    """
     world = World(founding(clock_advance_allowed=False))
     world.admit_laboratory(PRODUCT)
     world.make("org:grower", lots={LOT_A: (100, "KGM"), LOT_B: (40, "KGM")})
@@ -275,6 +281,8 @@ def story(*, recall: bool = False) -> World:
     assert world.reason(world.capture("org:retailer", stolen)).name == "NOT_HOLDER"
     world.hand_over("org:carrier", "org:retailer", PALLET)
     world.must(world.capture("org:retailer", world.packing(PALLET, action="DELETE")))
+    if pause:
+        world.block()
     stated = world.event(action="OBSERVE", bizStep="receiving", epcList=[FOREIGN])
     world.must(world.capture("org:retailer", stated))
     if recall:

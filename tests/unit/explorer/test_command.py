@@ -1,0 +1,167 @@
+"""The command: trouble is one sentence on standard error and a status that is not zero."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from explorer.__main__ import main
+from explorer.config import load_config
+from explorer.database import open_database
+from tallystick.errors import ConfigError
+from tests.unit.explorer.chain import PRODUCT, FakeNode, write_genesis
+from tests.unit.explorer.sites import Explorer
+
+ROOT = Path(__file__).resolve().parents[3]
+GOOD = 'node = "http://127.0.0.1:7201"\ngenesis = "genesis.bin"\ndatabase = "explorer.db"\nlisten = "127.0.0.1:0"\n'
+
+
+def write(folder: Path, config: str) -> Path:
+    """A configuration file."""
+    file = folder / "explorer.toml"
+    file.write_text(config)
+    return file
+
+
+def test_a_whole_configuration_is_read(folder: Path) -> None:
+    (folder / "token").write_text("abc123\n")
+    more = f"""
+read_token = "token"
+public_address = "https://id.example.com/"
+code_hosts = ["ID.example.org"]
+poll_ms = 900
+[products."{PRODUCT}"]
+en = "Jam"
+zh = "果酱"
+[places."https://id.gs1.org/414/9521234000013"]
+en = "Kitchen"
+[elsewhere.Grower]
+address = "https://grower.example"
+"""
+    config = load_config(write(folder, GOOD + more))
+    assert config.read_token == "abc123" and config.poll_ms == 900
+    assert config.public_address == "https://id.example.com" and config.code_hosts == ("id.example.org",)
+    assert config.products[PRODUCT] == {"en": "Jam", "zh": "果酱"}
+    assert config.elsewhere == {"Grower": "https://grower.example"}
+    assert config.database == f"sqlite:///{folder / 'explorer.db'}"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("node = ", "not valid TOML"),
+        ("", "node: missing"),
+        (GOOD + "colour = 1\n", "colour: unknown key"),
+        (GOOD + "pol_ms = 100\n", "did you mean 'poll_ms'?"),
+        (GOOD + "poll_ms = 1.5\n", "poll_ms: write a whole number"),
+        (GOOD.replace("http://127.0.0.1:7201", "ftp://x"), "node: 'ftp://x' is not an address"),
+        (GOOD.replace("127.0.0.1:0", "nowhere"), "listen: 'nowhere' is not"),
+        (GOOD.replace("127.0.0.1:0", "127.0.0.1:99999"), "listen:"),
+        (GOOD + 'read_token = "missing"\n', "cannot read the read token"),
+        (GOOD + '[products."01/123"]\nen = "x"\n', "not a key text"),
+        (GOOD + '[products]\n"01/09521234510000" = 3\n', "write it as a table of texts"),
+        (GOOD + 'code_hosts = ["a b"]\n', "not a host name"),
+        (GOOD, "cannot read the genesis file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_wrong_configuration_is_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], command: str, config: str, words: str
+) -> None:
+    assert main([command, "--config", str(write(folder, config))]) == 1
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1 and "Traceback" not in said
+
+
+def test_a_missing_configuration_is_one_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--config", str(folder / "none.toml")]) == 1
+    assert "cannot read the configuration" in capsys.readouterr().err
+
+
+def test_a_broken_genesis_is_refused(folder: Path, story_node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_genesis(story_node.chain.world, folder)
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1  # in the last card's signature
+    file.write_bytes(bytes(data))
+    assert main(["run", "--config", str(write(folder, GOOD))]) == 1
+    assert "not a sound genesis file" in capsys.readouterr().err
+
+
+def test_a_busy_port_is_one_sentence(folder: Path, story_node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    write_genesis(story_node.chain.world, folder)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = GOOD.replace("127.0.0.1:0", f"127.0.0.1:{taken.getsockname()[1]}")
+        assert main(["run", "--config", str(write(folder, config))]) == 1
+    assert "cannot listen at 127.0.0.1" in capsys.readouterr().err
+    assert not (folder / "explorer.db").exists()
+
+
+def test_a_strange_database_is_refused(folder: Path, story_node: FakeNode) -> None:
+    chain_id = story_node.chain.world.chain_id
+    strange = create_engine(f"sqlite:///{folder / 'strange.db'}")
+    with strange.begin() as connection:
+        connection.execute(text("CREATE TABLE notes (id INTEGER)"))
+    strange.dispose()
+    with pytest.raises(ConfigError, match="not an explorer's"):
+        open_database(f"sqlite:///{folder / 'strange.db'}", chain_id, "test")
+    (folder / "rubbish.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(ConfigError, match="cannot open the database"):
+        open_database(f"sqlite:///{folder / 'rubbish.db'}", chain_id, "test")
+    ours = f"sqlite:///{folder / 'ours.db'}"
+    open_database(ours, chain_id, "test").dispose()
+    with pytest.raises(ConfigError, match="another chain"):
+        open_database(ours, b"\x01" * 32, "test")
+    newer = open_database(ours, chain_id, "test")
+    with newer.begin() as connection:
+        connection.execute(text("UPDATE copy_of SET value = '99' WHERE name = 'schema_version'"))
+    newer.dispose()
+    with pytest.raises(ConfigError, match="another version"):
+        open_database(ours, chain_id, "test")
+    with pytest.raises(ConfigError, match="cannot open the database"):
+        open_database("nosuchthing://user:secret@host/db", chain_id, "test")
+
+
+def test_a_password_is_not_in_the_complaint() -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_database("nosuchthing://user:secret@host/db", b"\x01" * 32, "test")
+    assert "secret" not in str(caught.value)
+
+
+def test_check_says_that_all_is_well_or_what_is_not(
+    explorer: Explorer, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_genesis(explorer.node.chain.world, folder)
+    database = str(explorer.engine.url.database)
+    config = write(folder, GOOD.replace("explorer.db", database))
+    assert main(["check", "--config", str(config)]) == 0
+    assert "agrees with the chain" in capsys.readouterr().out
+    with explorer.engine.begin() as connection:
+        connection.execute(text("UPDATE items SET origin_words = 'forged' WHERE kind = 4"))
+    assert main(["check", "--config", str(config)]) == 1
+    said = capsys.readouterr().err
+    assert "items: row 00/" in said and "differs in origin_words" in said
+    with explorer.engine.begin() as connection:
+        connection.execute(text("UPDATE items SET origin_words = '' WHERE kind = 4"))
+    missing = write(folder, GOOD.replace("explorer.db", "none.db"))
+    assert main(["check", "--config", str(missing)]) == 1
+    assert "no read model there" in capsys.readouterr().err
+
+
+def test_python_without_assertions_is_refused(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-O", "-m", "explorer", "run", "--config", str(write(folder, GOOD))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "python -O" in done.stderr and done.stderr.count("\n") == 1

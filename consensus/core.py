@@ -73,7 +73,6 @@ class Core:
         """Stop for good: nothing else of this turn leaves, and nothing after it."""
         if self.halted is None:
             self.halted = halt
-            self.waiting = (Waiting.HALTED, halt.reason)
 
     # --- votes and certificates -----------------------------------------------------------------------------
 

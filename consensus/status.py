@@ -80,7 +80,7 @@ def describe(core: Core) -> EngineStatus:
         missing = tuple(index for index in range(config.validators.count) if index not in seen)
         votes.append(VotesSeen(kind.name.lower(), len(seen), missing))
     tip = core.tip()
-    waiting, detail = core.waiting
+    waiting, detail = core.waiting if core.halted is None else (Waiting.HALTED, core.halted.reason)
     return EngineStatus(
         view=core.view,
         leader=config.validators.leader_of(core.view),

@@ -32,6 +32,7 @@ class Setup:
     traitors: dict[int, type[Machine]] = field(default_factory=dict)
     engine_class: type[Engine] = Engine
     idle_block_ms: int = 1_000
+    observers: int = 0
 
 
 class Cluster:
@@ -48,8 +49,9 @@ class Cluster:
         self.lines: list[str] = []
         self.submitted = 0
         self.recovery_ms = 0
-        for index in range(setup.count):
-            config = EngineConfig(CHAIN_ID, members, index, idle_block_ms=setup.idle_block_ms)
+        for index in range(setup.count + setup.observers):
+            me = index if index < setup.count else None
+            config = EngineConfig(CHAIN_ID, members, me, idle_block_ms=setup.idle_block_ms)
             self.machines.append(setup.traitors.get(index, Machine)(self, index, config, floor))
             if index not in setup.traitors:
                 self.machines[-1].engine_class = setup.engine_class
@@ -64,10 +66,10 @@ class Cluster:
         if self.world.trace is not None:
             self.world.trace(f"{self.world.now_ms:7} {index} {line}")
 
-    def start(self) -> None:
-        """All machines come up within a few milliseconds."""
+    def start(self, spread_ms: int = 5) -> None:
+        """All machines come up within a few milliseconds; who comes late misses what was said before."""
         for machine in self.machines:
-            self.world.later(self.world.random.randint(0, 5), machine.start)
+            self.world.later(self.world.random.randint(0, spread_ms), machine.start)
 
     def restart_later(self, machine: Machine) -> None:
         """A crashed machine comes back after a while."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from consensus import core, finality, leader, recovery, timeouts, views, voter
+from consensus import core, finality, recovery, timeouts, views, voter
 from consensus.effects import Effect
 from tallystick.votes import Certificate, Vote, VoteKind
 
@@ -145,13 +145,6 @@ def views_never_time_out(original: Any, core_: Any) -> None:
     return None
 
 
-@planted(leader, "_occasion")
-def leader_ignores_the_lag(original: Any, core_: Any, tip: Any, executed: Any) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(original(core_, tip, executed), crowded=False)
-
-
 @planted(finality, "deliver")
 def ancestors_left_out(original: Any, core_: Any) -> None:
     pinned = core_.views.pinned
@@ -161,8 +154,3 @@ def ancestors_left_out(original: Any, core_: Any) -> None:
     elif block.height > core_.chain.final.height:
         core_.chain._walked = None
         core_.chain.final = block
-
-
-@planted(recovery, "start")
-def nothing_said_at_start(original: Any, core_: Any) -> None:
-    return None

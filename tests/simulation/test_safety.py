@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import run_seed
 
-SEEDS = 300
+SEEDS = 200
 MUTANT_SEEDS = 200
 
 

@@ -12,7 +12,7 @@ from tests.simulation.cluster import Cluster, Setup
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 7, 31])
 def test_all_submitted_work_is_final_and_certified_without_a_time_out(count: int) -> None:
     cluster = Cluster(count, Setup(count))
-    cluster.start()
+    cluster.start(spread_ms=0)
     cluster.run(1_000, [(100, 3), (300, 1)])
     assert cluster.judges.seen["nullify"] == 0
     assert all(len(machine.used) == 4 and not machine.pool for machine in cluster.machines)
@@ -23,7 +23,7 @@ def test_all_submitted_work_is_final_and_certified_without_a_time_out(count: int
 
 def test_an_idle_chain_makes_one_empty_block_per_idle_time() -> None:
     cluster = Cluster(1, Setup(4))
-    cluster.start()
+    cluster.start(spread_ms=0)
     cluster.run(10_100)
     assert 9 <= cluster.lowest_final() <= 13
     assert cluster.judges.seen["nullify"] == 0
@@ -31,7 +31,7 @@ def test_an_idle_chain_makes_one_empty_block_per_idle_time() -> None:
 
 def test_work_wakes_an_idle_chain_at_once() -> None:
     cluster = Cluster(1, Setup(4, idle_block_ms=60_000))
-    cluster.start()
+    cluster.start(spread_ms=0)
     cluster.run(5_000)
     before = cluster.lowest_final()
     cluster.run(100, [(0, 1)])
@@ -40,7 +40,7 @@ def test_work_wakes_an_idle_chain_at_once() -> None:
 
 def test_blocks_under_load_keep_their_distance() -> None:
     cluster = Cluster(1, Setup(4))
-    cluster.start()
+    cluster.start(spread_ms=0)
     cluster.run(2_000, [(10 * i, 1) for i in range(200)])
     headers = [cluster.judges.headers[height] for height in sorted(cluster.judges.headers)]
     assert len(headers) > 50

@@ -8,6 +8,7 @@ can guess at the part from its hash.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -39,19 +40,42 @@ class Prepared:
     warnings: tuple[DocumentWarning, ...] = ()
 
 
-def prepare_document(data: bytes, secret: bytes, *, profile: Profile = GENERAL, lenient: bool = False) -> Prepared:
+def prepare_document(
+    data: bytes,
+    secret: bytes,
+    *,
+    profile: Profile = GENERAL,
+    lenient: bool = False,
+    skip_refused: bool = False,
+) -> Prepared:
     """Read an EPCIS document, query document or bare event and prepare its events.
 
+    Args:
+        skip_refused: leave out events that the ledger would refuse; ``warnings`` names them.
     Raises:
         DecodeError: not strict JSON.
         EventError: a rule of EPCIS is broken; the path goes from the document's root.
     """
     document: Document = read_document(data, lenient=lenient)
-    for warning in document.warnings:
-        if warning.refused:
-            raise EventError(warning.rule, warning.detail, warning.path, warning.remedy)
-    prepared = prepare(document.events, secret, profile=profile)
-    return Prepared(prepared.events, prepared.places, prepared.repeated, document.warnings)
+    refused = [warning for warning in document.warnings if warning.refused]
+    if refused and not skip_refused:
+        first = refused[0]
+        raise EventError(first.rule, first.detail, first.path, first.remedy)
+    left_out = {_event_index(warning.path) for warning in refused}
+    kept = [index for index in range(len(document.events)) if index not in left_out]
+    prepared = prepare([document.events[index] for index in kept], secret, profile=profile)
+    return Prepared(
+        prepared.events,
+        tuple(kept[place] for place in prepared.places),
+        tuple(kept[place] for place in prepared.repeated),
+        document.warnings,
+    )
+
+
+def _event_index(path: str) -> int:
+    """Which event of a document a path leads to; a bare event is the first."""
+    match = re.search(r"/eventList/(\d+)", path)
+    return int(match[1]) if match is not None else 0
 
 
 def prepare(events: Sequence[JsonObject], secret: bytes, *, profile: Profile = GENERAL) -> Prepared:

@@ -84,11 +84,16 @@ class Client:
             payload=payload,
         )
 
-    def valid_until_ms(self) -> int:
-        """Last block time for what is signed now. The chain's clock counts: it may have been advanced."""
-        if not 0 < self.validity_ms < VALIDITY_MAX_MS:
-            raise ConfigError(f"a validity of {self.validity_ms} ms; the ledger takes less than {VALIDITY_MAX_MS}")
-        return self.chain_time_ms() + self.validity_ms
+    def valid_until_ms(self, validity_ms: int | None = None) -> int:
+        """Last block time for what is signed now. The chain's clock counts: it may have been advanced.
+
+        Args:
+            validity_ms: instead of this client's own.
+        """
+        span_ms = self.validity_ms if validity_ms is None else validity_ms
+        if not 0 < span_ms < VALIDITY_MAX_MS:
+            raise ConfigError(f"a validity of {span_ms} ms; the ledger takes less than {VALIDITY_MAX_MS}")
+        return self.chain_time_ms() + span_ms
 
     def chain_time_ms(self) -> int:
         """The newest block's time, or this machine's where that is later (an idle chain's newest block is old)."""

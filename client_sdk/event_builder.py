@@ -1,7 +1,8 @@
 """EPCIS 2.0 events from a few plain arguments: commission, transform, pack, ship, receive, inspect, declare an error.
 
 Each function returns one self-contained event, as an EPCIS document would hold it with its own ``@context``. Parties
-are organisations of the ledger, named by ``party_uri``. The words for steps and dispositions are those of CBV 2.0.
+are organisation ids (``org:carrier``), written as ``party_uri``, or URIs of global location numbers under a company
+prefix of theirs. The words for steps and dispositions are those of CBV 2.0.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tallystick.epcis import JsonNumber, JsonObject, JsonValue, format_micro, fo
 from tallystick.epcis.contexts import STANDARD_CONTEXTS
 from tallystick.epcis.json_value import read_number
 from tallystick.errors import ConfigError
-from tallystick.records.members import party_uri
+from tallystick.records.members import ORGANISATION_ID, party_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def observe(goods: Sequence[Goods], at: Circumstances, *, step: str = "sensor_re
 def ship(
     goods: Sequence[Goods], at: Circumstances, *, sender: str, receiver: str, step: str = "shipping"
 ) -> JsonObject:
-    """Goods leave ``sender`` for ``receiver`` (organisation ids)."""
+    """Goods leave ``sender`` for ``receiver``."""
     event = _object_event("OBSERVE", step, "in_transit", goods, at)
     return event | _parties(sender, receiver)
 
@@ -262,6 +263,10 @@ def _number(micro: int) -> int | JsonNumber:
 
 def _parties(sender: str, receiver: str) -> JsonObject:
     return {
-        "sourceList": [{"type": "possessing_party", "source": party_uri(sender)}],
-        "destinationList": [{"type": "possessing_party", "destination": party_uri(receiver)}],
+        "sourceList": [{"type": "possessing_party", "source": _party(sender)}],
+        "destinationList": [{"type": "possessing_party", "destination": _party(receiver)}],
     }
+
+
+def _party(name: str) -> str:
+    return party_uri(name) if ORGANISATION_ID.fullmatch(name) else name

@@ -24,6 +24,8 @@ from tallystick.payloads import encode_payload
 from tallystick.records.members import KeyUse
 from tallystick.transactions import Event, SignedTransaction
 
+DRAFT_VALIDITY_MS = 3 * 24 * 3_600_000  # three days: people sign in their own time
+
 USE_NAMES: dict[str, KeyUse] = {
     "root": KeyUse.ROOT,
     "capture": KeyUse.CAPTURE,
@@ -106,11 +108,12 @@ class Member:
             return None
         return object_id(intent.creates, transaction.payload_salt, self.organisation)
 
-    def draft(self, intent: Intent, signers: Sequence[bytes]) -> Draft:
+    def draft(self, intent: Intent, signers: Sequence[bytes], *, validity_ms: int = DRAFT_VALIDITY_MS) -> Draft:
         """An intent as a draft for signers who sit elsewhere.
 
         Args:
             signers: public keys, in signing order.
+            validity_ms: how long they have, until it is in a block.
         """
         random_bytes = self.client.environment.random_bytes
         return make_draft(
@@ -118,7 +121,7 @@ class Member:
             tuple(signers),
             chain_id=self.client.chain_id,
             nonce=random_bytes(NONCE_SIZE),
-            valid_until_ms=self.client.valid_until_ms(),
+            valid_until_ms=self.client.valid_until_ms(validity_ms),
         )
 
     def seed_for(self, use: KeyUse) -> bytes:
@@ -138,9 +141,9 @@ class Member:
         """Events ready for signing. Raises: EventError with path, rule and remedy."""
         return prepare(events, self._secret(), profile=self.profile)
 
-    def prepare_document(self, data: bytes, *, lenient: bool = False) -> Prepared:
-        """The events of an EPCIS document ready for signing."""
-        return prepare_document(data, self._secret(), profile=self.profile, lenient=lenient)
+    def prepare_document(self, data: bytes, *, lenient: bool = False, skip_refused: bool = False) -> Prepared:
+        """The events of an EPCIS document ready for signing. See ``capture.prepare_document``."""
+        return prepare_document(data, self._secret(), profile=self.profile, lenient=lenient, skip_refused=skip_refused)
 
     def capture(self, events: Sequence[JsonObject], *, wait: TransactionState = TransactionState.PROVEN) -> Done:
         """Capture a few events under one signature and insist on their effect; ``bulk.BulkCapture`` is for many.

@@ -65,6 +65,20 @@ def read_organisation(text: str) -> str:
     return text
 
 
+def read_party(text: str) -> str:
+    """An organisation id, or the URI of a party or place under its GS1 company prefix (``417/…``, ``414/…``).
+
+    Raises:
+        ConfigError, EventError: neither of them.
+    """
+    if text.startswith("org:"):
+        return read_organisation(text)
+    party = read_identifier(text)
+    if not party.key.startswith(("417/", "414/")):
+        raise ConfigError(f"{text[:80]!r} is no party; name an organisation (org:carrier) or a GLN (417/9521003000015)")
+    return party.uri
+
+
 def read_money(text: str) -> tuple[int, str]:
     """``15000.00 CNY`` as minor units and currency. Raises: ConfigError, DecodeError."""
     amount, _, currency = text.strip().partition(" ")

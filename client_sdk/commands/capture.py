@@ -17,6 +17,9 @@ from tallystick.records.members import KeyUse
 def _add_capture(parser: Parser) -> None:
     parser.add_argument("file", type=Path, help="EPCIS 2.0 JSON: a document, a query document, or one event")
     parser.add_argument("--lenient", action="store_true", help="also read known deviations, with a warning for each")
+    parser.add_argument(
+        "--skip-refused", action="store_true", help="leave out events that the ledger would refuse; each is named"
+    )
     parser.add_argument("--chunk", type=int, default=100, metavar="N", help="events per signature (1 to 1000)")
     parser.add_argument("--journal", type=Path, metavar="FILE", help="where to note progress (default: FILE.journal)")
     parser.add_argument("--check", action="store_true", help="only say what would be captured; send nothing")
@@ -27,10 +30,11 @@ def _capture(context: Context, arguments: argparse.Namespace) -> int:
         raise ConfigError(f"--chunk is 1 to {EVENTS_PER_TRANSACTION_MAX} events")
     data = secure_files.read(arguments.file, "EPCIS document")
     member = context.member_without_keys() if arguments.check else context.member((KeyUse.CAPTURE,))[0]
-    prepared = member.prepare_document(data, lenient=arguments.lenient)
+    prepared = member.prepare_document(data, lenient=arguments.lenient, skip_refused=arguments.skip_refused)
     for warning in prepared.warnings:
-        context.output.note(f"warning: {warning.detail} [{warning.rule} at {warning.path}]")
-    warnings = [{"rule": w.rule, "detail": w.detail, "path": w.path} for w in prepared.warnings]
+        kind = "left out" if warning.refused else "warning"
+        context.output.note(f"{kind}: {warning.detail} [{warning.rule} at {warning.path}]")
+    warnings = [{"rule": w.rule, "detail": w.detail, "path": w.path, "left_out": w.refused} for w in prepared.warnings]
     counts = {"events": len(prepared.events), "repeated": len(prepared.repeated), "warnings": warnings}
     if arguments.check:
         context.output.result(

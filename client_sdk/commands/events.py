@@ -12,7 +12,7 @@ from client_sdk.commands.base import Command, Context, Parser, add_sending_optio
 from client_sdk.errors import ExitCode
 from client_sdk.event_builder import Circumstances, Reading, event_id_of
 from client_sdk.output import outcome_fields, outcome_words
-from client_sdk.values import Goods, read_goods, read_identifier, read_organisation, read_time_ms
+from client_sdk.values import Goods, read_goods, read_identifier, read_party, read_time_ms
 from tallystick.epcis import JsonObject, canonical_json
 from tallystick.epcis.documents import read_document
 from tallystick.errors import ConfigError
@@ -114,7 +114,9 @@ def _add_goods(parser: Parser) -> None:
 
 def _add_to(parser: Parser) -> None:
     _add_goods(parser)
-    parser.add_argument("--to", required=True, metavar="ORG", help="who gets the goods, for instance org:carrier")
+    parser.add_argument(
+        "--to", required=True, metavar="ORG", help="who gets the goods: org:carrier, or a GLN of theirs"
+    )
 
 
 def _add_from(parser: Parser) -> None:
@@ -213,9 +215,7 @@ COMMANDS = (
         "ship",
         "send goods to another organisation",
         _add_to,
-        lambda c, a, at: event_builder.ship(
-            _goods(a.goods), at, sender=c.organisation, receiver=read_organisation(a.to)
-        ),
+        lambda c, a, at: event_builder.ship(_goods(a.goods), at, sender=c.organisation, receiver=read_party(a.to)),
         "ship 00/095212345678901235 --to org:carrier --temperature 3.9",
         description="Custody passes when the receiver captures a receive; until then the goods are in transit.",
     ),
@@ -224,7 +224,7 @@ COMMANDS = (
         "take over goods that were shipped to you",
         _add_from,
         lambda c, a, at: event_builder.receive(
-            _goods(a.goods), at, sender=read_organisation(a.sender), receiver=c.organisation
+            _goods(a.goods), at, sender=read_party(a.sender), receiver=c.organisation
         ),
         "receive 00/095212345678901235 --from org:carrier --at 414/9521234543206",
     ),
@@ -232,9 +232,7 @@ COMMANDS = (
         "return",
         "send goods back to where they came from; recalled ones too",
         _add_to,
-        lambda c, a, at: event_builder.send_back(
-            _goods(a.goods), at, sender=c.organisation, receiver=read_organisation(a.to)
-        ),
+        lambda c, a, at: event_builder.send_back(_goods(a.goods), at, sender=c.organisation, receiver=read_party(a.to)),
         "return 01/09521234543220/21/A1 --to org:processor",
     ),
     _event_command(
@@ -242,7 +240,7 @@ COMMANDS = (
         "call a shipment back that was not received yet",
         _add_to,
         lambda c, a, at: event_builder.ship(
-            _goods(a.goods), at, sender=c.organisation, receiver=read_organisation(a.to), step="void_shipping"
+            _goods(a.goods), at, sender=c.organisation, receiver=read_party(a.to), step="void_shipping"
         ),
         "void-shipment 00/095212345678901235 --to org:carrier",
     ),

@@ -12,7 +12,7 @@ from client_sdk.drafts import save_draft
 from client_sdk.errors import ExitCode
 from client_sdk.intents import Intent
 from client_sdk.output import outcome_fields, outcome_words
-from client_sdk.values import read_id
+from client_sdk.values import read_duration_ms, read_id
 from tallystick.errors import ConfigError
 
 IntentMaker: TypeAlias = Callable[[Context, argparse.Namespace], Intent]
@@ -22,6 +22,7 @@ def add_draft_options(parser: Parser) -> None:
     """Options of commands whose payload several persons may sign in different places."""
     group = parser.add_argument_group("several signers")
     group.add_argument("--draft", type=Path, metavar="FILE", help="do not send: write a draft for others to sign")
+    group.add_argument("--valid-for", default="3d", metavar="DURATION", help="how long its signers have (3d)")
     group.add_argument(
         "--signer", action="append", metavar="KEY", help="public key of a draft's signer, hex; in signing order"
     )
@@ -71,7 +72,8 @@ def _write_draft(context: Context, intent: Intent, path: Path) -> int:
         raise ConfigError("a draft names its signers: give --signer KEY, once for each, in signing order")
     if path.exists():
         raise ConfigError(f"{path} exists already; a draft is never overwritten by a new one")
-    draft = context.member_without_keys().draft(intent, signers)
+    validity_ms = read_duration_ms(context.arguments.valid_for)
+    draft = context.member_without_keys().draft(intent, signers, validity_ms=validity_ms)
     save_draft(draft, path)
     missing = [key.hex() for key in draft.missing()]
     context.output.result(

@@ -13,6 +13,7 @@ from client_sdk.errors import ExitCode
 from client_sdk.output import outcome_fields, outcome_words
 from client_sdk.values import read_id
 from tallystick.api import TransactionState
+from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.limits import TRANSACTION_SIZE_MAX
 from tallystick.transactions import SignedTransaction, decode_transaction
@@ -29,7 +30,8 @@ def _sign(context: Context, arguments: argparse.Namespace) -> int:
     draft = load_draft(arguments.draft, context.chain_id)
     kind = type(draft.value()).__name__
     _, shown = decode_for_people(draft.payload, "payload")
-    context.output.note(f"you are signing:\n{to_json(shown).decode()}")
+    until = format_timestamp(draft.read_head().valid_until_ms)
+    context.output.note(f"you are signing, valid until {until}:\n{to_json(shown).decode()}")
     for name in named:
         draft = sign_draft(draft, context.open_key(name))
     save_draft(draft, arguments.draft)

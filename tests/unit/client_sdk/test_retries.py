@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from client_sdk import event_builder as build
@@ -12,6 +14,7 @@ from client_sdk.member import Member
 from client_sdk.values import read_goods
 from tallystick import api
 from tallystick.api import TransactionState
+from tallystick.epcis.check_digit import check_digit
 from tallystick.errors import ConfigError, UnavailableError
 from tallystick.reasons import Reason
 from tallystick.transactions import SignedTransaction
@@ -172,3 +175,36 @@ def test_validity_counts_from_the_chains_clock(ledger: Ledger, grower: Member) -
     ledger.world.time_ms += 30 * 86_400_000
     transaction = signed(ledger, grower, "later")
     assert transaction.head.valid_until_ms >= ledger.world.time_ms + 3_600_000
+
+
+def test_events_that_the_ledger_would_refuse_can_be_left_out_by_name() -> None:
+    from client_sdk.capture import prepare_document
+    from tallystick.errors import EventError
+
+    common = {"type": "ObjectEvent", "action": "OBSERVE", "eventTime": "2025-09-01T00:00:00Z"}
+    events = [
+        {**common, "eventTimeZoneOffset": "+00:00", "epcList": [f"https://id.gs1.org/01/{gtin14}/21/A1"]}
+        for gtin14 in ("09521002000017", "09521002000016")
+    ]
+    text = json.dumps(
+        {
+            "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
+            "type": "EPCISDocument",
+            "schemaVersion": "2.0",
+            "creationDate": "2025-09-01T00:00:00Z",
+            "epcisBody": {"eventList": events},
+        }
+    )
+    with pytest.raises(EventError, match="check digit"):
+        prepare_document(text.encode(), b"s" * 32)
+    prepared = prepare_document(text.encode(), b"s" * 32, skip_refused=True)
+    assert prepared.places == (1,)
+    assert [warning.rule for warning in prepared.warnings] == ["gs1.check-digit"]
+
+
+def test_a_party_is_an_organisation_or_a_number_under_its_prefix(ledger: Ledger, grower: Member, member) -> None:
+    grower.client.submit(signed(ledger, grower)).require_effect()
+    gln = "https://id.gs1.org/417/" + "952133330000" + check_digit("952133330000")
+    grower.capture([build.ship([read_goods(LOT)], at(ledger, "s"), sender="org:grower", receiver=gln)])
+    received = build.receive([read_goods(LOT)], at(ledger, "r"), sender="org:grower", receiver="org:carrier")
+    assert member("org:carrier").capture([received]).outcome.reason is Reason.NONE

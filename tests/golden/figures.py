@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 from tallystick.blocks import Executed
+from tallystick.encoding import encode
 from tests.golden.coverage import Coverage
 from tests.golden.replay import Replay, replay
 from tests.golden.stored import StoredChain
@@ -21,10 +23,13 @@ def tuple_of(executed: Executed) -> list[Any]:
 def figures_of(chain: StoredChain) -> dict[str, Any]:
     """Replay a chain and say what came of it."""
     coverage = Coverage()
+    appended = sha256()
     run = Replay(chain.genesis)
     tuples = [tuple_of(run.executed)]
     for run, height in replay(chain):  # noqa: B007 — the newest state is wanted after the loop
         coverage.look_at(height)
+        for append in height.result.histories:
+            appended.update(append.owner + encode((append.index, append.entry)))
         if height.header.height % EVERY == 0:
             tuples.append(tuple_of(height.executed))
     return {
@@ -33,6 +38,7 @@ def figures_of(chain: StoredChain) -> dict[str, Any]:
         "empty_heights": coverage.empty_heights,
         "heights_with_due_work": coverage.due_work_heights,
         "transactions_sha256": chain.digest(),
+        "history_leaves_sha256": appended.hexdigest(),
         "records_at_the_end": len(run.state.records),
         "final": tuple_of(run.executed),
         "tuples": tuples,

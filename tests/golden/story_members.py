@@ -24,14 +24,14 @@ from tests.golden.founders import DAY, FOUNDERS, GOVERNORS, goods, gtin, public_
 MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "org:accreditor": (("accreditor",), (), ()),
     "org:arbitrator": (("arbitrator",), (), ()),
-    "org:bank": (("bank",), (), ("CNY", "EUR")),
+    "org:bank": (("bank",), (), ("JPY", "EUR", "CNY", "HKD")),
     "org:laboratory": (("inspector",), (), ()),
     "org:lender-a": (("lender",), (), ()),
     "org:lender-b": (("lender",), (), ()),
     "org:other-accreditor": (("accreditor",), (), ()),
     "org:other-laboratory": (("inspector",), (), ()),
     "org:regulator": (("regulator",), (), ()),
-    "org:newcomer": (("producer",), ("95215555",), ()),
+    "org:newcomer": (("retailer", "producer", "carrier", "processor"), ("95216666", "95215555", "9521777"), ()),
 }
 PACKS = gtin("95212345", "1")
 NEW_GOODS = gtin("95215555", "1")
@@ -104,7 +104,7 @@ def key_changes(author: Author) -> Story:
     yield 0
     rotation = RotateKey(public_key(who, "CAPTURE"), public_key(who, "CAPTURE-2"))
     author.govern(rotation, signers=((who, "ROOT"), (who, "CAPTURE-2")))
-    author.register(who, "READ")
+    author.register(who, "READ", KeyUse.READ, KeyUse.TRADE, KeyUse.CAPTURE)
     yield 0
     thing = goods(f"{NEW_GOODS}/21/N1")
     author.capture(who, commission(thing, author.at()), reason=Reason.KEY_REVOKED)

@@ -142,7 +142,8 @@ def _recall(author: Author) -> Story:
     author.capture(RETAILER, send_back(goods(*out), at(), **back))
     yield 0
     author.capture(PROCESSOR, receive(goods(*out), at(), **back))
-    author.payload("org:regulator", RecallItems("hold-2", (MEALS_LOT, HARVEST), "Held until it is tested.", 3))
+    held = (MEALS_LOT, PALLET, HARVEST, BOX, f"{MEALS}/21/M3", OTHER_HARVEST)
+    author.payload("org:regulator", RecallItems("hold-2", held, "Held until it is tested.", 3))
     yield 0
     author.payload("org:regulator", LiftRecall("hold-2"))  # lifted while it spreads
     yield from author.worked_off(author.now + 4_000)

@@ -44,6 +44,7 @@ from tests.golden.founders import DAY, goods, gtin, named
 
 BANK, BUYER, SELLER, ARBITRATOR = "org:bank", "org:retailer", "org:processor", "org:arbitrator"
 OWNERS = (BUYER, SELLER, "org:lender-a", "org:lender-b", "org:grower")
+APPROVERS = (SELLER, ARBITRATOR, "org:lender-a")
 ORDER = named("order of the story of trade")
 JARS = gtin("95212345", "6")
 
@@ -80,6 +81,8 @@ def documents(author: Author) -> Story:
     reference = DocumentReference(BUYER, ORDER)
     answer = RecordDocument(DocumentType.ORDER_RESPONSE, named("order response"), BUYER, (reference,))
     author.payload(SELLER, answer)
+    advised = RecordDocument(DocumentType.DESPATCH_ADVICE, named("advice"), SELLER, (reference, reference))
+    author.payload(BUYER, advised)
     stray = RecordDocument(DocumentType.CREDIT_NOTE, named("note"), BUYER, (DocumentReference(BUYER, ZERO32),))
     author.payload(SELLER, stray, Reason.DOCUMENT_MISSING)
     foreign = RecordDocument(DocumentType.CREDIT_NOTE, named("note"), BUYER, (reference,))
@@ -122,7 +125,7 @@ def delivery(author: Author) -> Story:
     condition = AllOf(
         (
             Received((jar,), BUYER, author.now + DAY),
-            AtLeast(2, (Shipped((jar,), SELLER), SignedBy(ARBITRATOR), TimeReached(author.now + 365 * DAY))),
+            AtLeast(4, (Shipped((jar,), SELLER), *map(SignedBy, APPROVERS), TimeReached(author.now + 365 * DAY))),
             AnyOf((InspectionPassed((jar,), ""), DocumentRecorded(DocumentType.INVOICE, ORDER, SELLER))),
         )
     )
@@ -138,7 +141,8 @@ def delivery(author: Author) -> Story:
     author.payload(SELLER, ClaimMilestone(escrow, 1))
     author.payload(SELLER, ClaimMilestone(escrow, 0), Reason.CONDITION_NOT_MET)
     author.payload("org:grower", ApproveMilestone(escrow, 0), Reason.NOT_A_PARTY_TO_THE_DEAL)
-    author.payload(ARBITRATOR, ApproveMilestone(escrow, 0))
+    for approver in APPROVERS:
+        author.payload(approver, ApproveMilestone(escrow, 0))
     handed = {"sender": SELLER, "receiver": BUYER}
     author.capture(SELLER, ship(goods(jar), author.at(), **handed))
     yield 0

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from client_sdk.commands import GROUPS, Command
@@ -18,12 +19,14 @@ from client_sdk.output import Output
 from client_sdk.transport import HttpTransport
 from tallystick.errors import TallystickError
 
+TRACEBACK_VARIABLE = "TALLYSTICK_TRACEBACK"  # set by who hunts a bug
 _EXIT_CODES = """exit status:
   0  done
   1  refused: a rule of the ledger, or a node's door, said no; the message names rule and remedy
   2  usage: options, files or configuration are wrong; nothing was sent
   3  unavailable: not enough nodes answered in time; trying again is safe
   4  unproven: something was shown that does not prove what it claims
+  70 a fault of this program; 130 interrupted
 """
 
 
@@ -63,7 +66,14 @@ def main(
         return ExitCode.OK
     except KeyboardInterrupt:
         output.note("\ninterrupted; whatever was sent may still take effect")
-        return 130
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # the outermost edge: a bug of ours ends in a sentence, not in a traceback
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        fault = TallystickError(f"a fault of this program ({type(error).__name__}: {error}); please report it")
+        output.error(fault, ExitCode.FAULT)
+        output.note(f"  set {TRACEBACK_VARIABLE}=1 to see where")
+        return ExitCode.FAULT
 
 
 def _run(
@@ -99,6 +109,7 @@ def build_parser(only: str | None = None) -> tuple[Parser, dict[str, Command]]:
         epilog=_list() + "\n" + _EXIT_CODES + "\ntallystick COMMAND --help shows examples.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"tallystick {_version()}")
     everything = {command.name: command for _, group in GROUPS for command in group}
     commands = {only: everything[only]} if only in everything else everything
     actions = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS)
@@ -125,6 +136,13 @@ def _add(parser: Parser, command: Command) -> None:
 def _description(command: Command) -> str:
     summary = command.summary[0].upper() + command.summary[1:] + "."
     return summary + (f"\n{command.description}" if command.description else "")
+
+
+def _version() -> str:
+    try:
+        return version("tallystick")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "(not installed)"
 
 
 def _list() -> str:

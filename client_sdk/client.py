@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from client_sdk.environment import SYSTEM, Environment
 from client_sdk.errors import AnswerError, DoorError, MissingError, StillWaitingError
 from client_sdk.nodes import MSGPACK, Nodes, read_json
@@ -25,13 +27,30 @@ from tallystick.limits import (
     SALT_SIZE,
     VALIDITY_MAX_MS,
 )
-from tallystick.payloads import encode_payload
+from tallystick.payloads import decode_payload, encode_payload
 from tallystick.receipts import Receipt
 from tallystick.transactions import Event, SignedTransaction, sign_transaction
 
 VALIDITY_MS = 3_600_000  # one hour: longer than any outage one waits out, far below what the ledger allows
 POLL_MS = 5_000  # how long a node holds back an answer
 POLL_PAUSE_S = 0.05  # between polls that came back at once
+
+
+def payload_bytes(salt: bytes, payload: Message) -> bytes:
+    """Salt and payload as a head binds them, read back once: what a node would refuse is refused here.
+
+    Raises:
+        ConfigError: a text that is not well formed, or more bytes than a payload may have.
+        DecodeError: a field is too long, out of range, or not of its form; the message names it.
+    """
+    try:
+        contents = encode_payload(salt, payload)
+    except (UnicodeEncodeError, OverflowError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"this cannot be written as a payload: {error}") from error
+    if len(contents) > PAYLOAD_SIZE_MAX:
+        raise ConfigError(f"{len(contents)} bytes of payload, at most {PAYLOAD_SIZE_MAX} are allowed")
+    decode_payload(contents)
+    return contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +76,10 @@ class Client:
         """A payload under a fresh salt and nonce, signed by all ``seeds`` in order.
 
         Raises:
-            ConfigError: the payload is larger than the ledger takes.
+            ConfigError, DecodeError: no node would take the payload: a field is too long, out of range, misspelt.
             UnavailableError: no node answered what time it is on the chain.
         """
-        contents = encode_payload(self.environment.random_bytes(SALT_SIZE), payload)
-        if len(contents) > PAYLOAD_SIZE_MAX:
-            raise ConfigError(f"{len(contents)} bytes of payload, at most {PAYLOAD_SIZE_MAX} are allowed")
-        return self.sign(seeds, payload=contents)
+        return self.sign(seeds, payload=payload_bytes(self.environment.random_bytes(SALT_SIZE), payload))
 
     def sign_events(self, events: Sequence[Event], seeds: Sequence[bytes]) -> SignedTransaction:
         """Events under one signature. ``capture.prepare`` makes them from EPCIS."""

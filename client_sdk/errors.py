@@ -29,6 +29,8 @@ class ExitCode(IntEnum):
     USAGE = 2  # options, files or configuration are wrong; nothing was sent
     UNAVAILABLE = 3  # not enough nodes answered in time; trying again is safe
     UNPROVEN = 4  # something was shown that does not prove what it claims
+    FAULT = 70  # this program has a bug
+    INTERRUPTED = 130  # by the person at the terminal
 
 
 class DoorError(RefusedError):

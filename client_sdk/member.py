@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from client_sdk.capture import Prepared, prepare, prepare_document
-from client_sdk.client import Client
+from client_sdk.client import Client, payload_bytes
 from client_sdk.drafts import Draft, make_draft
 from client_sdk.intents import Intent
 from client_sdk.outcome import Outcome
@@ -20,7 +20,6 @@ from tallystick.epcis import GENERAL, JsonObject, Profile
 from tallystick.errors import ConfigError
 from tallystick.limits import NONCE_SIZE, SALT_SIZE
 from tallystick.object_ids import object_id
-from tallystick.payloads import encode_payload
 from tallystick.records.members import KeyUse
 from tallystick.transactions import Event, SignedTransaction
 
@@ -117,7 +116,7 @@ class Member:
         """
         random_bytes = self.client.environment.random_bytes
         return make_draft(
-            encode_payload(random_bytes(SALT_SIZE), intent.payload),
+            payload_bytes(random_bytes(SALT_SIZE), intent.payload),
             tuple(signers),
             chain_id=self.client.chain_id,
             nonce=random_bytes(NONCE_SIZE),

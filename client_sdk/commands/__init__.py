@@ -10,6 +10,7 @@ from client_sdk.commands import (
     governance,
     keys,
     lookup,
+    receivables,
     signing,
     tools,
     trade,
@@ -22,7 +23,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("membership and goods", governance.COMMANDS),
     ("documents, accounts, escrow", trade.COMMANDS + escrow.COMMANDS),
     ("receivables", finance.COMMANDS),
-    ("what can be believed", lookup.COMMANDS),
+    ("what can be believed", lookup.COMMANDS + receivables.COMMANDS),
     ("several signers", signing.COMMANDS),
     ("tools", tools.COMMANDS),
 )

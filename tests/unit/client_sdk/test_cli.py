@@ -359,6 +359,24 @@ def test_a_transaction_is_looked_up_by_its_id(terminal) -> None:
     assert seed("org:grower", "CAPTURE").hex() not in json.dumps(made)
 
 
+def test_a_name_that_no_node_would_take_is_refused_before_it_is_sent(terminal, node: FakeNode) -> None:
+    answer = terminal("org:grower").send("admit", "org:new", "N" * 200, "ab" * 32)
+    assert (answer.code, answer.json["code"]) == (ExitCode.USAGE, "malformed")
+    assert not [request for request in node.requests if request.method == "POST"]
+    undecodable = terminal("org:grower").send("recall", LOT, "--id", "R", "--reason", "\udcff")
+    assert undecodable.code == ExitCode.USAGE
+
+
+def test_a_bug_ends_in_a_sentence(terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*words: object) -> object:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("client_sdk.commands.tools.qr.matrix_of", broken)
+    answer = terminal("org:grower").run("qr", LOT, "--host", "https://id.example.org", json_output=False)
+    assert answer.code == ExitCode.FAULT
+    assert "a fault of this program (ZeroDivisionError: a bug)" in answer.err
+
+
 # --- help -------------------------------------------------------------------------------------------------
 
 

@@ -23,11 +23,12 @@ def tuple_of(executed: Executed) -> list[Any]:
 def figures_of(chain: StoredChain) -> dict[str, Any]:
     """Replay a chain and say what came of it."""
     coverage = Coverage()
-    appended = sha256()
+    appended, due = sha256(), sha256()
     run = Replay(chain.genesis)
     tuples = [tuple_of(run.executed)]
     for run, height in replay(chain):  # noqa: B007 — the newest state is wanted after the loop
         coverage.look_at(height)
+        due.update(encode(height.result.next_due_ms))
         for append in height.result.histories:
             appended.update(append.owner + encode((append.index, append.entry)))
         if height.header.height % EVERY == 0:
@@ -39,6 +40,7 @@ def figures_of(chain: StoredChain) -> dict[str, Any]:
         "heights_with_due_work": coverage.due_work_heights,
         "transactions_sha256": chain.digest(),
         "history_leaves_sha256": appended.hexdigest(),
+        "next_due_times_sha256": due.hexdigest(),
         "records_at_the_end": len(run.state.records),
         "final": tuple_of(run.executed),
         "tuples": tuples,

@@ -17,7 +17,7 @@ GOVERNORS = (("org:grower", "ROOT"), ("org:processor", "ROOT"), ("org:carrier", 
 FOUNDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "org:grower": (("governor", "producer"), ("95211110",)),
     "org:processor": (("governor", "processor", "producer"), ("95212345",)),
-    "org:carrier": (("carrier", "governor"), ("95213333",)),
+    "org:carrier": (("carrier", "governor"), ("95213333", "9521222", "952188", "95219")),
     "org:retailer": (("governor", "retailer"), ("95214444",)),
 }
 
@@ -65,7 +65,7 @@ def found() -> Genesis:
             name=name[4:].title(),
             roles=roles,
             prefixes=prefixes,
-            currencies=(),
+            currencies=("EUR", "USD", "CNY") if "retailer" in roles else (),  # held without the role of a bank
             root_key=public_key(name, "ROOT"),
             validator_key=public_key(name, "VALIDATOR"),
             certificate=b"golden certificate of " + name.encode(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import socket
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from explorer.config import ExplorerConfig, load_config
 from tallystick.errors import ConfigError, StorageError, TallystickError
 
+JOIN_S = 10  # for the follower to finish the heights it is writing
 BACKLOG = 2_048  # connections waiting to be accepted, as uvicorn's own default
 
 
@@ -65,9 +67,15 @@ def _run(config: ExplorerConfig) -> int:
     server = uvicorn.Server(
         uvicorn.Config(create_app(site), log_level="warning", access_log=False, server_header=False, date_header=True)
     )
-    server.run(sockets=[listener])
-    follower.stop()
-    following.join(timeout=10)
+    # uvicorn ends its connections on either signal and then raises it again, here.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        pass
+    finally:
+        follower.stop()
+        following.join(timeout=JOIN_S)
     return 0
 
 

@@ -27,6 +27,7 @@ from tallystick.trie import Trie
 
 PAUSE_MAX_S = 10.0  # between questions to a node that does not answer or does not verify
 STALE_AFTER_HEARTBEATS = 3
+CATCHING_UP = 20  # heights in one answer after which the next is asked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Follower:
                 added = self.step()
                 pause_s = poll_ms / 1_000
                 self.status = replace(self.status, trouble="", detail="")
-                wait_s = 0.0 if added == BLOCKS_MAX else pause_s
+                wait_s = 0.0 if added >= CATCHING_UP else pause_s
             except (UnavailableError, DecodeError, CopyError, StorageError) as error:
                 self.status = replace(self.status, trouble=_trouble(error), detail=str(error))
                 wait_s = pause_s = min(pause_s * 2, PAUSE_MAX_S)

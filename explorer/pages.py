@@ -128,7 +128,7 @@ def _known(
 ) -> Response:
     return page(
         site, request, voice.words, "item.html", height=voice.model.at, page=item_page(voice, facts), at=at,
-        verdict=verdict_of(voice.words, facts, proof, at), proof=folded(proof.data),
+        verdict=verdict_of(voice.words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
         pinned=pinned_of(site, voice.words, facts.identifier), elsewhere=site.config.elsewhere,
     )  # fmt: skip
 
@@ -149,7 +149,7 @@ def _unknown(
     return page(
         site, request, words, "unknown.html", status=404, height=model.at, title=words("unknown.title"), text=text,
         key=identifier.key, file_name=file_name(identifier.key), near=model.known_near(identifier.key), at=at,
-        verdict=verdict_of(words, facts, proof, at), proof=folded(proof.data),
+        verdict=verdict_of(words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
         pinned=pinned_of(site, words, identifier.key),
     )  # fmt: skip
 

@@ -27,6 +27,7 @@ from tallystick.errors import DecodeError, EventError
 from tallystick.proofs import Trust
 
 STATIC = Path(__file__).parent / "static"
+INLINED_MAX = 98_304  # bytes of a proof inside its page: about 40 KiB compressed
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -129,10 +130,13 @@ def script_json(value: Any) -> Markup:
 
 
 def folded(bundle: bytes) -> Markup | str:
-    """A proof as it stands in a page: events as text instead of base64url, which compresses better.
+    """A proof as it stands in a page: events as text instead of base64url, which compresses better. Empty for one
+    that is too large for a page; the script then asks for it.
 
     Whatever the node gave is passed on, also what is no proof: the reader's browser is to judge it by itself.
     """
+    if len(bundle) > INLINED_MAX:
+        return ""
     try:
         value = json.loads(bundle)
         for event in value["events"]:

@@ -255,6 +255,16 @@ def _with_proof(chromium: Chromium, explorer: Explorer, site: str, thing: str, p
         explorer.site.proofs.forget()
 
 
+def test_a_proof_too_large_for_the_page_is_asked_for(
+    chromium: Chromium, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.site.INLINED_MAX", 1_000)
+    page = open_page(chromium, f"{site}/en/{PACK}")
+    assert verdict(page)[0] == "proven"
+    assert any("/v1/proofs/item" in url for url in page.requests)
+    page.close()
+
+
 # --- a page that lies beside a genuine proof ------------------------------------------------------------------
 
 LIES = {

@@ -57,7 +57,8 @@ def test_a_product_page_states_every_fact_without_scripts(explorer: Explorer) ->
     words = plain(explorer.get(f"/en/{PACK}").text)
     for fact in (
         "Strawberry jam, 250 g", "Serial number P1", PRODUCT[3:], "In circulation",
-        "Made here from other recorded goods", "Batch created", "Suzhou kitchen", "Inspected", "meets the requirements", "Packed", "Shipped", "Received",
+        "Made here from other recorded goods", "Batch created", "Suzhou kitchen", "Inspected",
+        "meets the requirements", "Packed", "Shipped", "Received",
         "Unpacked", "Declared erroneous.", "Its signer declared this event erroneous in block",
         "it was recorded wrongly",
         "Corrected version", "Signed by Carrier (carrier)", "Signed by Laboratory (inspector)", LOT_A, PALLET,

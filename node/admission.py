@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from node.counters import Counters
 from node.mempool import Mempool
-from node.network.peers import Peer
+from node.network.peers import Peer, PeerFault
 from node.state import State
 from tallystick import limits
 from tallystick.admission import VerifiedTransaction, verify_decoded
@@ -28,9 +28,11 @@ SLICE_TRANSACTIONS = 48  # per loop turn, about 6 ms; measured: 32 to 64 keep vo
 SLICE_S = 0.006  # seconds after which a slice of heavy transactions ends early
 QUEUE_MAX = 4_000  # transactions waiting to be checked; more clients are told to try again
 QUEUE_SIZE_MAX = 64 * 1_048_576  # bytes waiting to be checked
-PEER_QUEUE_MAX = 2_000  # of gossip; above, peers are not read until half of it is done
+PEER_QUEUE_MAX = 2_000  # of gossip of one peer; above, that peer is not read until half of it is done
+PEER_QUEUE_SIZE_MAX = 8 * 1_048_576  # bytes of gossip of one peer; as above
 ACTIVE_MAX = 10_000  # keys remembered as active
 GOSSIP_SIZE = 65_536  # bytes of one frame of gossip, unless a single transaction is larger
+GOSSIP_SIZE_MAX = GOSSIP_SIZE + limits.TRANSACTION_SIZE_MAX  # no honest frame is larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,15 @@ class _Batch:
         self.open -= 1
         if not self.open and not self.done.done():
             self.done.set_result([outcome for outcome in self.outcomes if outcome is not None])
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Gossip of one peer that waits to be checked."""
+
+    count: int = 0
+    size: int = 0
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +132,10 @@ class Admission:
         admitted: Callable[[list[VerifiedTransaction]], None],
         gossip: Callable[[tuple[bytes, ...]], None],
         blame: Callable[[Peer, Exception], None],
-        hold_peers: Callable[[bool], None],
+        hold_peer: Callable[[Peer, bool], None],
     ) -> None:
         """The callbacks: transactions newly in the mempool; a frame to send to all peers; a peer that sent what is
-        malformed; whether peers are to be read."""
+        malformed; whether a peer is to be left unread for now."""
         self._chain_id = chain_id
         self._door = door
         self._mempool = mempool
@@ -133,10 +144,10 @@ class Admission:
         self._admitted = admitted
         self._gossip = gossip
         self._blame = blame
-        self._hold_peers = hold_peers
+        self._hold_peer = hold_peer
         self._queue: deque[_Ticket] = deque()
         self._size = 0
-        self._from_peers = 0
+        self._waiting: dict[Peer, _Waiting] = {}
         self._scheduled = False
 
     def __len__(self) -> int:
@@ -149,24 +160,47 @@ class Admission:
         if not raws:
             done.set_result([])
         for position, raw in enumerate(raws):
-            if len(self._queue) >= QUEUE_MAX or self._size + len(raw) > QUEUE_SIZE_MAX:
-                batch.put(position, UnavailableError("too many transactions wait to be checked; try again shortly"))
-            elif len(raw) > limits.TRANSACTION_SIZE_MAX:
-                batch.put(
-                    position,
-                    DecodeError("too-long", f"{len(raw)} bytes, at most {limits.TRANSACTION_SIZE_MAX} allowed"),
-                )
-            else:
+            error = self._too_much(raw)
+            if error is None:
                 self._enqueue(_Ticket(raw, batch, position))
+            else:
+                self._counters.transactions_refused += 1
+                batch.put(position, error)
         return done
 
+    def _too_much(self, raw: bytes) -> TallystickError | None:
+        """Why a client's transaction does not even get into the queue, or None."""
+        if len(raw) > limits.TRANSACTION_SIZE_MAX:
+            return DecodeError("too-long", f"{len(raw)} bytes, at most {limits.TRANSACTION_SIZE_MAX} allowed")
+        if len(self._queue) >= QUEUE_MAX or self._size + len(raw) > QUEUE_SIZE_MAX:
+            return UnavailableError("too many transactions wait to be checked; try again shortly")
+        return None
+
     def take_gossip(self, peer: Peer, raws: Sequence[bytes]) -> None:
-        """A peer's frame."""
+        """A peer's frame. One that sends more than is worked off is not read for a while; the others are.
+
+        Raises:
+            PeerFault: the frame is larger than any honest one.
+        """
+        size = sum(map(len, raws))
+        if size > GOSSIP_SIZE_MAX:
+            raise PeerFault(f"a frame of gossip of {size} bytes, at most {GOSSIP_SIZE_MAX} are sent")
         for raw in raws:
             self._enqueue(_Ticket(raw, peer=peer))
-        self._from_peers += len(raws)
-        if self._from_peers > PEER_QUEUE_MAX or self._size > QUEUE_SIZE_MAX:
-            self._hold_peers(True)
+        waiting = self._waiting.setdefault(peer, _Waiting())
+        waiting.count += len(raws)
+        waiting.size += size
+        if waiting.count > PEER_QUEUE_MAX or waiting.size > PEER_QUEUE_SIZE_MAX:  # said again: it may have a new link
+            waiting.held = True
+            self._hold_peer(peer, True)
+
+    def _worked_off(self, peer: Peer, size: int) -> None:
+        waiting = self._waiting[peer]
+        waiting.count -= 1
+        waiting.size -= size
+        if waiting.held and waiting.count <= PEER_QUEUE_MAX // 2 and waiting.size <= PEER_QUEUE_SIZE_MAX // 2:
+            waiting.held = False
+            self._hold_peer(peer, False)
 
     def _enqueue(self, ticket: _Ticket) -> None:
         self._queue.append(ticket)
@@ -184,7 +218,8 @@ class Admission:
         for _ in range(min(SLICE_TRANSACTIONS, len(self._queue))):
             ticket = self._queue.popleft()
             self._size -= len(ticket.raw)
-            self._from_peers -= ticket.peer is not None
+            if ticket.peer is not None:
+                self._worked_off(ticket.peer, len(ticket.raw))
             transaction = self._judge(ticket)
             if transaction is not None:
                 new.append(transaction)
@@ -192,8 +227,6 @@ class Admission:
                     ours.append(ticket.raw)
             if self._loop.time() > end:
                 break
-        if self._from_peers <= PEER_QUEUE_MAX // 2 and self._size <= QUEUE_SIZE_MAX // 2:
-            self._hold_peers(False)
         if self._queue and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._slice)

@@ -34,7 +34,7 @@ from node.logs import log_fields
 from node.mempool import Mempool
 from node.metrics import Metrics
 from node.network.messages import TransactionFrame
-from node.network.peers import Peers, Seats
+from node.network.peers import Peer, Peers, Seats
 from node.network.seats import other_peers
 from node.network.tls import peer_context
 from node.network.transport import Transport
@@ -51,7 +51,7 @@ from tallystick.records.base import read_public
 from tallystick.records.chain import ChainParameters
 
 EPOCH = 0  # the validator set of genesis
-BEAT_S = 1.0  # heads are told, expired transactions go, catching up is considered
+BEAT_S = 1.0  # heads are told, catching up is considered
 
 logger = logging.getLogger("tallystick.node")
 
@@ -235,7 +235,7 @@ class Node:
             admitted=self._admitted,
             gossip=lambda raws: self._peers.broadcast(TransactionFrame(raws), droppable=True),
             blame=self._peers.penalise,
-            hold_peers=self._hold_peers,
+            hold_peer=_hold_peer,
         )
         self._catch_up = CatchUp(
             chain_id=chain_id,
@@ -355,6 +355,9 @@ class Node:
         self.counters.batches_written += 1
         self._catch_up.stored_height = self._performer.stored_height = tip.executed.height
         self._contents.prune(tip.executed.height)
+        expired = self._mempool.evict_expired(tip.executed.time_ms)
+        self._tracker.dropped(expired)
+        self.counters.transactions_evicted += len(expired)
         self._disk.log.prune(tip.view)
         self._disk.signer.forget(tip.view)
         self._clock.offset_ms = self._clock_offset_ms()
@@ -376,11 +379,6 @@ class Node:
         self._contents.arrived(transactions)
         self._tell_work()
 
-    def _hold_peers(self, held: bool) -> None:
-        for peer in self._peers:
-            if peer.link is not None:
-                peer.link.hold(held)
-
     def _next_time_ms(self) -> int:
         return max(self._clock.chain_ms(), self._disk.executor.tip.executed.time_ms + 1)
 
@@ -394,8 +392,11 @@ class Node:
             await asyncio.sleep(BEAT_S)
             self._dialogue.tell_heads(self._peers)
             self._catch_up.consider()
-            evicted = self._mempool.evict_expired(self._disk.executor.tip.executed.time_ms)
-            self.counters.transactions_evicted += evicted
             if self._runner.engine is not None:
                 self._work = None  # in doubt, say it again
             self._tell_work()
+
+
+def _hold_peer(peer: Peer, held: bool) -> None:
+    if peer.link is not None:
+        peer.link.hold(held)

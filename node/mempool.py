@@ -123,8 +123,8 @@ class Mempool:
             if id_ in self._by_id:
                 self._unplaced += 1
 
-    def evict_expired(self, block_time_ms: int) -> int:
-        """Drop what no later block may include; returns how many."""
+    def evict_expired(self, block_time_ms: int) -> list[bytes]:
+        """Drop what no later block may include; returns the ids."""
         expired = []
         while self._expiries and self._expiries[0][0] <= block_time_ms:
             _, id_ = heappop(self._expiries)
@@ -133,7 +133,7 @@ class Mempool:
         self.remove(expired)
         if len(self._expiries) > 2 * len(self._by_id) + 1_000:  # executed long before they would have expired
             self._expiries = sorted((item.signed.head.valid_until_ms, id_) for id_, item in self._by_id.items())
-        return len(expired)
+        return expired
 
     def take(self, block_time_ms: int, taken: Set[bytes]) -> list[VerifiedTransaction]:
         """The oldest transactions that fit into one block of this time.

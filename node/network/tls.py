@@ -22,6 +22,8 @@ def peer_context(certificate: Path, key: Path, trusted: tuple[bytes, ...], *, se
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
+    if server:
+        context.num_tickets = 0  # every connection proves its certificate anew
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
     try:

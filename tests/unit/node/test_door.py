@@ -1,0 +1,226 @@
+"""The door: cheap questions first, one signature check, typed refusals, bounded queues, gossip once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from contracts.execution import execute_block
+from contracts.genesis_state import genesis_writes
+from node import admission as module
+from node.admission import Admission, Admitted, Door, gossip_frames
+from node.counters import Counters
+from node.executor import Executor, found
+from node.ledger import Ledger
+from node.memory_store import MemoryStore
+from node.mempool import Mempool, MempoolLimits
+from node.network.peers import Peer, PeerFault
+from node.toml_reader import Address
+from tallystick.admission import VerifiedTransaction
+from tallystick.errors import DecodeError, RefusedError, SignatureError, UnavailableError
+from tallystick.limits import FRAME_TRANSACTIONS_MAX, VALIDITY_MAX_MS
+from tallystick.payloads.governance import RegisterKey
+from tallystick.records.members import KeyUse
+from tallystick.transactions import SignedTransaction
+from tests.world import World, public_key
+
+FOUNDER = "org:grower"
+
+
+@dataclass
+class Room:
+    """An admission queue over a state at genesis, and what it told others."""
+
+    world: World = field(default_factory=World)
+    admitted: list[VerifiedTransaction] = field(default_factory=list)
+    gossiped: list[tuple[bytes, ...]] = field(default_factory=list)
+    blamed: list[Exception] = field(default_factory=list)
+    held: list[bool] = field(default_factory=list)
+    bounds: MempoolLimits = field(default_factory=MempoolLimits)
+    time_ms: int = 0
+
+    def open(self) -> Room:
+        ledger = Ledger(MemoryStore())
+        genesis = self.world.genesis
+        found(ledger, genesis.chain_id(), genesis.time_ms, genesis_writes(genesis))
+        self.time_ms = self.world.time_ms
+        self.mempool = Mempool(self.bounds)
+        self.counters = Counters()
+        self.peer = Peer(1, "org:carrier", b"", Address("127.0.0.1", 1))
+        self.admission = Admission(
+            genesis.chain_id(),
+            Door(Executor(ledger, execute_block).state, self.mempool, lambda: self.time_ms),
+            self.mempool,
+            self.counters,
+            asyncio.get_running_loop(),
+            admitted=self.admitted.extend,
+            gossip=self.gossiped.append,
+            blame=lambda peer, error: self.blamed.append(error),
+            hold_peer=lambda peer, held: self.held.append(held),
+        )
+        return self
+
+    def good(self) -> SignedTransaction:
+        """The root key registers another; at genesis only root and validator keys are known."""
+        key = self.world._next()
+        return self.world.payload(RegisterKey(public_key("new", key.hex()), (KeyUse.READ,), ""), (FOUNDER, "ROOT"))
+
+    async def outcome(self, raw: bytes) -> object:
+        (outcome,) = await self.admission.submit([raw])
+        return outcome
+
+
+def run(story: Callable[[Room], Awaitable[None]], **fields: object) -> None:
+    async def whole() -> None:
+        await story(Room(**fields).open())  # type: ignore[arg-type]
+
+    asyncio.run(whole())
+
+
+def test_a_good_transaction_is_admitted_told_and_gossiped_once() -> None:
+    async def story(room: Room) -> None:
+        good = room.good()
+        assert await room.outcome(good.raw) == Admitted(good.id, new=True)
+        assert await room.outcome(good.raw) == Admitted(good.id, new=False)
+        assert [item.id for item in room.admitted] == [good.id]
+        assert room.gossiped == [(good.raw,)]
+        assert room.counters.transactions_duplicate == 1
+
+    run(story)
+
+
+def test_gossip_is_admitted_and_not_sent_on() -> None:
+    async def story(room: Room) -> None:
+        good = room.good()
+        room.admission.take_gossip(room.peer, [good.raw, good.raw])
+        await asyncio.sleep(0.05)
+        assert [item.id for item in room.admitted] == [good.id]
+        assert room.gossiped == [] and room.blamed == []
+
+    run(story)
+
+
+def test_each_refusal_has_its_type() -> None:
+    async def story(room: Room) -> None:
+        good = room.good()
+        refused = [
+            (good.raw[:-1], DecodeError),
+            (b"", DecodeError),
+            (bytes(2_000_000), DecodeError),
+            (good.raw.replace(good.signatures[0], bytes(64)), SignatureError),
+        ]
+        for raw, type_ in refused:
+            assert type(await room.outcome(raw)) is type_
+        room.time_ms = good.head.valid_until_ms + 1
+        assert "transaction.expired" in str(await room.outcome(good.raw))
+        room.time_ms = good.head.valid_until_ms - VALIDITY_MAX_MS - 1
+        assert "transaction.valid-too-long" in str(await room.outcome(good.raw))
+        assert not room.admitted and not room.gossiped and not len(room.mempool)
+        assert room.counters.transactions_refused == len(refused) + 2
+
+    run(story)
+
+
+def test_a_stranger_is_refused_before_its_signature_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(signed: SignedTransaction) -> VerifiedTransaction:
+        raise AssertionError("the signature was checked")
+
+    async def story(room: Room) -> None:
+        monkeypatch.setattr(module, "verify_decoded", never)
+        payload = RegisterKey(bytes(32), (KeyUse.READ,), "")
+        stranger = room.world.payload(payload, ("org:stranger", "ROOT"))
+        outcome = await room.outcome(stranger.raw)
+        assert isinstance(outcome, RefusedError) and outcome.reason == "UNKNOWN_KEY"
+        room.admission.take_gossip(room.peer, [stranger.raw])
+        await asyncio.sleep(0.02)
+        assert room.blamed == [], "another node may know more than we do"
+
+    run(story)
+
+
+def test_a_key_that_is_being_registered_may_sign_second() -> None:
+    async def story(room: Room) -> None:
+        payload = RegisterKey(public_key("new"), (KeyUse.READ,), "")
+        both = room.world.payload(payload, (FOUNDER, "ROOT"), ("new",))  # type: ignore[arg-type]
+        assert await room.outcome(both.raw) == Admitted(both.id, new=True)
+
+    run(story)
+
+
+def test_a_full_room_says_try_again_and_blames_nobody() -> None:
+    async def story(room: Room) -> None:
+        await room.outcome(room.good().raw)
+        assert isinstance(await room.outcome(room.good().raw), UnavailableError)
+        room.admission.take_gossip(room.peer, [room.good().raw])
+        await asyncio.sleep(0.02)
+        assert room.blamed == [] and len(room.mempool) == 1
+
+    run(story, bounds=MempoolLimits(transactions_max=1))
+
+
+def test_malformed_gossip_is_blamed_on_its_sender() -> None:
+    async def story(room: Room) -> None:
+        good = room.good()
+        room.admission.take_gossip(room.peer, [good.raw.replace(good.signatures[0], bytes(64)), b"\x00"])
+        await asyncio.sleep(0.02)
+        assert [type(error) for error in room.blamed] == [SignatureError, DecodeError]
+
+    run(story)
+
+
+def test_outcomes_come_in_the_order_sent() -> None:
+    async def story(room: Room) -> None:
+        sent = [room.good() for _ in range(120)]
+        raws = [transaction.raw if index % 3 else b"\x00" for index, transaction in enumerate(sent)]
+        outcomes = await room.admission.submit(raws)
+        for index, outcome in enumerate(outcomes):
+            expected = isinstance(outcome, Admitted) and outcome.id == sent[index].id if index % 3 else None
+            assert expected or isinstance(outcome, DecodeError)
+        assert sorted(raw for frame in room.gossiped for raw in frame) == sorted(raws[i] for i in range(120) if i % 3)
+
+    run(story)
+
+
+def test_too_much_gossip_stops_the_reading_of_its_sender_until_half_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(room: Room) -> None:
+        monkeypatch.setattr(module, "PEER_QUEUE_MAX", 60)
+        room.admission.take_gossip(room.peer, [b"\x00"] * 150)
+        assert room.held == [True]
+        while len(room.admission):
+            assert room.held[-1] == (len(room.admission) > 30)
+            await asyncio.sleep(0)
+        assert room.held == [True, False]
+
+    run(story)
+
+
+def test_a_frame_larger_than_any_honest_one_is_a_fault() -> None:
+    async def story(room: Room) -> None:
+        with pytest.raises(PeerFault, match="frame of gossip"):
+            room.admission.take_gossip(room.peer, [bytes(module.GOSSIP_SIZE_MAX // 2)] * 3)
+        assert len(room.admission) == 0
+
+    run(story)
+
+
+def test_a_client_is_told_when_too_many_wait_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(room: Room) -> None:
+        monkeypatch.setattr(module, "QUEUE_MAX", 10)
+        outcomes = await room.admission.submit([room.good().raw for _ in range(12)])
+        assert [type(outcome) for outcome in outcomes] == [Admitted] * 10 + [UnavailableError] * 2
+        assert await room.admission.submit([]) == []
+
+    run(story)
+
+
+def test_frames_of_gossip_are_bounded_in_count_and_size() -> None:
+    small = [bytes((n % 256,)) * 10 for n in range(600)]
+    frames = gossip_frames(small)
+    assert [raw for frame in frames for raw in frame] == small
+    assert max(map(len, frames)) == FRAME_TRANSACTIONS_MAX
+    large = [bytes(50_000), bytes(100_000), bytes(10), bytes(65_000)]
+    assert [len(frame) for frame in gossip_frames(large)] == [1, 1, 2]
+    assert gossip_frames([]) == []

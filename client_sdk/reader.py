@@ -32,7 +32,7 @@ from tallystick.proofs import (
     verify_item,
     verify_record,
 )
-from tallystick.records.base import Record
+from tallystick.records.base import MEMBERS_ONLY_SPACES, Record
 
 P = TypeVar("P", bound=Message)
 M = TypeVar("M", bound=Message)
@@ -152,7 +152,10 @@ class Reader:
         """
 
         def fetch() -> ProvenRecord:
-            bundle = _expect(read_bundle(self._nodes.get(api.RECORD_PROOF, {"key": key.hex()}).body), RecordBundle)
+            private = key[0] in MEMBERS_ONLY_SPACES
+            path = api.MEMBERS_RECORD_PROOF if private else api.RECORD_PROOF
+            answer = self._nodes.get(path, {"key": key.hex()}, members=private)
+            bundle = _expect(read_bundle(answer.body), RecordBundle)
             if bundle.key != key.hex():
                 raise ProofError(ProofCode.WRONG_SUBJECT, "the proof is about another record")
             verified = verify_record(bundle, self._trust.trust())

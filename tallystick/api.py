@@ -25,7 +25,8 @@ GENESIS = "/v1/genesis"  # GET -> application/msgpack: the genesis bytes
 HEADER = "/v1/headers/{height}"  # GET -> application/msgpack: CertifiedHeader
 ITEM_PROOF = "/v1/proofs/item"  # GET ?id=01/…/21/… -> proof bundle (application/json)
 EVENT_PROOF = "/v1/proofs/event"  # GET ?commitment=hex&item=01/… -> proof bundle
-RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only
+RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only;
+# not of keys that name a party or can be guessed: those are proven at MEMBERS_RECORD_PROOF
 
 # --- members' door: signed requests (RFC 9421) or a read token ----------------------------------------------
 TRANSACTIONS = "/v1/transactions"  # POST application/msgpack: one raw transaction -> 202 TransactionStatus
@@ -33,6 +34,7 @@ TRANSACTIONS_BULK = "/v1/transactions/bulk"  # POST application/msgpack: array o
 TRANSACTION = "/v1/transactions/{id}"  # GET ?wait=final|executed|proven&timeout_ms= -> TransactionStatus
 RECEIPT = "/v1/receipts/{id}"  # GET -> application/msgpack: Receipt
 BLOCKS = "/v1/blocks"  # GET ?from=&limit= -> application/msgpack: array of BlockAnswer (executed heights only)
+MEMBERS_RECORD_PROOF = "/v1/records/proof"  # GET ?key=hex -> proof bundle of any record; public halves only
 RECORD = "/v1/records"  # GET ?key=hex -> application/msgpack: Record with both halves; 404 when absent
 HISTORY = "/v1/history"  # GET ?key=hex&from=&limit= -> application/msgpack: array of HistoryAnswer
 STATUS = "/v1/status"  # GET -> StatusAnswer: what the node waits for

@@ -27,7 +27,7 @@ from node.api.parameters import (
 )
 from node.api.problems import ProblemError
 from node.api.public import json_response
-from node.api.source import NodeQueries
+from node.api.source import NodeQueries, ProofQueries
 from tallystick import api
 from tallystick.encoding import encode
 from tallystick.limits import BULK_SIZE_MAX, BULK_TRANSACTIONS_MAX, TRANSACTION_SIZE_MAX, VIEW_MAX
@@ -43,8 +43,9 @@ class MembersDoor:
         waiting_max: long-polls of one caller at a time.
     """
 
-    def __init__(self, node: NodeQueries, authenticator: Authenticator, waiting_max: int) -> None:
+    def __init__(self, node: NodeQueries, proofs: ProofQueries, authenticator: Authenticator, waiting_max: int) -> None:
         self._node = node
+        self._proofs = proofs
         self._authenticator = authenticator
         self._waiting_max = waiting_max
         self._waiting: dict[str, int] = {}
@@ -205,6 +206,20 @@ class MembersDoor:
                 },
             )
 
+        router.add_api_route(
+            api.MEMBERS_RECORD_PROOF,
+            self.record_proof,
+            operation_id="membersRecordProof",
+            summary="The public half of any record, or its absence, proven",
+            openapi_extra=openapi.members_read(),
+            responses={
+                200: openapi.other_answer(
+                    "application/json", "A proof bundle; docs/spec/proofs.md.", '{"kind":"record"}'
+                ),
+                **refused,
+            },
+        )
+
     async def blocks(self, request: Request, from_: FromQuery = "1", limit: LimitQuery = "50") -> Response:
         """For followers. Empty when nothing is executed there yet; shorter than ``limit`` when blocks are large."""
         self._authenticator.caller(request, Access.READ)
@@ -219,6 +234,11 @@ class MembersDoor:
         if record is None:
             raise self._not_found("no record has this key", "/query/key")
         return Response(encode(record), headers=PRIVATE, media_type=MSGPACK)
+
+    async def record_proof(self, request: Request, key: KeyQuery) -> Response:
+        """Of any record: also where the key alone says who deals with whom."""
+        self._authenticator.caller(request, Access.READ)
+        return json_response(self._proofs.record(bytes.fromhex(key)), headers=PRIVATE)
 
     async def history(
         self, request: Request, key: KeyQuery, from_: FromQuery = "0", limit: LimitQuery = "50"

@@ -27,6 +27,7 @@ from node.api.source import NodeQueries, ProofQueries
 from node.metrics import CONTENT_TYPE, Metrics
 from tallystick import api
 from tallystick.encoding import encode
+from tallystick.records.base import MEMBERS_ONLY_SPACES
 
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
@@ -86,7 +87,7 @@ class PublicDoor:
             responses={200: metrics_answer, **limited},
         )
         self._add_chain(router, limited)
-        self._add_proofs(router, {**limited, **openapi.refusals("query")})
+        self._add_proofs(router, {**limited, **openapi.refusals("query", "forbidden")})
         return router
 
     def _add_chain(self, router: APIRouter, limited: openapi.Responses) -> None:
@@ -168,5 +169,12 @@ class PublicDoor:
         return json_response(self._proofs.event(bytes.fromhex(commitment), item))
 
     async def record_proof(self, key: KeyQuery) -> Response:
-        """Never shows a members' half, only its hash."""
+        """Never shows a members' half, only its hash; nor whether a key exists that names a party or can be guessed."""
+        if bytes.fromhex(key)[0] in MEMBERS_ONLY_SPACES:
+            raise ProblemError(
+                "forbidden",
+                "whether such a record exists is for members",
+                f"ask with a signed request at {api.MEMBERS_RECORD_PROOF}",
+                path="/query/key",
+            )
         return json_response(self._proofs.record(bytes.fromhex(key)))

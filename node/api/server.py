@@ -67,7 +67,7 @@ def build_application(
     )  # fmt: skip
     public = PublicDoor(node, proofs, metrics, strangers, node.genesis.heartbeat_ms)
     application.include_router(public.router())
-    application.include_router(MembersDoor(node, authenticator, limits.waiting_max).router())
+    application.include_router(MembersDoor(node, proofs, authenticator, limits.waiting_max).router())
     openapi.install(application, _version())
     application.add_exception_handler(ProblemError, _on_problem)
     application.add_exception_handler(TallystickError, _on_tallystick_error)

@@ -58,6 +58,13 @@ class Space(IntEnum):
     PAYMENT = 39
 
 
+# Spaces whose keys name a party or can be guessed, so that the mere presence of a key says who deals with whom. Their
+# proofs are for members; all other keys are public identifiers, or ids that only those who were told can ask for.
+MEMBERS_ONLY_SPACES = frozenset(
+    {Space.EVENT, Space.EVENT_ID, Space.MILESTONE, Space.DESCENDANTS, Space.DUE, Space.ACCOUNT, Space.PAYMENT}
+)
+
+
 class Record(Message, frozen=True):
     """One value of the state in its two halves.
 

@@ -205,6 +205,7 @@ class FakeNode:
             api.EVENT_PROOF: lambda: bundle(
                 lambda: build_event(bytes.fromhex(query["commitment"]), query["item"], ledger)
             ),
+            api.MEMBERS_RECORD_PROOF: lambda: bundle(lambda: build_record(bytes.fromhex(query["key"]), ledger)),
             api.RECORD_PROOF: lambda: bundle(lambda: build_record(bytes.fromhex(query["key"]), ledger)),
         }
         if request.path in public:

@@ -75,6 +75,7 @@ class CatchUp:
         self._task: asyncio.Task[None] | None = None
         self._asked: Peer | None = None
         self._answer: asyncio.Future[RangeMessage | None] | None = None
+        self._useful: dict[int, int] = {}  # peer index -> blocks that came of asking it last
 
     def consider(self) -> None:
         """Begin to catch up if a peer says that it is far ahead."""
@@ -98,10 +99,14 @@ class CatchUp:
             self._task.cancel()
 
     def _ahead(self, by: int) -> list[Peer]:
-        """Connected peers that say they can serve blocks this far above ours, the furthest first."""
+        """Connected peers that say they can serve blocks this far above ours.
+
+        First those that gave the most when they were asked last, and those that were not asked yet: whoever claims
+        much and gives little must not stand before the others.
+        """
         ours = self._committer.queued_height
         peers = [peer for peer in self._peers.connected() if peer.head and peer.head.executed_height >= ours + by]
-        return sorted(peers, key=lambda peer: -peer.head.executed_height if peer.head else 0)
+        return sorted(peers, key=lambda peer: -self._useful.get(peer.index, RANGE_BLOCKS_MAX))
 
     async def _run(self) -> None:
         useless: set[int] = set()  # peers that answered nothing usable; the next head notice forgives them
@@ -122,6 +127,14 @@ class CatchUp:
 
     async def _one_range(self, peer: Peer) -> int:
         """Ask one peer, check, apply; how many blocks came of it."""
+        applied = 0
+        try:
+            applied = await self._asked_range(peer)
+        finally:
+            self._useful[peer.index] = applied
+        return applied
+
+    async def _asked_range(self, peer: Peer) -> int:
         await self._committer.idle()
         self._asked, self._answer = peer, self._loop.create_future()
         peer.send(RangeRequest(self._committer.queued_height + 1, RANGE_BLOCKS_MAX))

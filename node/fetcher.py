@@ -29,6 +29,7 @@ FIRST_ASK_S = 0.03  # gossip is usually on its way; asking at once would double 
 NEXT_ASK_S = 0.2  # until the next peer is asked
 SLICE_TRANSACTIONS = 32  # verified per loop turn
 ASKED_LEAVES_MAX = 10_000  # open requests for transactions, per peer
+ANSWERS_MAX = 8  # answers of one peer that are looked at before it is asked again
 ASKED_BLOCKS_MAX = 64  # requests by hash that are remembered
 
 
@@ -56,6 +57,7 @@ class Fetcher:
         self._give = give
         self._fatal = fatal
         self._asked: dict[int, set[bytes]] = {}  # peer index -> witness leaves asked of it
+        self._answers: dict[int, int] = {}  # peer index -> requests that it has not answered
         self._blocks: dict[bytes, list[int]] = {}  # block hash -> indices of peers asked
         self._checking: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,13 +89,15 @@ class Fetcher:
             if len(asked) > ASKED_LEAVES_MAX:  # of blocks given up long ago
                 asked.clear()
             asked |= awaited.missing
+            self._answers[peer.index] = min(ANSWERS_MAX, self._answers.get(peer.index, 0) + 1)
             peer.send(TransactionsRequest(tuple(sorted(awaited.missing))))
         self._loop.call_later(NEXT_ASK_S, self._ask_transactions, block_hash)
 
     def take_transactions(self, peer: Peer, answer: TransactionsAnswer) -> None:
-        """A peer's answer; what was not asked of it is not looked at."""
+        """A peer's answer, one for each request; what was not asked of it is not looked at."""
         asked = self._asked.get(peer.index)
-        if asked:
+        if asked and self._answers.get(peer.index):
+            self._answers[peer.index] -= 1
             self._start(self._check_transactions(peer, asked, answer.transactions))
 
     async def _check_transactions(self, peer: Peer, asked: set[bytes], raws: Sequence[bytes]) -> None:

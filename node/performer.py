@@ -45,6 +45,7 @@ from tallystick.votes import Certificate, Vote, VoteKind
 
 FILL_ABOVE = 50  # transactions that wait; below, a block is cut at once
 FILL_BELOW = 200  # above, a block is nearly full and is cut at once
+ALARM_S = 10.0  # between two lines of the log about one validator's misbehaviour; metrics count every case
 FILL_MS = 40  # in between, how long a block waits to become fuller: each costs 4 ms of every node, full or not
 
 logger = logging.getLogger("tallystick.consensus")
@@ -87,6 +88,7 @@ class Performer:
         self._counters = counters
         self._loop = loop
         self._fatal = fatal
+        self._alarms: dict[tuple[str, int], float] = {}  # what and who: when it may be logged again
         self.stored_height = executor.tip.executed.height
 
     # --- durability and sending ---------------------------------------------------------------------------
@@ -181,6 +183,8 @@ class Performer:
         self._counters.evidence += 1
         first = effect.first
         who = first.header.proposer if isinstance(first, Proposal) else first.validator
+        if not self._may_log("contradiction", who):
+            return
         peer = self._peers.get(who)
         logger.error(
             "a validator signed two statements that exclude each other",
@@ -190,6 +194,8 @@ class Performer:
     def root_mismatch(self, effect: RootMismatch) -> None:
         """A proposal that no quorum stands behind names other roots than ours."""
         self._counters.uncertified_root_mismatches += 1
+        if not self._may_log("roots", effect.header.proposer):
+            return
         theirs, ours = effect.header.executed, effect.ours
         logger.error(
             "an uncertified proposal contradicts our own roots",
@@ -200,6 +206,14 @@ class Performer:
                 ours=ours.state_root,
             ),
         )
+
+    def _may_log(self, what: str, who: int) -> bool:
+        """Nobody fills a log by misbehaving in every view."""
+        now_s = self._loop.time()
+        if now_s < self._alarms.get((what, who), 0.0):
+            return False
+        self._alarms[what, who] = now_s + ALARM_S
+        return True
 
     def halt(self, effect: Halt) -> None:
         """End the process, naming height and both roots."""

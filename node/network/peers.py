@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from node.allowance import Allowance
 from node.counters import Counters
 from node.logs import log_fields
 from node.network.link import Link
@@ -23,6 +24,7 @@ from node.toml_reader import Address
 from tallystick.errors import DecodeError, TallystickError, VerificationError
 
 SILENCE_MAX_S = 10.0  # a link that says nothing for so long is dead; heads are said once a second
+LINKS_PER_SECOND, LINKS_BURST = 1.0, 8.0  # of one peer that are taken; more is no honest loss of a connection
 PENALTY_S = 5.0  # after a peer broke the protocol, nothing is taken from it for so long
 SOFTWARE = "tallystick"
 
@@ -41,6 +43,7 @@ class Peer:
         head: what it last said of itself, or None.
         faults: how often it broke the protocol.
         greeted: its hello was read on the present link.
+        links: how many more links of it are taken.
     """
 
     def __init__(self, index: int, organisation: str, certificate: bytes, address: Address) -> None:
@@ -53,6 +56,7 @@ class Peer:
         self.faults = 0
         self.refused_until = 0.0
         self.greeted = False
+        self.links = Allowance(LINKS_PER_SECOND, LINKS_BURST)
 
     @property
     def connected(self) -> bool:
@@ -168,10 +172,14 @@ class Peers:
         if peer is None or self._loop.time() < peer.refused_until:
             link.abort()
             return
+        known = peer.link
+        if known is not None and self.preferred(peer, known) and not self.preferred(peer, link) and known.open:
+            link.abort()
+            return
+        if not peer.links.take(self._loop.time()):
+            link.abort()
+            return
         if peer.link is not None:
-            if self.preferred(peer, peer.link) and not self.preferred(peer, link) and peer.link.open:
-                link.abort()
-                return
             self._drop(peer)
         self._peer_of[link] = peer
         peer.link, peer.greeted = link, False

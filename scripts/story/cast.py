@@ -79,6 +79,11 @@ class Cast:
         trust = pin(self.network.genesis.read_bytes(), self.chain_id)
         return Reader(self[organisation].client.nodes, trust)
 
+    def close(self) -> None:
+        """Close this thread's connections."""
+        for member in self.members.values():
+            member.client.nodes.close()
+
     def open_founders(self) -> None:
         """Founders open their root keys and register a working key each."""
         for founder in FOUNDERS:
@@ -121,6 +126,7 @@ class Cast:
         newcomer = Member(organisation, self.client(root, home), {KeyUse.ROOT: root})
         uses = (KeyUse.CAPTURE, KeyUse.TRADE, KeyUse.READ)
         newcomer.do(governance.register_key(keys.public_key_of(desk), uses, person="desk"), co_signers=[desk])
+        newcomer.client.nodes.close()
         self.members[organisation] = Member(
             organisation,
             self.client(desk, home),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from node.allowance import Allowance
 from node.certificates import make_transport_identity
 from node.network.frames import FrameReader, encode_frame
 from node.network.messages import (
@@ -195,7 +196,7 @@ def test_a_member_that_breaks_the_protocol_is_cut_off_each_time(tmp_path: Path) 
             await refused.connect()
             assert await refused.cut_off(), "nothing is taken from it for a while"
             refused.close()
-            peer.refused_until = 0.0
+            peer.refused_until, peer.links = 0.0, Allowance(1, 8)
 
     run(story, tmp_path)
 
@@ -261,6 +262,6 @@ def test_random_frames_end_in_a_cut_and_never_in_a_crash(tmp_path: Path) -> None
                 await liar.say(encode_frame(payload))
                 assert await liar.cut_off(), payload.hex()
             liar.close()
-            peer.refused_until = 0.0
+            peer.refused_until, peer.links = 0.0, Allowance(1, 8)
 
     run(story, tmp_path)

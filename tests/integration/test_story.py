@@ -1,4 +1,4 @@
-"""``python -m scripts.story --check`` as ``./scripts/demo --check`` runs it: one line, exit code, nothing left behind."""
+"""The story as ``./scripts/demo --check`` runs it: one line of figures, the exit code, nothing left behind."""
 
 from __future__ import annotations
 

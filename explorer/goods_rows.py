@@ -20,6 +20,7 @@ class GoodsRows:
 
     def __init__(self, writer: RowWriter) -> None:
         self._writer = writer
+        self._known: set[str] = set()  # things that are known to have a row
 
     def effective(
         self, place: tuple[int, int], commitment: bytes, event: ParsedEvent, receipt: Receipt, organisation: str
@@ -116,6 +117,9 @@ class GoodsRows:
     def _open(self, identifier: Identifier, origin: Origin, words: str = "", lot: str = "") -> bool:
         """Bring a thing under control, once; says whether this was the first time."""
         table = schema.items
+        if identifier.key in self._known:
+            return False
+        self._known.add(identifier.key)
         if self._writer.exists(table, table.c.identifier == identifier.key):
             return False
         self._writer.add(

@@ -20,6 +20,7 @@ class MemberRows:
 
     def __init__(self, writer: RowWriter) -> None:
         self._writer = writer
+        self._owners: dict[bytes, str] = {}  # a key never changes hands
 
     def genesis(self, genesis: Genesis) -> None:
         """The founders as their cards say."""
@@ -31,17 +32,15 @@ class MemberRows:
 
     def organisation_of(self, public_key: bytes) -> str:
         """Id of the organisation that a key belongs or belonged to; empty for an unknown key."""
-        table = schema.organisation_keys
-        self._writer.flush(table)
-        query = select(table.c.organisation).where(table.c.public_key == public_key).limit(1)
-        return self._writer.connection.execute(query).scalar_one_or_none() or ""
-
-    def roles_of(self, organisation: str) -> list[str]:
-        """Roles that an organisation has now."""
-        table = schema.organisations
-        for row in self._writer.open_rows(table, table.c.organisation == organisation):
-            return list(json.loads(row._mapping["roles"]))
-        return []
+        owner = self._owners.get(public_key)
+        if owner is None:
+            table = schema.organisation_keys
+            self._writer.flush(table)
+            query = select(table.c.organisation).where(table.c.public_key == public_key).limit(1)
+            owner = self._writer.connection.execute(query).scalar_one_or_none()
+            if owner is not None:
+                self._owners[public_key] = owner
+        return owner or ""
 
     def payload(self, payload: Message, organisation: str) -> None:
         """What an effective governance payload changed."""

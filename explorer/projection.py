@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam, update
 
 from explorer import schema
 from explorer.chain_copy import CheckedHeight
@@ -25,6 +25,14 @@ from tallystick.reasons import Reason
 from tallystick.receipts import Change, EventOutcome, Receipt, ReceiptKind
 from tallystick.records.goods import EventStatus
 from tallystick.validators import ValidatorSet
+
+_leaves = schema.members_leaves
+# Run for every changed record, so it is built once.
+_END_LEAF = (
+    update(_leaves)
+    .where(_leaves.c.record_key == bindparam("key"), _leaves.c.to_height.is_(None))
+    .values(to_height=bindparam("height"))
+)
 
 
 class Projection:
@@ -91,11 +99,14 @@ class Projection:
 
     def _add_leaves(self, changes: Iterable[Change]) -> None:
         """The last change of every record at this height."""
-        table = schema.members_leaves
-        for change in changes:
-            self._writer.close(table, table.c.record_key == change.key)
-            leaf = None if change.leaf == ZERO32 else change.leaf
-            self._writer.add(table, record_key=change.key, leaf=leaf)
+        rows = [{"key": change.key, "leaf": None if change.leaf == ZERO32 else change.leaf} for change in changes]
+        if not rows:
+            return
+        height = self._writer.height
+        if height:
+            self._writer.connection.execute(_END_LEAF, [{"key": row["key"], "height": height} for row in rows])
+        for row in rows:
+            self._writer.add(schema.members_leaves, record_key=row["key"], leaf=row["leaf"])
 
     def _add_transaction(self, index: int, transaction: VerifiedTransaction, receipt: Receipt) -> None:
         signed, kind = transaction.signed, kind_of_contents(transaction.payload)

@@ -41,3 +41,10 @@ def test_the_example_of_the_guide_runs(
     exec(compile(code[1], str(GUIDE), "exec"), {})
     normal = re.compile(r"height \d+|\d{4}-\d{2}-\d{2}T[0-9:.]+Z")
     assert normal.sub("…", capsys.readouterr().out) == normal.sub("…", printed[1])
+
+
+def test_the_readme_shows_the_same_example_as_the_guide() -> None:
+    readme = GUIDE.parents[2] / "README.md"
+    for kind in ("python", "text"):
+        block = re.search(rf"```{kind}\n.*?```", GUIDE.read_text(), re.DOTALL)
+        assert block is not None and block[0] in readme.read_text()

@@ -1,7 +1,7 @@
 """From final to stored: execution in order, one synced batch for a group of heights, then everybody is told.
 
 Blocks are executed in turns of the loop, so that votes get in between. Small batches are written on the loop (a hop
-to a thread costs more than the sync); large ones in one storage thread, and the next group waits for them.
+to a thread costs more than the write); large ones in one storage thread, and the next group waits for them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from node.ledger import Ledger
 from node.metrics import Metrics
 from node.tables import SignerRow
 
-GROUP_TRANSACTIONS = 250  # executed in one turn of the loop, in one batch
-GROUP_HEIGHTS = 32
-THREAD_ABOVE_TRANSACTIONS = 50  # measured: below, a batch is written on the loop
+GROUP_WORK_MAX = 500  # events and payloads executed in one turn of the loop, in one batch, unless one block has more
+GROUP_HEIGHTS_MAX = 32  # heights of one batch
+THREAD_ABOVE_ROWS = 600  # rows of about 50 captures; measured: smaller batches are written on the loop
 
 
 class Committer:
@@ -82,18 +82,17 @@ class Committer:
         if not self._queue:  # closed meanwhile
             return
         group: list[ExecutedHeight] = []
-        transactions = 0
+        work = 0
         started = perf_counter()
-        while self._queue and len(group) < GROUP_HEIGHTS:
-            count = len(self._queue[0].transactions)
-            if group and transactions + count > GROUP_TRANSACTIONS:
+        while self._queue and len(group) < GROUP_HEIGHTS_MAX:
+            work += sum(max(1, item.signed.head.event_count) for item in self._queue[0].transactions)
+            if group and work > GROUP_WORK_MAX:
                 break
             group.append(self._executor.execute(self._queue.popleft()))
-            transactions += count
         self._metrics.block_execution.observe(perf_counter() - started)
         rows = self._executor.take_batch(self._signer_row(self._executor.tip.view))
         started = perf_counter()
-        if transactions <= THREAD_ABOVE_TRANSACTIONS:
+        if len(rows) <= THREAD_ABOVE_ROWS:
             self._ledger.write(rows)
             self._done(group, started)
         else:

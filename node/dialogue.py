@@ -10,7 +10,7 @@ import asyncio
 from typing import assert_never
 
 from consensus.engine import Engine
-from consensus.inputs import CertificateReceived, ProposalReceived, VoteReceived
+from consensus.inputs import CertificateReceived, PeerConnected, ProposalReceived, VoteReceived
 from node.admission import Admission, gossip_frames
 from node.allowance import Allowance
 from node.catchup import CatchUp
@@ -99,6 +99,7 @@ class Dialogue:
         waiting = [item.signed.raw for item in self._mempool.oldest(FRAME_TRANSACTIONS_MAX)]
         for frame in gossip_frames(waiting):
             peer.send(TransactionFrame(frame), droppable=True)
+        self._runner.give(PeerConnected(peer.index))
 
     def peer_lost(self, peer: Peer) -> None:
         """Nothing it said before counts for what it may say after."""

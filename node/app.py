@@ -11,10 +11,8 @@ import gc
 import logging
 from typing import Any
 
-from consensus.config import EngineConfig, Floor
-from consensus.effects import HeaderRecord
-from consensus.engine import Engine
-from consensus.inputs import ContentsChecked, HeightExecuted, Started, WorkPending
+from consensus.config import EngineConfig
+from consensus.inputs import ContentsChecked, HeightExecuted
 from contracts.execution import execute_block
 from contracts.workspace import PARAMETERS_KEY
 from node.admission import Admission, Door
@@ -26,6 +24,7 @@ from node.contents import Contents
 from node.counters import Counters
 from node.dialogue import Dialogue
 from node.disk import Disk
+from node.engine_room import EngineRoom
 from node.executor import ExecuteBlock, ExecutedHeight
 from node.fetcher import Fetcher
 from node.founding import read_founding
@@ -45,7 +44,7 @@ from node.runner import Runner
 from node.toml_reader import Address
 from node.tracker import Tracker
 from tallystick import keys
-from tallystick.admission import VerifiedTransaction, verify_transaction
+from tallystick.admission import VerifiedTransaction
 from tallystick.errors import TallystickError
 from tallystick.records.base import read_public
 from tallystick.records.chain import ChainParameters
@@ -78,7 +77,6 @@ class Node:
         self._wall = clock or SystemClock()
         self._execute = execute
         self._stopping = False
-        self._work: WorkPending | None = None
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -98,13 +96,13 @@ class Node:
             self._join_agreement()
             self._join_peers()
             self._join_questions()
-            self._load_bodies()
+            self._engines.load_bodies()
             self.peer_address = await self._transport.listen(self.config.peer_listen)
         except BaseException:
             self._disk.close()
             raise
         self._loop.set_exception_handler(self._unhandled)
-        self._start_engine()
+        self._engines.start()
         self._transport.dial()
         self._beats = self._loop.create_task(self._beat())
         gc.collect()
@@ -175,7 +173,7 @@ class Node:
         self._clock = ChainClock(self._wall, self._clock_offset_ms())
         self._tracker = Tracker(self._loop, self.metrics, proven)
         self._mempool = Mempool()
-        self._runner = Runner(self._clock, self.counters, self._loop, self._tell_work)
+        self._runner = Runner(self._clock, self.counters, self._loop, lambda: self._engines.tell_work())
         self._contents = Contents(
             self._mempool, lambda block_hash, valid: self._runner.give(ContentsChecked(block_hash, valid))
         )
@@ -208,6 +206,7 @@ class Node:
             give=self._runner.give,
             fatal=self.fatal,
         )
+        self._engines = EngineRoom(self._engine_config(), disk, self._runner, self._contents, self._mempool)
         self._performer = self._runner.inside = Performer(
             give=self._runner.give,
             log=disk.log,
@@ -249,7 +248,7 @@ class Node:
             counters=self.counters,
             loop=self._loop,
             suspend=lambda: self._runner.replace(None),
-            resume=self._start_engine,
+            resume=self._resume,
             fatal=self.fatal,
         )
         self._dialogue = self._peers.handler = Dialogue(
@@ -296,22 +295,9 @@ class Node:
 
     # --- the engine ---------------------------------------------------------------------------------------
 
-    def _load_bodies(self) -> None:
-        """Contents of blocks above the floor that we voted for; what we wrote down is verified again all the same."""
-        for record in self._disk.log.records:
-            if isinstance(record, HeaderRecord) and record.header.transaction_count:
-                block_hash = record.header.block_hash()
-                raws = self._disk.log.bodies[block_hash]
-                transactions = [verify_transaction(raw, self._founding.chain_id) for raw in raws]
-                self._contents.add(record.header, block_hash, transactions)
-        self._disk.log.bodies.clear()
-
-    def _start_engine(self) -> None:
-        """An engine at the newest stored height."""
-        if self._stopping or self._failure.done():
-            return
-        timing, signer = self.config.timing, self._disk.signer
-        config = EngineConfig(
+    def _engine_config(self) -> EngineConfig:
+        timing = self.config.timing
+        return EngineConfig(
             chain_id=self._founding.chain_id,
             validators=self._validators,
             me=self._me,
@@ -321,22 +307,11 @@ class Node:
             view_timeout_ms=timing.view_timeout_ms,
             view_timeout_cap_ms=timing.view_timeout_cap_ms,
         )
-        records = self._disk.log.records
-        engine = Engine(config, signer.sign_statement, signer.sign_proposal, self._floor(), records)
-        self._work = None
-        self._runner.replace(engine)
-        self._runner.give(Started())
-        self._tell_work()
 
-    def _floor(self) -> Floor:
-        """The newest stored height, with our own tuples of the heights that its header leaves uncertified."""
-        tip, ledger = self._disk.executor.tip, self._disk.ledger
-        row = ledger.block(tip.executed.height)
-        assert row is not None
-        first = row.header.executed.height if row.header is not None else 0
-        below = (ledger.block(height) for height in range(first, tip.executed.height))
-        earlier = tuple(row.executed for row in below if row is not None)
-        return Floor(row.header, tip.block_hash, tip.view, tip.proof, tip.executed, earlier)
+    def _resume(self) -> None:
+        """An engine again, after catching up; unless the node is ending."""
+        if not self._stopping and not self._failure.done():
+            self._engines.start()
 
     def _stored(self, group: list[ExecutedHeight]) -> None:
         """Heights are executed and durable: let go of what they settled, tell everybody."""
@@ -363,21 +338,14 @@ class Node:
         self._clock.offset_ms = self._clock_offset_ms()
         for height in group:
             self._runner.give(HeightExecuted(height.executed))
-        self._tell_work()
-
-    def _tell_work(self) -> None:
-        """Tell the engine what waits, when that changed."""
-        work = WorkPending(self._mempool.unplaced > 0, self._disk.executor.tip.next_due_ms)
-        if work != self._work and self._runner.engine is not None:
-            self._work = work
-            self._runner.give(work)
+        self._engines.tell_work()
 
     # --- the rest -----------------------------------------------------------------------------------------
 
     def _admitted(self, transactions: list[VerifiedTransaction]) -> None:
         self._tracker.admitted([transaction.id for transaction in transactions])
         self._contents.arrived(transactions)
-        self._tell_work()
+        self._engines.tell_work()
 
     def _next_time_ms(self) -> int:
         return max(self._clock.chain_ms(), self._disk.executor.tip.executed.time_ms + 1)
@@ -392,9 +360,7 @@ class Node:
             await asyncio.sleep(BEAT_S)
             self._dialogue.tell_heads(self._peers)
             self._catch_up.consider()
-            if self._runner.engine is not None:
-                self._work = None  # in doubt, say it again
-            self._tell_work()
+            self._engines.tell_work(again=True)
 
 
 def _hold_peer(peer: Peer, held: bool) -> None:

@@ -42,7 +42,6 @@ class Core:
         self.building: Build | None = None
         self.helped_ms: dict[int, int] = {}  # validator: when it last got certificates in answer to a nullify
         self.mismatched_view = 0
-        self.accepted_height = 0
         self.wake_ms: int | None = None
         self.resend_cursor = 0
         self.needs: list[Need] = []

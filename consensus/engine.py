@@ -17,6 +17,7 @@ from consensus.inputs import (
     HeightExecuted,
     Input,
     Now,
+    PeerConnected,
     ProposalReceived,
     Started,
     TimePassed,
@@ -93,6 +94,8 @@ class Engine:
                 self._take_executed(executed)
             case WorkPending():
                 self._core.work = input
+            case PeerConnected(validator):
+                timeouts.greet(self._core, validator)
             case TimePassed():
                 pass
             case _:

@@ -117,6 +117,13 @@ class WorkPending:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerConnected:
+    """A connection to this validator, authenticated, was made: it may have missed what was said before."""
+
+    validator: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The time of the newest ``WakeAt`` has come. Harmless at any time."""
 
@@ -131,5 +138,6 @@ Input: TypeAlias = (
     | Built
     | HeightExecuted
     | WorkPending
+    | PeerConnected
     | TimePassed
 )

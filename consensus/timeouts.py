@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from consensus.core import Core
-from consensus.effects import Broadcast, Send
+from consensus.effects import Broadcast, PeerMessage, Send
 from consensus.pacing import deadline_ms
-from consensus.views import KINDS
+from consensus.views import KINDS, Round
 from tallystick.votes import Vote, VoteKind
 
 RESEND_VIEWS_MAX = 8  # older views whose votes and certificates one re-send repeats; the next one goes on from there
@@ -40,36 +40,44 @@ def expire(core: Core) -> None:
 
 
 def resend(core: Core) -> None:
-    """Rule S: the newest finality, what lets others into this view, our own words in it, and a slice of older views.
+    """Rule S: say again to all what lets others go on."""
+    for message in _words(core):
+        core.emit(Broadcast(message))
+
+
+def greet(core: Core, validator: int) -> None:
+    """Rule S: the same to one that has just connected and may have missed all of it."""
+    if validator != core.config.me:
+        for message in _words(core):
+            core.emit(Send(validator, message))
+
+
+def _words(core: Core) -> list[PeerMessage]:
+    """The newest finality, what lets others into this view, our own words in it, and a slice of older views.
 
     The slice is bounded and moves on, so that a long stall does not turn into a flood.
     """
     pinned, view = core.views.pinned, core.view
     entry = core.views.entry(view)
-    if pinned.certificate is not None:
-        core.emit(Broadcast(pinned.certificate))
+    words: list[PeerMessage] = [pinned.certificate] if pinned.certificate is not None else []
     if entry is not None and entry is not pinned.certificate:
-        core.emit(Broadcast(entry))
+        words.append(entry)
     held = core.views.at(view)
     if held.proposed is not None and held.proposal is not None and VoteKind.NULLIFY not in held.own:
-        core.emit(Broadcast(held.proposal))
-    _repeat(core, view)
+        words.append(held.proposal)
+    words += _of_view(held)
     older = sorted(known for known in core.views.rounds if known < view)
-    if older:
-        start = core.resend_cursor % len(older)
-        for known in older[start : start + RESEND_VIEWS_MAX]:
-            _repeat(core, known)
-        core.resend_cursor = start + RESEND_VIEWS_MAX if start + RESEND_VIEWS_MAX < len(older) else 0
+    start = core.resend_cursor if core.resend_cursor < len(older) else 0
+    for known in older[start : start + RESEND_VIEWS_MAX]:
+        words += _of_view(core.views.at(known))
+    core.resend_cursor = start + RESEND_VIEWS_MAX
+    return words
 
 
-def _repeat(core: Core, view: int) -> None:
+def _of_view(held: Round) -> list[PeerMessage]:
     """Certificates of a view where they are here, our own vote where the certificate is missing."""
-    held = core.views.at(view)
-    for kind in KINDS:
-        if kind in held.certificates:
-            core.emit(Broadcast(held.certificates[kind]))
-        elif kind in held.own:
-            core.emit(Broadcast(held.own[kind]))
+    found = [held.certificates.get(kind) or held.own.get(kind) for kind in KINDS]
+    return [message for message in found if message is not None]
 
 
 def help_due(core: Core, validator: int) -> bool:

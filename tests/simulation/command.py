@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -74,3 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     with Pool(options.jobs) as pool:
         outcomes = pool.map(outcome_of, range(options.first, options.first + options.seeds), chunksize=8)
     return 1 if report(outcomes, time.perf_counter() - start) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -35,6 +35,7 @@ from consensus.inputs import (
     HeightExecuted,
     Input,
     Now,
+    PeerConnected,
     ProposalReceived,
     Started,
     TimePassed,
@@ -110,6 +111,10 @@ class Machine:
         )  # fmt: skip
         self.give(Started())
         self.tell_work()
+        if self.config.me is not None and self.world.random.random() < 0.5:  # the others may not notice that it is back
+            for peer in self.cluster.machines:
+                if peer is not self:
+                    peer.later(self.world.random.randint(1, 50), partial(peer.give, PeerConnected(self.index)))
 
     def crash(self) -> None:
         """Stop at once; what was not synced is lost, except a random prefix that reached the disk anyway."""

@@ -9,7 +9,7 @@ import pytest
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import run_seed
 
-SEEDS = 200
+SEEDS = 160
 MUTANT_SEEDS = 200
 
 

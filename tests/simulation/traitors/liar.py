@@ -9,6 +9,7 @@ import msgspec
 
 from consensus.config import EngineConfig, Floor
 from consensus.effects import PeerMessage
+from consensus.inputs import WorkPending
 from tallystick.blocks import Header
 from tallystick.limits import EXECUTION_LAG_MAX
 from tallystick.proposals import Proposal, proposal_signing_bytes
@@ -18,11 +19,14 @@ from tests.simulation.signer import sign_proposal
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
-LIES = ("roots", "finalisation", "height", "time", "parent", "due work", "contents", "gap", "gap")
+LIES = ("roots", "finalisation", "height", "time", "parent", "due work", "contents", "gap")
 
 
 class Liar(Machine):
     """Half of its proposals are unlawful, each in one way; and it never waits for its turn's time."""
+
+    share = 0.5
+    lies: tuple[str, ...] = LIES
 
     def __init__(self, cluster: Cluster, index: int, config: EngineConfig, genesis: Floor) -> None:
         super().__init__(cluster, index, replace(config, spacing_ms=0), genesis)
@@ -31,7 +35,7 @@ class Liar(Machine):
         """Nobody vouches for what it says."""
 
     def broadcast(self, message: PeerMessage) -> None:
-        if isinstance(message, Proposal) and self.world.random.random() < 0.5:
+        if isinstance(message, Proposal) and self.world.random.random() < self.share:
             message = self.spoil(message)
         super().broadcast(message)
 
@@ -39,8 +43,8 @@ class Liar(Machine):
         """One change, signed anew."""
         header, random = proposal.header, self.world.random
         executed = header.executed
-        kind = random.choice(LIES)
-        if header.height - executed.height > EXECUTION_LAG_MAX:
+        kind = random.choice(self.lies)
+        if header.height - executed.height > EXECUTION_LAG_MAX and self.share < 1:
             kind = "due work"
         if kind == "roots":
             header = msgspec.structs.replace(
@@ -76,3 +80,21 @@ class Liar(Machine):
             height=parent.height,
             executed=parent.executed if grandparent is None else grandparent.executed,
         )
+
+
+class Forker(Liar):
+    """Every proposal of its own stands beside the newest block instead of on it."""
+
+    share = 1.0
+    lies = ("gap",)
+
+    def tell_work(self) -> None:
+        """Always in a hurry: before the newest block is final."""
+        self.give(WorkPending(transactions=True, due_ms=None))
+
+
+class Forger(Liar):
+    """Every newer tuple that it names is made up."""
+
+    share = 1.0
+    lies = ("roots",)

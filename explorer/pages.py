@@ -19,6 +19,7 @@ from explorer.item_page import (
     item_page,
     pinned_of,
     step_view,
+    title_of,
     verdict_of,
     voice_of,
 )
@@ -26,7 +27,7 @@ from explorer.proof_source import ProofAnswer
 from explorer.read_model import Fact, ReadModel
 from explorer.site import Site, folded, key_path, page_path, words_of
 from tallystick.encoding import decode
-from tallystick.epcis import Identifier
+from tallystick.epcis import Identifier, parse_key
 from tallystick.reasons import Reason
 from tallystick.records.goods import EventStatus, HistoryKind
 from tallystick.votes import Certificate
@@ -143,12 +144,20 @@ def _unknown(
     at: int | None,
 ) -> Response:
     words, model = voice.words, voice.model
+    class_key = identifier.class_key or ""
+    issued = model.issued_under(identifier.gtin) if identifier.gtin else 0
+    if issued and identifier.key == class_key:
+        return page(
+            site, request, words, "class.html", height=model.at, at=at, title=title_of(voice, identifier),
+            gtin=identifier.gtin, issued=issued, recalls=item_page(voice, facts)["recalls"],
+            lots=[(lot, parse_key(lot).lot) for lot in model.lots_under(identifier.gtin or "")],
+        )  # fmt: skip
     if model.issuer_of(identifier.key) is None:
         return message(site, request, words, "code.not_our_code", status=404, given=identifier.key)
     text = words("unknown.text") if at is None else words("unknown.at", height=model.at)
     return page(
         site, request, words, "unknown.html", status=404, height=model.at, title=words("unknown.title"), text=text,
-        key=identifier.key, file_name=file_name(identifier.key), near=model.known_near(identifier.key), at=at,
+        key=identifier.key, file_name=file_name(identifier.key), near=class_key if issued else None, at=at,
         verdict=verdict_of(words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
         pinned=pinned_of(site, words, identifier.key),
     )  # fmt: skip

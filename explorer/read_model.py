@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, and_, func, or_, select
 
 from explorer import schema
-from tallystick.epcis import parse_key
+from tallystick.epcis import IdentifierKind, parse_key
 
 Fact = Mapping[str, Any]
 PAGE_MAX = 100  # rows of one list
@@ -90,16 +90,19 @@ class ReadModel:
         query = select(recalls).where(recalls.c.recall_id.in_(reached), self._holds(recalls))
         return self._rows(query.order_by(recalls.c.from_height.desc()))
 
-    def known_near(self, identifier: str) -> str | None:
-        """The class of a thing, when that is on record."""
-        key = parse_key(identifier).class_key
-        return key if key and key != identifier and self.item(key) is not None else None
-
-    def serials_issued(self, gtin: str) -> int:
-        """How many things of a GTIN are under control."""
+    def issued_under(self, gtin: str) -> int:
+        """How many lots and serials of a GTIN are under control."""
         table = schema.items
         query = select(func.count()).select_from(table)
         return self._count(query.where(table.c.gtin == gtin, table.c.from_height <= self.at))
+
+    def lots_under(self, gtin: str) -> list[str]:
+        """Key texts of the newest lots of a GTIN. Serials are not listed: whoever has one knows its number."""
+        table = schema.items
+        query = select(table.c.identifier).where(
+            table.c.gtin == gtin, table.c.kind == int(IdentifierKind.LOT), table.c.from_height <= self.at
+        )
+        return [row["identifier"] for row in self._rows(query.order_by(table.c.from_height.desc()).limit(PAGE_MAX))]
 
     # --- events -------------------------------------------------------------------------------------------
 

@@ -205,6 +205,14 @@ PAGES: dict[str, tuple[str, str]] = {
     "unknown.at": ("This code was not on record at height {height}.", "高度 {height} 时没有此编码的记录。"),
     "unknown.proof": ("Download the proof of absence (JSON)", "下载不存在证明 (JSON)"),
     "unknown.near": ("The product itself is on record", "该产品本身有记录"),
+    # --- product class ---
+    "class.level": ("This number names a product, not one piece of it", "该编码表示一种产品，而非某一件"),
+    "class.lead": (
+        "What happened is recorded for each lot or piece. Scan the code on the pack, or type its lot or serial number.",
+        "流转记录按批次或单品保存。请扫描包装上的二维码，或输入批次号或序列号。",
+    ),
+    "class.issued": ("Lots and pieces on record", "有记录的批次和单品"),
+    "class.lots": ("Lots on record", "有记录的批次"),
     # --- event ---
     "event.title": ("Event", "事件"),
     "event.commitment": ("Commitment", "承诺值"),

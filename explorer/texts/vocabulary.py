@@ -144,9 +144,10 @@ _OTHER = {
     "contents.governance": ("who is a member", "成员治理"),
     "contents.goods": ("recall or opening of goods", "召回或货物建档"),
     "contents.members": ("members' business", "成员业务"),
-    "severity.1": ("Precaution", "预防性"),
-    "severity.2": ("Health risk possible", "可能有健康风险"),
-    "severity.3": ("Serious health risk", "严重健康风险"),
+    # As food and medicine authorities count: class I is the gravest.
+    "severity.1": ("Class I: serious health risk", "一级：可能造成严重健康损害"),
+    "severity.2": ("Class II: health risk possible", "二级：可能造成健康损害"),
+    "severity.3": ("Class III: precaution", "三级：预防性召回"),
 }
 
 VOCABULARY: dict[str, tuple[str, str]] = {

@@ -1,5 +1,7 @@
-"""The browser's verifier and Python's give one answer, whatever is done to a bundle; and signatures that libraries judge
-differently are refused by both."""
+"""The browser's verifier and Python's give one answer, whatever is done to a bundle.
+
+Signatures that libraries judge differently are refused by both.
+"""
 
 from __future__ import annotations
 

@@ -286,7 +286,7 @@ def story(*, recall: bool = False, pause: bool = False) -> World:
     stated = world.event(action="OBSERVE", bizStep="receiving", epcList=[FOREIGN])
     world.must(world.capture("org:retailer", stated))
     if recall:
-        world.must(world.trade("org:grower", RecallItems("recall-1", (LOT_A,), "Salmonella found in lot H1", 3)))
+        world.must(world.trade("org:grower", RecallItems("recall-1", (LOT_A,), "Salmonella found in lot H1", 1)))
         world.work_off()
     return world
 

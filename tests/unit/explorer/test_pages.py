@@ -76,7 +76,7 @@ def test_what_matters_most_comes_first(recalled: Explorer) -> None:
              "What is not proven</h2>"]  # fmt: skip
     places = [text.index(words) for words in order]
     assert places == sorted(places)
-    assert "Salmonella found in lot H1" in text and "Serious health risk" in text
+    assert "Salmonella found in lot H1" in text and "Class I: serious health risk" in text
     assert "已召回：请勿使用" in recalled.get(f"/zh/{PACK}").text
 
 
@@ -121,6 +121,13 @@ def test_a_code_that_was_never_issued_is_said_so_with_its_proof(explorer: Explor
     assert "This code was never issued here" in answer.text
     assert "Download the proof of absence" in answer.text
     assert 'data-state="unknown"' in answer.text
+
+
+def test_a_product_number_leads_to_its_lots(explorer: Explorer) -> None:
+    answer = explorer.get(f"/en/{PRODUCT}")
+    assert answer.status == 200 and "This number names a product" in answer.text
+    assert f'href="/en/{BATCH}"' in answer.text and f'href="/en/{PACK}"' not in answer.text
+    assert f'href="/en/{PRODUCT}"' in explorer.get(f"/en/{NEVER}").text
 
 
 def test_a_code_of_nobody_here_is_not_our_code(explorer: Explorer) -> None:

@@ -96,7 +96,8 @@ def test_what_was_never_issued_is_not_on_record(explorer: Explorer) -> None:
         assert model.item(NEVER) is None
         issuer = model.issuer_of(PRODUCT)
         assert issuer is not None and issuer["organisation"] == "org:processor"
-        assert model.serials_issued(PRODUCT[3:]) == 3
+        assert model.issued_under(PRODUCT[3:]) == 3
+        assert model.lots_under(PRODUCT[3:]) == [BATCH]
 
 
 def test_a_sound_read_model_passes_the_check(explorer: Explorer) -> None:

@@ -133,9 +133,11 @@ class Admission:
         gossip: Callable[[tuple[bytes, ...]], None],
         blame: Callable[[Peer, Exception], None],
         hold_peer: Callable[[Peer, bool], None],
+        verified: Callable[[bytes], VerifiedTransaction | None],
     ) -> None:
         """The callbacks: transactions newly in the mempool; a frame to send to all peers; a peer that sent what is
-        malformed; whether a peer is to be left unread for now."""
+        malformed; whether a peer is to be left unread for now; a transaction that a block brought already, by its
+        witness leaf."""
         self._chain_id = chain_id
         self._door = door
         self._mempool = mempool
@@ -145,6 +147,7 @@ class Admission:
         self._gossip = gossip
         self._blame = blame
         self._hold_peer = hold_peer
+        self._verified = verified
         self._queue: deque[_Ticket] = deque()
         self._size = 0
         self._waiting: dict[Peer, _Waiting] = {}
@@ -246,7 +249,7 @@ class Admission:
                 outcome: Outcome = Admitted(signed.id, new=False)
             else:
                 self._door_check(ticket, signed)
-                transaction = verify_decoded(signed)
+                transaction = self._verified(signed.witness_leaf) or verify_decoded(signed)
                 self._mempool.add(transaction)
                 outcome = Admitted(signed.id, new=True)
         except _NotNow as error:

@@ -205,6 +205,7 @@ class Node:
             self._loop,
             give=self._runner.give,
             fatal=self.fatal,
+            gossip_waits=lambda: len(self._admission) > 0,
         )
         self._engines = EngineRoom(self._engine_config(), disk, self._runner, self._contents, self._mempool)
         self._performer = self._runner.inside = Performer(
@@ -235,6 +236,7 @@ class Node:
             gossip=lambda raws: self._peers.broadcast(TransactionFrame(raws), droppable=True),
             blame=self._peers.penalise,
             hold_peer=_hold_peer,
+            verified=self._contents.by_leaf,
         )
         self._catch_up = CatchUp(
             chain_id=chain_id,

@@ -68,6 +68,16 @@ class Contents:
             return known.transactions
         return () if header.transaction_count == 0 and header.transaction_root == EMPTY_ROOT else None
 
+    def by_leaf(self, leaf: bytes) -> VerifiedTransaction | None:
+        """A transaction that a block at hand, or one being collected, brought; None for those of the mempool alone."""
+        for known in self._known.values():
+            if leaf in known.leaves:
+                return known.leaves[leaf]
+        for awaited in self._awaited.values():
+            if leaf in awaited.found:
+                return awaited.found[leaf]
+        return None
+
     def by_leaves(self, witness_leaves: Iterable[bytes]) -> list[VerifiedTransaction]:
         """Those of the named transactions that are in the mempool or in a block at hand."""
         found: list[VerifiedTransaction] = []

@@ -26,6 +26,7 @@ from tallystick.errors import DecodeError, SignatureError
 from tallystick.transactions import decode_transaction
 
 FIRST_ASK_S = 0.03  # gossip is usually on its way; asking at once would double the work under load
+PATIENCE_S = 0.25  # how long gossip that is here but not looked at yet is waited for
 NEXT_ASK_S = 0.2  # until the next peer is asked
 SLICE_TRANSACTIONS = 32  # verified per loop turn
 ASKED_LEAVES_MAX = 10_000  # open requests for transactions, per peer
@@ -47,6 +48,7 @@ class Fetcher:
         *,
         give: Callable[[Input], None],
         fatal: Callable[[BaseException], None],
+        gossip_waits: Callable[[], bool],
     ) -> None:
         self._chain_id = chain_id
         self._contents = contents
@@ -56,6 +58,7 @@ class Fetcher:
         self._loop = loop
         self._give = give
         self._fatal = fatal
+        self._gossip_waits = gossip_waits
         self._asked: dict[int, set[bytes]] = {}  # peer index -> witness leaves asked of it
         self._answers: dict[int, int] = {}  # peer index -> requests that it has not answered
         self._blocks: dict[bytes, list[int]] = {}  # block hash -> indices of peers asked
@@ -71,7 +74,16 @@ class Fetcher:
 
     def transactions(self, block_hash: bytes) -> None:
         """Ask for an awaited block's missing transactions until they are there: its leader first, then the others."""
-        self._loop.call_later(FIRST_ASK_S, self._ask_transactions, block_hash)
+        self._loop.call_later(FIRST_ASK_S, self._ask_unless_waiting, block_hash, self._loop.time() + PATIENCE_S)
+
+    def _ask_unless_waiting(self, block_hash: bytes, until: float) -> None:
+        """Ask, unless what is missing is probably in the queue before the mempool."""
+        if self._contents.awaited(block_hash) is None:
+            return
+        if self._gossip_waits() and self._loop.time() < until:
+            self._loop.call_later(FIRST_ASK_S, self._ask_unless_waiting, block_hash, until)
+        else:
+            self._ask_transactions(block_hash)
 
     def _ask_transactions(self, block_hash: bytes) -> None:
         awaited = self._contents.awaited(block_hash)

@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts.benchmark.client import Door, LoadError, Watchers, at_rate, executed, percentile
+from scripts.benchmark.client import Door, Feed, LoadError, Watchers, at_rate, executed, percentile
 from scripts.benchmark.load import Batch, make_captures
 from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
 from scripts.story.network import Network, http_json
@@ -111,33 +111,30 @@ class Bench:
             self.figures[f"{state}_ms_p99_at_{rate}"] = round(percentile(values, 0.99), 1)
 
     def throughput(self, name: str, events: int) -> None:
-        """Bulk ingress through all four nodes, as much as they execute, outstanding bounded; then all must agree."""
+        """Bulk ingress through all four nodes at once, outstanding bounded; then all must agree."""
         guess = 2_600 if events == 1 else 340
         raws = self._captures(int(guess * self.seconds), events)
-        outstanding = OUTSTANDING if events == 1 else 160
-        bulk = BULK if events == 1 else 8
+        feed = Feed(self._doors, raws, BULK if events == 1 else 8, OUTSTANDING if events == 1 else 160)
         before = executed(self._doors[0].counters())
         cpu = self.network.cpu_seconds()
-        started, sent = time.monotonic(), 0
+        started = time.monotonic()
         done = 0
-        while sent < len(raws) and time.monotonic() - started < self.seconds:
+        feed.start()
+        while not feed.finished() or done < feed.sent:
+            time.sleep(0.03)
             done = executed(self._doors[0].counters()) - before
-            while sent - done < outstanding and sent < len(raws):
-                part = raws[sent : sent + bulk]
-                if not all(self._doors[sent // bulk % 4].submit_many(part)):
-                    raise LoadError("a node did not admit a transaction")
-                sent += len(part)
-            time.sleep(0.01)
-        while executed(self._doors[0].counters()) - before < sent:
-            time.sleep(0.01)
+            feed.executed = done
+            if time.monotonic() - started > self.seconds:
+                feed.stop()
             if time.monotonic() - started > self.seconds + 60:
                 raise LoadError("not everything that was sent was executed")
         elapsed = time.monotonic() - started
+        feed.join()
         used = sum(value - cpu[organisation] for organisation, value in self.network.cpu_seconds().items())
-        self.figures[name] = round(sent * events / elapsed)
+        self.figures[name] = round(feed.sent * events / elapsed)
         suffix = "tx" if events == 1 else "event"
-        self.figures[f"cpu_us_per_{suffix}_and_node"] = round(used / 4 / (sent * events) * 1e6, 1)
-        self._agree(before + sent)
+        self.figures[f"cpu_us_per_{suffix}_and_node"] = round(used / 4 / (feed.sent * events) * 1e6, 1)
+        self._agree(before + feed.sent)
 
     def _agree(self, count: int) -> None:
         """All four nodes executed the same, with the same root at the same height."""

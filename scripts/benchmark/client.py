@@ -129,3 +129,69 @@ class Watchers:
         for future in self._futures:
             future.result(timeout=120)
         self._pool.shutdown()
+
+
+class Feed:
+    """Bulk posts to several nodes at once, one sender per node, no more than ``outstanding`` not yet executed.
+
+    Attributes:
+        executed: transactions executed so far; whoever watches the nodes keeps it current.
+        sent: transactions admitted so far.
+    """
+
+    def __init__(self, doors: Sequence[Door], raws: Sequence[bytes], bulk: int, outstanding: int) -> None:
+        self.executed = 0
+        self.sent = 0
+        self._taken = 0
+        self._raws, self._bulk, self._outstanding = raws, bulk, outstanding
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._errors: list[Exception] = []
+        self._threads = [threading.Thread(target=self._send, args=(door,), daemon=True) for door in doors]
+
+    def start(self) -> None:
+        """Begin to send."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped.set()
+
+    def finished(self) -> bool:
+        """Whether no sender is at work any more; raises what one of them raised."""
+        if self._errors:
+            raise LoadError(str(self._errors[0])) from self._errors[0]
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def join(self) -> None:
+        """Wait for the senders."""
+        for thread in self._threads:
+            thread.join()
+
+    def _send(self, door: Door) -> None:
+        try:
+            while not self._stopped.is_set():
+                part = self._take()
+                if part is None:
+                    return
+                if not part:
+                    time.sleep(0.005)
+                    continue
+                if not all(door.submit_many(part)):
+                    raise LoadError("a node did not admit a transaction")
+                with self._lock:
+                    self.sent += len(part)
+        except Exception as error:  # told to the main thread, which ends the run
+            self._errors.append(error)
+
+    def _take(self) -> Sequence[bytes] | None:
+        """The next bulk; empty while enough are outstanding, None at the end."""
+        with self._lock:
+            if self._taken >= len(self._raws):
+                return None
+            if self._taken - self.executed >= self._outstanding:
+                return ()
+            part = self._raws[self._taken : self._taken + self._bulk]
+            self._taken += len(part)
+            return part

@@ -64,6 +64,7 @@ class Gate:
             gossip=lambda raws: None,
             blame=lambda who, error: self.blamed.append(who.index),
             hold_peer=lambda who, held: self.held.__setitem__(who.index, held),
+            verified=lambda leaf: None,
         )
 
     def _refuse(self, signed: object) -> None:
@@ -185,11 +186,13 @@ class Asking:
         contents = SimpleNamespace(awaited=lambda block_hash: awaited, wanted=lambda leaf: False)
         peers = SimpleNamespace(connected=lambda: [self.peer], penalise=lambda who, error: pytest.fail(str(error)))
         loop = SimpleNamespace(
-            call_later=lambda delay, what, *args: None, create_task=asyncio.get_running_loop().create_task
+            call_later=lambda delay, what, *args: None,
+            time=lambda: 0.0,
+            create_task=asyncio.get_running_loop().create_task,
         )
         self.fetcher = Fetcher(
             CHAIN, cast(Any, contents), cast(Any, None), cast(Any, peers), Counters(), cast(Any, loop),
-            give=lambda given: None, fatal=pytest.fail,
+            give=lambda given: None, fatal=pytest.fail, gossip_waits=lambda: False,
         )  # fmt: skip
         check = self.fetcher._check_transactions
 

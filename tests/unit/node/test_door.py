@@ -60,6 +60,7 @@ class Room:
             gossip=self.gossiped.append,
             blame=lambda peer, error: self.blamed.append(error),
             hold_peer=lambda peer, held: self.held.append(held),
+            verified=lambda leaf: None,
         )
         return self
 

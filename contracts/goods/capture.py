@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contracts.authority import identify, require_use
 from contracts.goods import containers, custody, opening
 from contracts.goods.context import EventContext
-from contracts.goods.correction import append_statement, declare_error
+from contracts.goods.correction import append_statement, declare_error, is_recorded
 from contracts.goods.inspection import inspect
 from contracts.goods.parties import holds_prefix, prefix_is_held, require_party
 from contracts.goods.transformation import transform
@@ -83,15 +83,17 @@ def _record_event(context: EventContext, index: int) -> EventOutcome:
     if event.event_time_ms > work.block.time_ms + CLOCK_TOLERANCE_MS:
         raise Refusal(Reason.EVENT_IN_FUTURE, "/eventTime")
     lines = lines_of(event)
-    if event.error_declaration is not None:
-        subjects = [identifier.key for identifier, _ in lines]
-        for subject in subjects:
-            context.item(subject)
-        context.prepare_salt()
-        status = declare_error(context, subjects)
-    else:
+    subjects = [identifier.key for identifier, _ in lines]
+    controlled = [context.item(subject) is not None for subject in subjects]
+    if event.error_declaration is None:
         _note_event_id(context, lines)
         status = _take_effect(context, lines)
+    elif any(controlled) or is_recorded(context):
+        context.prepare_salt()
+        status = declare_error(context, subjects)
+    else:  # about an event that was never recorded here: a word of its signer, kept as such
+        _note_event_id(context, lines)
+        status = _state(context, lines)
     context.flush()
     work.write(key, EventRecord(status, work.block.height, work.transaction_index, index))
     return EventOutcome(context.commitment, status, Reason.NONE)
@@ -131,9 +133,7 @@ def _take_effect(context: EventContext, lines: Sequence[Line]) -> EventStatus:
     if any(controlled) and not all(controlled):
         raise Refusal(Reason.MIXED_CONTROL, old[controlled.index(False)][0].key)
     if not any(controlled) and not _opens(context, old, new):
-        for identifier, _ in lines:
-            append_statement(context, identifier.key, HistoryKind.STATE, ZERO32)
-        return EventStatus.STATED
+        return _state(context, lines)
     context.prepare_salt()
     if event.type is EventType.TRANSFORMATION:
         transform(context, joined(old), list(new))
@@ -143,6 +143,13 @@ def _take_effect(context: EventContext, lines: Sequence[Line]) -> EventStatus:
     else:
         _apply(context, lines)
     return EventStatus.EFFECTIVE
+
+
+def _state(context: EventContext, lines: Sequence[Line]) -> EventStatus:
+    """Keep the event as a statement; it moves nothing."""
+    for identifier, _ in lines:
+        append_statement(context, identifier.key, HistoryKind.STATE, ZERO32)
+    return EventStatus.STATED
 
 
 def _old_and_new(event: ParsedEvent, lines: Sequence[Line]) -> tuple[Sequence[Line], Sequence[Line]]:

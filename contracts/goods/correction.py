@@ -62,6 +62,12 @@ def declare_error(context: EventContext, subjects: list[str]) -> EventStatus:
     return original.status
 
 
+def is_recorded(context: EventContext) -> bool:
+    """Whether the organisation recorded an event under the id that this one repeats."""
+    event_id = context.event.event_id
+    return event_id is not None and context.work.record(event_id_key(context.organisation, event_id)) is not None
+
+
 def _append_everywhere(context: EventContext, subjects: list[str], link: bytes) -> None:
     for identifier in subjects:
         item = context.item(identifier)

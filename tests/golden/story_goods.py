@@ -118,7 +118,9 @@ def statements(author: Author) -> Story:
     yield 0
     author.capture(CARRIER, declare_error(event, time_ms=author.now), reason=Reason.ALREADY_CORRECTED)
     other = observe(goods(STRANGE), author.at())
-    author.capture(CARRIER, declare_error(other, time_ms=author.now), reason=Reason.UNKNOWN_EVENT)
+    author.capture(CARRIER, declare_error(other, time_ms=author.now))  # of an event that only others know: a statement
+    unknown = observe(goods(LOT_A), author.at())
+    author.capture(CARRIER, declare_error(unknown, time_ms=author.now), reason=Reason.UNKNOWN_EVENT)
     repeated = observe(goods(STRANGE), author.at(event_id=event["eventID"]))
     author.capture(CARRIER, repeated, reason=Reason.ALREADY_EXISTS)
     yield 0

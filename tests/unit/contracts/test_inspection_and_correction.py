@@ -154,6 +154,18 @@ def test_a_declaration_writes_a_correction_and_undoes_nothing(world: World) -> N
     assert violations(world.state.records, world.state.histories) == []
 
 
+def test_a_declaration_about_what_nobody_controls_here_is_a_statement_and_takes_the_id(world: World) -> None:
+    event = reading(world, FOREIGN)
+    declared = world.capture("org:grower", declaration(event))
+    assert world.status(declared) is EventStatus.STATED
+    assert correction_key(declared.commitments[0]) not in world.state.records
+    assert world.state.histories[statements_key(FOREIGN)][-1].kind is HistoryKind.STATE
+    assert reason(world, "org:grower", event) is Reason.ALREADY_EXISTS, "it would stand there as if it held"
+    without = world.capture("org:grower", declaration(reading(world, FOREIGN, None)))
+    assert world.status(without) is EventStatus.STATED
+    assert violations(world.state.records, world.state.histories) == []
+
+
 def test_an_event_is_declared_erroneous_once_by_its_own_signer(world: World) -> None:
     event = reading(world)
     world.must(world.capture("org:grower", event))

@@ -260,6 +260,7 @@ class Admission:
             outcome = error
         if isinstance(outcome, TallystickError):
             self._counters.transactions_refused += 1
+            outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None  # they hold the transaction, and us
         if ticket.batch is not None:
             ticket.batch.put(ticket.position, outcome)
         return transaction

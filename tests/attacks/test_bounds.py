@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
@@ -110,6 +112,26 @@ def test_a_frame_of_gossip_larger_than_an_honest_one_is_a_fault() -> None:
         with pytest.raises(PeerFault):
             gate.admission.take_gossip(peer(1), (b"x" * TRANSACTION_SIZE_MAX,) * 2)
         assert not len(gate.admission)
+
+    run(story)
+
+
+def test_what_was_refused_is_forgotten_at_once_without_the_help_of_the_collector() -> None:
+    async def story() -> None:
+        gate = Gate()
+        raw = stranger_transaction(1, 250_000)
+        gc.collect()
+        gc.disable()
+        tracemalloc.start()
+        try:
+            for _ in range(100):
+                gate.admission.take_gossip(peer(1), (bytes(raw),))
+                await gate.admission.submit((bytes(raw),))
+                await gate.worked_off()
+            assert tracemalloc.get_traced_memory()[0] < 5_000_000
+        finally:
+            tracemalloc.stop()
+            gc.enable()
 
     run(story)
 

@@ -107,6 +107,9 @@ class HeightExecuted:
 class WorkPending:
     """What waits to be put into a block; given whenever it changes, and in doubt again.
 
+    The shell passes waiting transactions on to its peers again, about once a second: at rest a leader waits for the
+    idle time, and only one that has heard of the work can put it into a block.
+
     Attributes:
         transactions: at least one admitted transaction is in no block that we know of.
         due_ms: block time from which due work waits (the state's ``next_due_ms``), or None.

@@ -53,6 +53,7 @@ from tests.simulation.world import WALL_START_MS
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
+GOSSIP_MS = 1_000
 Leaves = tuple[bytes, ...]
 
 
@@ -111,6 +112,7 @@ class Machine:
         )  # fmt: skip
         self.give(Started())
         self.tell_work()
+        self.later(GOSSIP_MS, self.gossip)
         if self.config.me is not None and self.world.random.random() < 0.5:  # the others may not notice that it is back
             for peer in self.cluster.machines:
                 if peer is not self:
@@ -333,6 +335,14 @@ class Machine:
         if self.up and leaf not in self.used:
             self.pool[leaf] = None
             self.tell_work()
+
+    def gossip(self) -> None:
+        """What still waits is passed on again: the others are at rest and may never have heard of it."""
+        for leaf in list(self.pool)[:20]:
+            for peer in self.cluster.machines:
+                if peer is not self:
+                    self.world.send(self.index, peer.index, partial(peer.submit, leaf))
+        self.later(GOSSIP_MS, self.gossip)
 
     def tell_work(self) -> None:
         """The pool changed."""

@@ -174,3 +174,12 @@ def test_an_observer_follows_without_saying_anything() -> None:
     cluster.start()
     cluster.run(3_000, [(100 * i, 1) for i in range(20)])
     assert cluster.machines[4].final_height >= cluster.lowest_final() - 1 > 10
+
+
+def test_work_that_only_one_validator_has_heard_of_is_done_although_another_is_dead() -> None:
+    """Its nullifies wake leaders too late for their views, and its own turns come after two of those: gossip must help."""
+    cluster = Cluster(13, Setup(5, {3: Mute}))
+    cluster.start()
+    cluster.run(3_000)
+    cluster.machines[4].submit(b"\x77" * 32)
+    cluster.demand_progress(8_000)

@@ -177,7 +177,7 @@ def test_an_observer_follows_without_saying_anything() -> None:
 
 
 def test_work_that_only_one_validator_has_heard_of_is_done_although_another_is_dead() -> None:
-    """Its nullifies wake leaders too late for their views, and its own turns come after two of those: gossip must help."""
+    """Its nullifies wake leaders too late, and its own turns come after two lost views: gossip must help."""
     cluster = Cluster(13, Setup(5, {3: Mute}))
     cluster.start()
     cluster.run(3_000)

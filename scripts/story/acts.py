@@ -245,13 +245,16 @@ class Story:
         require(self.money.balance(RETAILER) == retailer - FACE + FREIGHT, "the retailer's balance is wrong")
 
     def _same_everywhere(self) -> None:
-        heads = {}
-        height = max(http_json(node.url, "/health")["executed_height"] for node in self.network.nodes.values())
-        self.network.wait_for_height(height)
-        for organisation, node in self.network.nodes.items():
-            answer = http_json(node.url, "/v1/proofs/record?key=01")
-            heads[organisation] = answer["anchor"]["chain_id"]
-        require(set(heads.values()) == {self.network.chain_id}, "a node follows another chain")
+        seen: list[dict[str, object]] = []
+
+        def at_one_height() -> bool:
+            seen[:] = [http_json(node.url, "/.well-known/head") for node in self.network.nodes.values()]
+            return len({head["height"] for head in seen}) == 1
+
+        self.goods.wait_until(at_one_height)
+        require(all(head["chain_id"] == self.network.chain_id for head in seen), "a node follows another chain")
+        same = all((head["header"], head["executed"]) == (seen[0]["header"], seen[0]["executed"]) for head in seen)
+        require(same, "the nodes do not hold the same block and state")
 
     def _verify_pack(self) -> None:
         verified = self.cast.reader(RETAILER).item(PACKS_A[0])

@@ -36,6 +36,7 @@ from scripts.story.cast import CARRIER, FOUNDERS, GROWER, PROCESSOR, RETAILER, C
 from scripts.story.network import Network
 from tallystick import keys
 from tallystick.blocks import Header
+from tallystick.encoding import decode
 from tallystick.limits import FRAME_SIZE_MAX
 from tallystick.merkle import root_of
 from tallystick.proposals import Proposal
@@ -47,7 +48,7 @@ from tests.integration.chains import blocks_of, executed_heights
 
 HONEST = (GROWER, PROCESSOR, CARRIER)
 SEED = 11
-ATTACK_S = 2.5
+ATTACK_S = 2.0
 COMMIT_S = 30.0  # for one transaction during an attack; a second or so on a quiet machine
 RSS_MB_MAX = 50.0
 LOG_BYTES_MAX = 8_192  # of one attack
@@ -318,9 +319,7 @@ def forged_certificates(siege: Siege, good: Certificate) -> list[Certificate]:
     spoiled = [
         msgspec.structs.replace(good, signatures=good.signatures[::-1]),
         msgspec.structs.replace(good, signatures=(good.signatures[0],) * len(good.signatures)),
-        msgspec.structs.replace(good, signatures=good.signatures[:-1]),
         msgspec.structs.replace(good, signatures=(*good.signatures, SIGNATURE)),
-        msgspec.structs.replace(good, signers=good.signers << 1),
         msgspec.structs.replace(good, signers=2**31 - 1),
         msgspec.structs.replace(good, signers=1 << siege.turncoat.index, signatures=good.signatures[:1]),
     ]
@@ -345,20 +344,13 @@ def test_certificates_with_exchanged_repeated_unknown_or_missing_signers_are_cut
 
 
 def bad_words(siege: Siege) -> list[tuple[bool, bytes]]:
-    """What ends a connection: whether after a greeting, and the bytes."""
-    chain, hello = siege.turncoat.chain_id, message_frame(Hello(1, siege.turncoat.chain_id, "x"))
+    """What ends a connection: whether after a greeting, and the bytes. Each costs the victim's trust for a while."""
     return [
         (False, message_frame(Hello(1, HASH, "another chain"))),
-        (False, message_frame(Hello(2, chain, "another protocol"))),
-        (False, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
-        (False, (FRAME_SIZE_MAX + 1).to_bytes(4, "big") + b"x" * 1_000),
         (False, b"\xff\xff\xff\xff"),
-        (True, bytes(4)),
         (True, encode_frame(b"\xdd\xff\xff\xff\xff")),
         (True, encode_frame(b"\x91" * 100_000)),
         (True, encode_frame(b"\x92\x06\xdd\x00\x2a\xaa\x00" + b"\xc4\x01a" * 0x2AAA00)),
-        (True, encode_frame(b"\x92\xcb" + bytes(8) + b"\x90")),
-        (True, hello),
         (True, encode_frame(message_frame(HeadNotice(1, 1, 1))[4:] + b"\x00")),
         (True, message_frame(ProposalMessage(siege.turncoat.proposal(siege.turncoat.header(chain_id=HASH))))),
     ]
@@ -380,7 +372,7 @@ def test_half_a_frame_held_back_for_ever_costs_little_and_stops_nobody(siege: Si
         links = [siege.link(name) for name in HONEST]
         for link in links:
             link.send(FRAME_SIZE_MAX.to_bytes(4, "big") + b"\x92\x06" + b"x" * (FRAME_SIZE_MAX - 10))
-        for_a_while(lambda: [link.listen(0.05) for link in links])
+        for_a_while(lambda: [link.listen(0.05) for link in links], 1.0)
 
     siege.withstand(attack)
 
@@ -420,6 +412,4 @@ def test_ranges_that_lie_to_one_who_asks(siege: Siege) -> None:
 
 
 def decoded(data: bytes) -> Header:
-    from tallystick.encoding import decode
-
     return decode(data, Header, size_max=65_536)

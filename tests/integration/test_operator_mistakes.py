@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import plyvel
 import pytest
 
@@ -316,8 +317,6 @@ def without_a_change(data: bytes) -> bytes:
     for index, item in enumerate(items):
         receipt: Any = decode(item, Receipt, size_max=ROW_SIZE_MAX)
         if receipt.changes:
-            import msgspec
-
             items[index] = encode(msgspec.structs.replace(receipt, changes=receipt.changes[:-1]))
             break
     return encode(ByteList(tuple(items)))

@@ -15,7 +15,7 @@ from consensus.config import EngineConfig
 from consensus.inputs import ContentsChecked, HeightExecuted
 from contracts.execution import execute_block
 from contracts.workspace import PARAMETERS_KEY
-from node.admission import Admission, Door
+from node.admission import Admission, Door, gossip_frames
 from node.catchup import CatchUp
 from node.clock import ChainClock, Clock, SystemClock
 from node.commit import Committer
@@ -46,6 +46,7 @@ from node.tracker import Tracker
 from tallystick import keys
 from tallystick.admission import VerifiedTransaction
 from tallystick.errors import TallystickError
+from tallystick.limits import FRAME_TRANSACTIONS_MAX
 from tallystick.records.base import read_public
 from tallystick.records.chain import ChainParameters
 
@@ -77,6 +78,7 @@ class Node:
         self._wall = clock or SystemClock()
         self._execute = execute
         self._stopping = False
+        self._waited: set[bytes] = set()  # ids of the oldest transactions at the last beat
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -363,6 +365,18 @@ class Node:
             self._dialogue.tell_heads(self._peers)
             self._catch_up.consider()
             self._engines.tell_work(again=True)
+            self._repeat_gossip()
+
+    def _repeat_gossip(self) -> None:
+        """Gossip is sent once and may be dropped: what has waited since the last beat is passed on again.
+
+        Otherwise a transaction that one node alone knows would wait for that node's own turn to lead.
+        """
+        oldest = self._mempool.oldest(FRAME_TRANSACTIONS_MAX)
+        again = [transaction.signed.raw for transaction in oldest if transaction.id in self._waited]
+        self._waited = {transaction.id for transaction in oldest}
+        for frame in gossip_frames(again):
+            self._peers.broadcast(TransactionFrame(frame), droppable=True)
 
 
 def _hold_peer(peer: Peer, held: bool) -> None:

@@ -21,6 +21,10 @@ class LoadError(Exception):
     """A node refused or failed to answer something that the benchmark needs."""
 
 
+class UnknownError(Exception):
+    """A node has not seen what was asked for."""
+
+
 class Door:
     """Signed requests to one node, one connection per thread."""
 
@@ -51,6 +55,8 @@ class Door:
         connection.request(method, f"{path}?{query}" if query else path, body, headers)
         response = connection.getresponse()
         data = response.read()
+        if response.status == 404:
+            raise UnknownError(path)
         if response.status not in (200, 202):
             raise LoadError(f"{method} {path}: {response.status} {data[:300].decode(errors='replace')}")
         return bytes(data)
@@ -67,7 +73,11 @@ class Door:
     def wait(self, id_: str, state: str) -> None:
         """Until a transaction has come that far."""
         while True:
-            data = self.call("GET", TRANSACTION.replace("{id}", id_), f"wait={state}&timeout_ms=20000")
+            try:
+                data = self.call("GET", TRANSACTION.replace("{id}", id_), f"wait={state}&timeout_ms=20000")
+            except UnknownError:  # the watcher was faster than the post
+                time.sleep(0.002)
+                continue
             reached = msgspec.json.decode(data)["state"]
             if reached == state or reached == "proven" or (state == "final" and reached == "executed"):
                 return
@@ -114,6 +124,16 @@ class Watchers:
         self._pool = ThreadPoolExecutor(threads)
         self._futures: list[Future[None]] = []
         self.latencies: dict[str, list[float]] = {"final": [], "executed": [], "proven": []}
+
+    def post(self, door: Door, raws: Sequence[bytes]) -> None:
+        """Send transactions without waiting for the answer."""
+        self._futures.append(self._pool.submit(self._post, door, raws))
+
+    def _post(self, door: Door, raws: Sequence[bytes]) -> None:
+        if len(raws) == 1:
+            door.submit(raws[0])
+        elif not all(door.submit_many(raws)):
+            raise LoadError("a node did not admit a transaction")
 
     def watch(self, door: Door, id_: str, due: float) -> None:
         """Note when a transaction becomes final, executed, proven."""

@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from client_sdk.intents import governance, trade
-from scripts.story.cast import FOUNDERS, GROWER, Cast
+from scripts.story.cast import CARRIER, GROWER, PROCESSOR, Cast
 from scripts.story.forgeries import rewired, without_last_signature
 from scripts.story.network import Network, http_json
 from tallystick import keys
@@ -30,6 +30,7 @@ from tallystick.records.members import KeyUse
 from tallystick.transactions import Event, SignedTransaction, sign_transaction
 from tests.integration.chains import blocks_of, wait_for_equal_heads
 
+HONEST = (GROWER, PROCESSOR, CARRIER)
 SEED = 5
 REQUESTS = 2_500
 PATHS = [
@@ -121,37 +122,24 @@ class Shop:
 
     def transactions(self) -> int:
         """How many are on the chain."""
-        height = int(str(wait_for_equal_heads(self.network, 60)["height"]))
+        height = int(str(wait_for_equal_heads(self.network, 60, HONEST)["height"]))
         return sum(len(block.transactions) for block in blocks_of(self.cast, GROWER, GROWER, height))
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    network = Network(tmp_path_factory.mktemp("shop") / "network", FOUNDERS)
-    cast = Cast(network)
-    try:
-        network.found("shop")
-        config = network.nodes[GROWER].folder / "node.toml"
-        assert "[api]" not in config.read_text()
-        rates = ("requests_per_second", "burst", "public_requests_per_second", "public_burst")
-        config.write_text(config.read_text() + "\n[api]\n" + "".join(f"{name} = 1000000\n" for name in rates))
-        network.start_all()
-        cast.open_founders()
-        yield Shop(network, cast)
-    finally:
-        cast.close()
-        network.stop()
+def shop(attacked: Cast) -> Shop:
+    return Shop(attacked.network, attacked)
 
 
 @pytest.fixture
 def nothing_changed(shop: Shop) -> Iterator[None]:
     """Around a test: the same transactions and state, no fault, a node that is well."""
-    count, root = shop.transactions(), wait_for_equal_heads(shop.network, 60)["state_root"]
+    count, root = shop.transactions(), wait_for_equal_heads(shop.network, 60, HONEST)["state_root"]
     faults = shop.faults()
     yield
     assert shop.faults() == faults
     assert http_json(shop.network.nodes[GROWER].url, "/health")["ok"] is True
-    assert (shop.transactions(), wait_for_equal_heads(shop.network, 60)["state_root"]) == (count, root)
+    assert (shop.transactions(), wait_for_equal_heads(shop.network, 60, HONEST)["state_root"]) == (count, root)
     log = shop.network.nodes[GROWER].log.read_text()
     assert "Traceback" not in log and "fault" not in log
     process = shop.network.nodes[GROWER].process
@@ -381,5 +369,5 @@ def test_a_wrong_role_is_ordered_and_refused_by_its_reason(shop: Shop) -> None:
         shop.cast[GROWER].do(trade.open_account(GROWER, "CNY"))
     assert caught.value.reason == "ROLE_MISSING" and caught.value.remedy
     with pytest.raises(RefusedError) as caught:
-        shop.cast[GROWER].do(governance.suspend("org:carrier"))
+        shop.cast[GROWER].do(governance.suspend(CARRIER))
     assert caught.value.reason == "QUORUM_SHORT" and caught.value.remedy

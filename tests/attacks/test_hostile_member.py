@@ -32,7 +32,7 @@ from node.network.messages import (
     VoteMessage,
     message_frame,
 )
-from scripts.story.cast import CARRIER, FOUNDERS, GROWER, PROCESSOR, RETAILER, Cast
+from scripts.story.cast import CARRIER, GROWER, PROCESSOR, RETAILER, Cast
 from scripts.story.network import Network
 from tallystick import keys
 from tallystick.blocks import Header
@@ -134,26 +134,16 @@ class Siege:
 
 
 @pytest.fixture(scope="module")
-def siege(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Siege]:
-    network = Network(tmp_path_factory.mktemp("siege") / "network", FOUNDERS)
-    cast = Cast(network)
-    try:
-        network.found("siege")
-        for organisation in HONEST:
-            network.start(organisation)
-        network.wait_for_height(1, HONEST, 60)
-        cast.open_founders()
-        one = Siege(network, cast, Turncoat.of(network.nodes[RETAILER]))
-        one.commit()
-        yield one
-        height = min(executed_heights(network).values())
-        chains = [blocks_of(cast, name, GROWER, height) for name in HONEST]
-        for blocks in chains:
-            assert [block.header for block in blocks] == [block.header for block in chains[0]]
-            assert [block.receipts for block in blocks] == [block.receipts for block in chains[0]]
-    finally:
-        cast.close()
-        network.stop()
+def siege(attacked: Cast) -> Iterator[Siege]:
+    network = attacked.network
+    one = Siege(network, attacked, Turncoat.of(network.nodes[RETAILER]))
+    one.commit()
+    yield one
+    height = min(executed_heights(network).values())
+    chains = [blocks_of(attacked, name, GROWER, height) for name in HONEST]
+    for blocks in chains:
+        assert [block.header for block in blocks] == [block.header for block in chains[0]]
+        assert [block.receipts for block in blocks] == [block.receipts for block in chains[0]]
 
 
 def for_a_while(act: Callable[[], object], seconds: float = ATTACK_S) -> None:

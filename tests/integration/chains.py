@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -57,14 +57,17 @@ def executed_heights(network: Network) -> dict[str, int]:
     return heights
 
 
-def wait_for_equal_heads(network: Network, patience_s: float) -> Mapping[str, object]:
-    """Wait until the heads of all nodes are of one height; return their executed tuple, which must be one and the same.
+def wait_for_equal_heads(
+    network: Network, patience_s: float, organisations: Sequence[str] = ()
+) -> Mapping[str, object]:
+    """Wait until the heads of these nodes (all by default) are of one height; return their one executed tuple.
 
     An idle chain makes a block a second, so the four are asked until they are seen at one height.
     """
+    nodes = [network.nodes[name] for name in organisations or network.nodes]
     end = time.monotonic() + patience_s
     while True:
-        heads = [http_json(node.url, "/.well-known/head", 10.0) for node in network.nodes.values()]
+        heads = [http_json(node.url, "/.well-known/head", 10.0) for node in nodes]
         if len({head["height"] for head in heads}) == 1:
             tuples = [head["executed"] for head in heads]
             assert all(one == tuples[0] for one in tuples), tuples

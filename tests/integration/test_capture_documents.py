@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from client_sdk.cli import main
 from client_sdk.config import Config, write_config
 from client_sdk.keystore import Keystore
 from client_sdk.transport import HttpTransport
+from scripts.story.acts import Story
 from scripts.story.cast import FOUNDERS, GROWER, PROCESSOR, Cast
 from scripts.story.network import ROOT, Network
 from tallystick.encoding import decode
@@ -93,9 +93,6 @@ class Desk:
     folder: Path
 
     def set_up(self) -> None:
-        self.network.found("capture")
-        self.network.start_all()
-        self.cast.open_founders()
         for founder in FOUNDERS:
             self._set_up(founder.organisation)
 
@@ -146,16 +143,10 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    folder = tmp_path_factory.mktemp("capture")
-    network = Network(folder / "network", FOUNDERS)
-    one = Desk(network, Cast(network), folder / "desk")
-    try:
-        one.set_up()
-        yield one
-    finally:
-        one.cast.close()
-        network.stop()
+def desk(played: Story, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    one = Desk(played.network, played.cast, tmp_path_factory.mktemp("capture") / "desk")
+    one.set_up()
+    return one
 
 
 def refused_as_a_whole(path: Path) -> bool:

@@ -28,7 +28,7 @@ T = TypeVar("T", bound=Message)
 PARAMETERS_KEY = chain_key("parameters")
 
 # Records that one organisation's events may touch in one block beyond those that the events name (contents of
-# containers): a shipment of 300 bytes can concern 1,000 things, and 4,000 events fit a block.
+# containers): a shipment of 300 bytes can concern 1,000 things, and 1,000 events fit a block.
 SHARE_PER_ORGANISATION = 4_000
 SHARE_PER_BLOCK = 20_000
 

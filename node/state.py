@@ -7,6 +7,7 @@ stored: a start rebuilds it from the records.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping
 
 from node.ledger import Ledger
@@ -27,7 +28,8 @@ class State:
     def __init__(self, ledger: Ledger, height: int) -> None:
         self._ledger = ledger
         self.height = height
-        self._cache: dict[bytes, Record | None] = {}
+        # Not a plain dict: finding the first entry of one that is emptied from the front takes longer and longer.
+        self._cache: OrderedDict[bytes, Record | None] = OrderedDict()
         self._unwritten: dict[bytes, Record | None] = {}
         self._ids: set[bytes] = set()
         self._absent: set[bytes] = set()
@@ -134,7 +136,7 @@ class State:
     def _remember(self, key: bytes, record: Record | None) -> None:
         self._cache.pop(key, None)
         if len(self._cache) >= RECORDS_CACHED_MAX:
-            del self._cache[next(iter(self._cache))]
+            self._cache.popitem(last=False)
         self._cache[key] = record
 
     def _index_due(self, key: bytes, record: Record | None) -> None:

@@ -149,7 +149,7 @@ class Bench:
 
 
 def checks_per_second(cpu_seconds: float) -> float:
-    """Ed25519 checks per second of this process
+    """Ed25519 checks per second of processor time.
 
     Beside busy nodes a check costs more than on an idle machine: virtual processors share caches and often one core.
     """

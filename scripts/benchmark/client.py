@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import urlsplit
 
 import msgspec
@@ -48,18 +48,26 @@ class Door:
         )
         if body:
             headers["content-type"] = "application/msgpack"
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=60)
-            self._local.connection = connection
-        connection.request(method, f"{path}?{query}" if query else path, body, headers)
-        response = connection.getresponse()
-        data = response.read()
+        target = f"{path}?{query}" if query else path
+        try:
+            response, data = self._exchange(method, target, body, headers)
+        except (ConnectionError, HTTPException):  # a node closes connections that were idle for a while
+            self._local.connection = None
+            response, data = self._exchange(method, target, body, headers)
         if response.status == 404:
             raise UnknownError(path)
         if response.status not in (200, 202):
             raise LoadError(f"{method} {path}: {response.status} {data[:300].decode(errors='replace')}")
         return bytes(data)
+
+    def _exchange(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=60)
+            self._local.connection = connection
+        connection.request(method, target, body, headers)
+        response = connection.getresponse()
+        return response, response.read()
 
     def submit(self, raw: bytes) -> None:
         """One transaction."""

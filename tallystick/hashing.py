@@ -1,6 +1,6 @@
 """SHA-256 with a one-byte purpose tag, so that no hash of one kind can be read as a hash of another.
 
-Specification: docs/spec/hashing.md lists every tag; numbers are never reused.
+Specification: docs/spec/encoding.md lists every tag; numbers are never reused.
 """
 
 from __future__ import annotations

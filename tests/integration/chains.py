@@ -58,11 +58,14 @@ def executed_heights(network: Network) -> dict[str, int]:
 
 
 def wait_for_equal_heads(
-    network: Network, patience_s: float, organisations: Sequence[str] = ()
+    network: Network, patience_s: float, organisations: Sequence[str] = (), *, certified: int = 0
 ) -> Mapping[str, object]:
     """Wait until the heads of these nodes (all by default) are of one height; return their one executed tuple.
 
     An idle chain makes a block a second, so the four are asked until they are seen at one height.
+
+    Args:
+        certified: height that the tuple must have reached; a head certifies a height or more below its own.
     """
     nodes = [network.nodes[name] for name in organisations or network.nodes]
     end = time.monotonic() + patience_s
@@ -73,6 +76,7 @@ def wait_for_equal_heads(
             assert all(one == tuples[0] for one in tuples), tuples
             assert len({head["header"] for head in heads}) == 1
             executed: Mapping[str, object] = tuples[0]
-            return executed
+            if int(str(executed["height"])) >= certified:
+                return executed
         assert time.monotonic() < end, [head["height"] for head in heads]
         time.sleep(0.05)

@@ -181,7 +181,8 @@ def test_killed_nodes_come_back_and_everything_answered_stands_once_at_its_place
 def assert_answers_hold(market: Market) -> None:
     """Equal heads and blocks; every answered transaction once, at the place it was answered with."""
     network = market.network
-    executed = wait_for_equal_heads(network, PATIENCE_S)
+    answered = [outcome.height or 0 for trader in market.traders for outcome in trader.answered.values()]
+    executed = wait_for_equal_heads(network, PATIENCE_S, certified=max(answered))
     height = int(str(executed["height"]))
     chains = {name: blocks_of(market.cast, name, GROWER, height) for name in network.nodes}
     first = chains[GROWER]

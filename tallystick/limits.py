@@ -5,7 +5,6 @@ from __future__ import annotations
 # --- transactions -----------------------------------------------------------------------------------------
 SIGNERS_MAX = 16  # keys per transaction: a majority of 31 governors, the largest quorum there is
 EVENTS_PER_TRANSACTION_MAX = 1_000  # events under one signature; a pallet load of scans
-IDENTIFIERS_PER_EVENT_MAX = 1_000  # identifiers per event; contained goods follow their container instead
 TRANSACTION_SIZE_MAX = 1_048_576  # bytes of one signed transaction with contents
 PAYLOAD_SIZE_MAX = 65_536  # bytes of one payload; documents stay off the chain as commitments
 EVENT_PART_SIZE_MAX = 262_144  # bytes of one event slot; all published EPCIS examples are below 16 KiB

@@ -26,7 +26,7 @@ from tallystick.epcis.model import (
     SensorReading,
     TypedReference,
 )
-from tallystick.epcis.parsed import check_parts, parse_event, parse_parts
+from tallystick.epcis.parsed import parse_event, parse_parts
 from tallystick.epcis.profiles import ALWAYS_PUBLIC, DISCREET, GENERAL, PROFILES, Profile
 from tallystick.epcis.quantity import format_decimal, format_micro, parse_decimal, parse_micro, parse_minor
 from tallystick.epcis.split import SplitEvent, merge_event, split_event
@@ -58,7 +58,6 @@ __all__ = [
     "TypedReference",
     "canonical_json",
     "check_digit",
-    "check_parts",
     "collect_issues",
     "event_hash",
     "format_decimal",

@@ -25,10 +25,6 @@ def parse_parts(public: bytes, members: bytes = b"") -> ParsedEvent:
     return reading.parsed()
 
 
-check_parts = parse_parts
-"""The same check under the name that says why a node makes it."""
-
-
 def parse_event(event: JsonObject) -> ParsedEvent:
     """Enforce every rule on a whole self-contained event. Raises: EventError."""
     reading = examine(event, raise_issue)

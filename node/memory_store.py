@@ -22,12 +22,11 @@ class MemoryStore:
         self._check_open()
         return self._values.get(key)
 
-    def range(self, first: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    def range(self, first: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See ``Store``; like LevelDB's, an iteration sees the state at its start."""
         self._check_open()
         keys = self._keys[bisect_left(self._keys, first) : bisect_left(self._keys, end)]
-        pairs = [(key, self._values[key]) for key in keys]
-        return iter(pairs[::-1] if reverse else pairs)
+        return iter([(key, self._values[key]) for key in keys])
 
     def write(self, puts: Iterable[Put]) -> None:
         """See ``Store``."""

@@ -28,8 +28,8 @@ class Store(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """The value of a key, or None."""
 
-    def range(self, first: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
-        """Pairs with ``first <= key < end`` in byte order of the keys, or from the last to the first."""
+    def range(self, first: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Pairs with ``first <= key < end`` in byte order of the keys (never backwards: plyvel loses pairs then)."""
 
     def write(self, puts: Iterable[Put]) -> None:
         """Write all or nothing; durable when it returns. Of two puts of one key the later one counts."""
@@ -68,10 +68,10 @@ class LevelStore:
             raise self._error("cannot be read", error) from error
         return value
 
-    def range(self, first: bytes, end: bytes, *, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+    def range(self, first: bytes, end: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See ``Store``."""
         try:
-            with self._db.iterator(start=first, stop=end, reverse=reverse, verify_checksums=True) as iterator:
+            with self._db.iterator(start=first, stop=end, verify_checksums=True) as iterator:
                 yield from iterator
         except (plyvel.Error, OSError, RuntimeError) as error:
             raise self._error("cannot be read", error) from error

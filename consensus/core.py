@@ -13,6 +13,7 @@ from consensus.pacing import Timers, timeout_ms
 from consensus.status import Waiting
 from consensus.views import Pinned, Views
 from tallystick.encoding import ZERO32
+from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
 
 
@@ -40,6 +41,7 @@ class Core:
         self.work = WorkPending(transactions=False, due_ms=None)
         self.woken_view = 0  # a peer's nullify says that it waits for something in this view
         self.building: Build | None = None
+        self.building_on = floor.executed  # the tuple of the block being built, if no newer one may be named
         self.helped_ms: dict[int, int] = {}  # validator: when it last got certificates in answer to a nullify
         self.mismatched_view = 0
         self.wake_ms: int | None = None
@@ -47,6 +49,7 @@ class Core:
         self.needs: list[Need] = []
         self.waiting: tuple[Waiting, str] = (Waiting.START, "")
         self.halted: Halt | None = None
+        self.ended = False  # the boundary block is final here
         self.changes = 0  # grows with each change that may let another rule fire
         self._persists: list[Effect] = []
         self._others: list[Effect] = []
@@ -125,7 +128,9 @@ class Core:
             self.timers.block_ms = self.now.monotonic_ms
 
     def note_certified(self, block: Block) -> None:
-        """A quorum vouches for this header's roots: if ours differ, one of us is broken."""
+        """A quorum vouches for this header's roots: if ours differ, one of us is broken. A closing header has none."""
+        if isinstance(block.header, ClosingHeader):
+            return
         ours = self.chain.contradiction(block.executed)
         if ours is not None:
             self.halt(Halt("a certified header contradicts our own roots", ours.height, block.executed, ours))
@@ -155,6 +160,8 @@ class Core:
         """Everything that happened is final and certified, and nothing is pending."""
         tip = self.tip()
         if tip is None or tip.block_hash != self.chain.final.block_hash or self.pending():
+            return False
+        if self.chain.next_validators(self.chain.executed.height) is not None:
             return False
         return self.chain.busy_height <= tip.executed.height
 

@@ -54,7 +54,7 @@ class EngineConfig:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A change of validators that the state of an executed height has planned (section 9 of the specification).
+    """A change of validators that the state of an executed height has planned (section 7 of the specification).
 
     From the state of ``height`` on the plan stays as it is until the boundary block is executed.
 

@@ -151,17 +151,16 @@ class Core:
         return max(pinned.height if pinned is not None else 0, self.chain.final.height)
 
     def pending(self) -> bool:
-        """Whether something waits to be put into a block, here or, by its nullify, at a peer."""
+        """Whether something waits to be put into a block, here, at a peer, or the end of the epoch."""
         due_ms = self.work.due_ms
         due = due_ms is not None and due_ms <= self.now.wall_ms
-        return self.work.transactions or due or self.woken_view == self.view
+        ending = self.chain.next_validators(self.chain.executed.height) is not None
+        return self.work.transactions or due or ending or self.woken_view == self.view
 
     def at_rest(self) -> bool:
         """Everything that happened is final and certified, and nothing is pending."""
         tip = self.tip()
         if tip is None or tip.block_hash != self.chain.final.block_hash or self.pending():
-            return False
-        if self.chain.next_validators(self.chain.executed.height) is not None:
             return False
         return self.chain.busy_height <= tip.executed.height
 

@@ -16,6 +16,8 @@ from tallystick.encoding import ZERO32
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
 
+MISSED_MAX = 2  # turns that a leader may let pass before the next one is not waited for
+
 
 class Core:
     """One engine's state. The rules live beside it: leader, voter, finality, timeouts, recovery."""
@@ -43,6 +45,7 @@ class Core:
         self.building: Build | None = None
         self.building_on = floor.executed  # the tuple of the block being built, if no newer one may be named
         self.helped_ms: dict[int, int] = {}  # validator: when it last got certificates in answer to a nullify
+        self.missed: dict[int, int] = {}  # validator: turns in a row that it let pass; nothing came from it since
         self.mismatched_view = 0
         self.wake_ms: int | None = None
         self.resend_cursor = 0
@@ -163,6 +166,13 @@ class Core:
         if tip is None or tip.block_hash != self.chain.final.block_hash or self.pending():
             return False
         return self.chain.busy_height <= tip.executed.height
+
+    def skips(self, leader: int) -> bool:
+        """Rule X: it missed its last two turns, nothing came from it since, and a quorum without such is active."""
+        if self.missed.get(leader, 0) < MISSED_MAX:
+            return False
+        silent = sum(1 for turns in self.missed.values() if turns >= MISSED_MAX)
+        return self.config.validators.count - silent >= self.config.validators.quorum
 
     def timeout_ms(self) -> int:
         """Time-out of the current view."""

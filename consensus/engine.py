@@ -149,6 +149,7 @@ class Engine:
         core, view = self._core, vote.statement.view
         if not self.wants_vote(vote):
             return
+        core.missed.pop(vote.validator, None)
         if vote.statement.kind is VoteKind.NULLIFY and view <= core.view:
             timeouts.help_on(core, vote)
         if view > core.views.pinned.view:
@@ -170,6 +171,7 @@ class Engine:
         core, header = self._core, received.proposal.header
         if not self.wants_proposal(header, received.block_hash):
             return
+        core.missed.pop(header.proposer, None)
         held = core.views.at(header.view)
         if held.proposal is not None:  # the first stays; two are evidence
             if held.accuse_once(header.proposer, 0):
@@ -223,7 +225,7 @@ class Engine:
         if statement.view <= core.views.pinned.view or calls:
             return calls
         held = core.views.rounds.get(statement.view)
-        if held is None:
+        if held is None or who in core.missed:
             return True
         if held.contradicted_by(vote) is not None:
             return not held.accused >> (who * 4 + statement.kind) & 1

@@ -8,12 +8,17 @@ from consensus.fetches import Need
 from consensus.status import Waiting
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
+from tallystick.votes import VoteKind
 
 
 def advance(core: Core) -> None:
     """Rule A: a certificate of any kind for view v lets us into v + 1, wherever we were. Nothing else does."""
     if core.reached <= core.view:
         return
+    held, leader = core.views.rounds.get(core.view), core.config.validators.leader_of(core.view)
+    passed = held is not None and held.proposal is None and held.certificates.keys() == {VoteKind.NULLIFY}
+    if passed and leader != core.config.me:
+        core.missed[leader] = core.missed.get(leader, 0) + 1
     core.view = core.reached
     core.building = None
     timers = core.timers

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consensus.config import Floor
+from consensus.config import Floor, Switch
 from tallystick.blocks import Executed, Header
+from tallystick.epochs import ClosingHeader
+from tallystick.limits import VIEW_MAX
 
 
 @dataclass(slots=True)
@@ -13,8 +15,12 @@ class Block:
     """A block whose header we know.
 
     Attributes:
+        height, time_ms, executed: of a closing header, which has none of its own, the boundary block's if that is
+            here; its place is above every block.
         header: None for genesis.
         at_hand: its transactions are here and checked; always so for an empty block.
+        closes: hash of the boundary block with which the epoch ends on this branch: its own, or the one that a closing
+            header names; None before it.
     """
 
     block_hash: bytes
@@ -23,13 +29,20 @@ class Block:
     time_ms: int
     parent_hash: bytes
     executed: Executed
-    header: Header | None
+    header: Header | ClosingHeader | None
     at_hand: bool
+    closes: bytes | None = None
 
     @property
     def happened(self) -> bool:
         """Whether executing it may change more than the block's own record."""
-        return self.header is not None and (self.header.transaction_count > 0 or self.header.due_work)
+        header = self.header
+        return isinstance(header, Header) and (header.transaction_count > 0 or header.due_work or is_boundary(header))
+
+
+def is_boundary(header: Header) -> bool:
+    """Whether this is the last block of its epoch."""
+    return header.next_validators_hash != header.validators_hash
 
 
 class Chain:
@@ -58,6 +71,7 @@ class Chain:
         self.own: dict[int, Executed] = {earlier.height: earlier for earlier in floor.earlier}
         self.own[executed.height] = executed
         self.executed = executed
+        self.switch: Switch | None = floor.switch
         self._certified: dict[int, Executed] = {}  # tuples that a quorum vouched for, above our own execution
         # What happened below the floor is unknown: after a start, certify all of it (one or two empty blocks).
         self.busy_height = executed.height if header is not None else 0
@@ -67,26 +81,28 @@ class Chain:
         """The block, if its header is known."""
         return self._blocks.get(block_hash)
 
-    def add(self, header: Header, block_hash: bytes, *, at_hand: bool) -> Block:
-        """Keep a header; an empty block is at hand with it."""
+    def add(self, header: Header | ClosingHeader, block_hash: bytes, *, at_hand: bool) -> Block:
+        """Keep a header; an empty block, or a closing header, is at hand with it."""
         block = self._blocks.get(block_hash)
         if block is None:
-            block = Block(
-                block_hash=block_hash,
-                view=header.view,
-                height=header.height,
-                time_ms=header.time_ms,
-                parent_hash=header.parent_hash,
-                executed=header.executed,
-                header=header,
-                at_hand=False,
-            )
-            self._blocks[block_hash] = block
+            block = self._blocks[block_hash] = self._block_of(header, block_hash)
             self.changes += 1
-        if not block.at_hand and (at_hand or header.transaction_count == 0):
+        empty = isinstance(header, ClosingHeader) or header.transaction_count == 0
+        if not block.at_hand and (at_hand or empty):
             block.at_hand = True
             self.changes += 1
         return block
+
+    def _block_of(self, header: Header | ClosingHeader, block_hash: bytes) -> Block:
+        if isinstance(header, Header):
+            closes = block_hash if is_boundary(header) else None
+            height, time_ms, executed = header.height, header.time_ms, header.executed
+        else:
+            closes = header.boundary_hash
+            boundary = self._blocks.get(closes)
+            height = VIEW_MAX if boundary is None else boundary.height
+            time_ms, executed = (0, self.executed) if boundary is None else (boundary.time_ms, boundary.executed)
+        return Block(block_hash, header.view, height, time_ms, header.parent_hash, executed, header, False, closes)
 
     def first_missing(self, tip_hash: bytes) -> bytes | None:
         """Walking down from a finalised tip: the first block that is not at hand, or None when it joins ours."""
@@ -107,10 +123,13 @@ class Chain:
     def hand_over(self, tip_hash: bytes) -> list[Block] | None:
         """Move the final tip up to this block (rule Z): all blocks above the old tip in height order.
 
-        None when the finalised tip does not stand on our final block. Precondition: nothing is missing.
+        None when the finalised tip does not stand on our final block. Precondition: nothing is missing. Closing headers
+        are no blocks: a final one makes the boundary block the tip.
         """
         path: list[Block] = []
         block = self._blocks[tip_hash]
+        while isinstance(block.header, ClosingHeader):
+            block = self._blocks[block.parent_hash]
         while block.height > self.final.height:
             path.append(block)
             block = self._blocks[block.parent_hash]
@@ -135,10 +154,15 @@ class Chain:
                 del self.own[height]
         self.changes += 1
 
-    def note_executed(self, executed: Executed) -> Executed | None:
+    def next_validators(self, executed_height: int) -> bytes | None:
+        """Hash of the next epoch's set, if the state of this height, executed here, asks for the switch now."""
+        switch = self.switch
+        return switch.next_validators_hash if switch is not None and switch.height <= executed_height else None
+
+    def note_executed(self, executed: Executed, switch: Switch | None) -> Executed | None:
         """Take our own tuple of the next height; the certified tuple that contradicts it, if there is one."""
         assert executed.height == self.executed.height + 1, "heights are executed in order, none skipped"
-        self.executed = executed
+        self.executed, self.switch = executed, switch
         self.own[executed.height] = executed
         self.changes += 1
         block_hash = self._handed_over.pop(executed.height, None)

@@ -53,19 +53,37 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """A change of validators that the state of an executed height has planned (section 7 of the specification).
+
+    From the state of ``height`` on the plan stays as it is until the boundary block is executed.
+
+    Attributes:
+        height: ``switch_height``: the first block whose executed height reaches it is the boundary block.
+        next_validators_hash: digest of the next epoch's set; never the present one's (then nothing is planned).
+    """
+
+    height: int
+    next_validators_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Floor:
     """Where an engine starts: the newest block that this node has finalised, executed and stored in one batch.
 
-    A node must never start from an older floor than one it had before.
+    A node must never start from an older floor than one it had before. The first floor of an epoch but genesis' is the
+    boundary block of the epoch before, executed, with view 0 and without a certificate: the epoch proof is of the old
+    set, and nothing of this epoch refers to it.
 
     Attributes:
         header: None for genesis.
         block_hash: the floor's; for genesis what height 1 names as its parent.
-        view: the floor's; 0 for genesis.
-        certificate: a finalisation of this block or of a descendant; None only for genesis.
+        view: the floor's in this epoch; 0 for genesis and for a boundary block of the epoch before.
+        certificate: a finalisation of this block or of a descendant, of this epoch; None only where ``view`` is 0.
         executed: our own tuple of this height; for genesis height 0 and the genesis time and roots.
         earlier: our own tuples of the heights below, at least down to ``header.executed.height``. Without them a
             proposal that names one of those heights can only be waited for.
+        switch: what the state of this height plans, or None.
     """
 
     header: Header | None
@@ -74,3 +92,4 @@ class Floor:
     certificate: Certificate | None
     executed: Executed
     earlier: tuple[Executed, ...] = ()
+    switch: Switch | None = None

@@ -13,7 +13,10 @@ from consensus.pacing import Timers, timeout_ms
 from consensus.status import Waiting
 from consensus.views import Pinned, Views
 from tallystick.encoding import ZERO32
+from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
+
+MISSED_MAX = 2  # turns that a leader may let pass before the next one is not waited for
 
 
 class Core:
@@ -40,13 +43,16 @@ class Core:
         self.work = WorkPending(transactions=False, due_ms=None)
         self.woken_view = 0  # a peer's nullify says that it waits for something in this view
         self.building: Build | None = None
+        self.building_on = floor.executed  # the tuple of the block being built, if no newer one may be named
         self.helped_ms: dict[int, int] = {}  # validator: when it last got certificates in answer to a nullify
+        self.missed: dict[int, int] = {}  # validator: turns in a row that it let pass; nothing came from it since
         self.mismatched_view = 0
         self.wake_ms: int | None = None
         self.resend_cursor = 0
         self.needs: list[Need] = []
         self.waiting: tuple[Waiting, str] = (Waiting.START, "")
         self.halted: Halt | None = None
+        self.ended = False  # the boundary block is final here
         self.changes = 0  # grows with each change that may let another rule fire
         self._persists: list[Effect] = []
         self._others: list[Effect] = []
@@ -125,7 +131,9 @@ class Core:
             self.timers.block_ms = self.now.monotonic_ms
 
     def note_certified(self, block: Block) -> None:
-        """A quorum vouches for this header's roots: if ours differ, one of us is broken."""
+        """A quorum vouches for this header's roots: if ours differ, one of us is broken. A closing header has none."""
+        if isinstance(block.header, ClosingHeader):
+            return
         ours = self.chain.contradiction(block.executed)
         if ours is not None:
             self.halt(Halt("a certified header contradicts our own roots", ours.height, block.executed, ours))
@@ -146,10 +154,11 @@ class Core:
         return max(pinned.height if pinned is not None else 0, self.chain.final.height)
 
     def pending(self) -> bool:
-        """Whether something waits to be put into a block, here or, by its nullify, at a peer."""
+        """Whether something waits to be put into a block, here, at a peer, or the end of the epoch."""
         due_ms = self.work.due_ms
         due = due_ms is not None and due_ms <= self.now.wall_ms
-        return self.work.transactions or due or self.woken_view == self.view
+        ending = self.chain.next_validators(self.chain.executed.height) is not None
+        return self.work.transactions or due or ending or self.woken_view == self.view
 
     def at_rest(self) -> bool:
         """Everything that happened is final and certified, and nothing is pending."""
@@ -157,6 +166,13 @@ class Core:
         if tip is None or tip.block_hash != self.chain.final.block_hash or self.pending():
             return False
         return self.chain.busy_height <= tip.executed.height
+
+    def skips(self, leader: int) -> bool:
+        """Rule X: it missed its last two turns, nothing came from it since, and a quorum without such is active."""
+        if self.missed.get(leader, 0) < MISSED_MAX:
+            return False
+        silent = sum(1 for turns in self.missed.values() if turns >= MISSED_MAX)
+        return self.config.validators.count - silent >= self.config.validators.quorum
 
     def timeout_ms(self) -> int:
         """Time-out of the current view."""

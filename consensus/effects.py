@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import Message
-from tallystick.proposals import Proposal
+from tallystick.epochs import ClosingHeader
+from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote
 
 
@@ -20,15 +21,15 @@ class HeaderRecord(Message, frozen=True):
     """A header that we proposed (``own``) or voted for.
 
     The shell writes the block's contents (at hand since ``Built`` or ``ContentsChecked``) in the same sync, so that who
-    voted for a block can serve it after a restart.
+    voted for a block can serve it after a restart. A closing header has no contents.
     """
 
-    header: Header
+    header: Header | ClosingHeader
     own: bool
 
 
 DurableRecord: TypeAlias = Vote | Certificate | HeaderRecord
-PeerMessage: TypeAlias = Proposal | Vote | Certificate
+PeerMessage: TypeAlias = Proposal | ClosingProposal | Vote | Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +128,29 @@ class Finalised:
     After a restart the blocks above the floor are handed over again.
 
     Attributes:
-        certificate: a finalisation of the last one.
+        certificate: a finalisation of the last one or, at the end of an epoch, of a closing header that names it.
     """
 
     block_hashes: tuple[bytes, ...]
     headers: tuple[Header, ...]
     certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """The boundary block is final: this engine signs nothing more, and no further effect comes of it.
+
+    It follows the ``Finalised`` whose last block is the boundary block. The shell keeps the proof, answers every
+    message of this epoch with it, and once the boundary block is executed starts the next epoch's engine from it.
+
+    Attributes:
+        boundary: its ``next_validators_hash`` names the next epoch's set.
+        closing: the closing header that ``finalisation`` names, or None when it names the boundary block itself.
+    """
+
+    boundary: Header
+    closing: ClosingHeader | None
+    finalisation: Certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +164,8 @@ class WakeAt:
 class Accuse:
     """Two signed messages of one validator that an honest one never signs both; given once per view and kind."""
 
-    first: Vote | Proposal
-    second: Vote | Proposal
+    first: Vote | Proposal | ClosingProposal
+    second: Vote | Proposal | ClosingProposal
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,7 @@ Effect: TypeAlias = (
     | FetchBlock
     | FetchCertificates
     | Finalised
+    | EpochEnded
     | WakeAt
     | Accuse
     | RootMismatch

@@ -27,7 +27,8 @@ from consensus.inputs import (
 from consensus.pacing import deadline_ms
 from consensus.status import EngineStatus, describe
 from consensus.views import KINDS
-from tallystick.blocks import Executed, Header
+from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
 
 SETTLE_MAX = 64  # rounds of rules in one turn; a lone validator could otherwise pass views for ever in one moment
@@ -61,7 +62,7 @@ class Engine:
     def step(self, input: Input, now: Now) -> list[Effect]:
         """Take one input, return what the shell must now do, in order. After ``Halt`` nothing is returned any more."""
         core = self._core
-        if core.halted is not None and self._started:
+        if (core.halted is not None or core.ended) and self._started:
             return []
         assert self._started != isinstance(input, Started), "Started comes first and once"
         self._started = True
@@ -90,8 +91,8 @@ class Engine:
                 self._take_block(header, block_hash)
             case Built():
                 leader.complete(self._core, input)
-            case HeightExecuted(executed):
-                self._take_executed(executed)
+            case HeightExecuted():
+                self._take_executed(input)
             case WorkPending():
                 self._core.work = input
             case PeerConnected(validator):
@@ -109,6 +110,8 @@ class Engine:
             seen = core.changes
             core.needs = []
             finality.deliver(core)
+            if core.ended:
+                return
             voter.finalize(core)
             finality.advance(core)
             if core.config.me is not None:
@@ -146,6 +149,7 @@ class Engine:
         core, view = self._core, vote.statement.view
         if not self.wants_vote(vote):
             return
+        core.missed.pop(vote.validator, None)
         if vote.statement.kind is VoteKind.NULLIFY and view <= core.view:
             timeouts.help_on(core, vote)
         if view > core.views.pinned.view:
@@ -167,6 +171,7 @@ class Engine:
         core, header = self._core, received.proposal.header
         if not self.wants_proposal(header, received.block_hash):
             return
+        core.missed.pop(header.proposer, None)
         held = core.views.at(header.view)
         if held.proposal is not None:  # the first stays; two are evidence
             if held.accuse_once(header.proposer, 0):
@@ -191,17 +196,17 @@ class Engine:
         if held is not None and held.proposal_hash == block.block_hash:
             held.fault = "its contents are invalid"
 
-    def _take_block(self, header: Header, block_hash: bytes) -> None:
+    def _take_block(self, header: Header | ClosingHeader, block_hash: bytes) -> None:
         core = self._core
         if not core.fetches.wants_block(block_hash):
             return
         core.changes += 1
         core.note_certified(core.chain.add(header, block_hash, at_hand=True))
 
-    def _take_executed(self, executed: Executed) -> None:
-        core = self._core
+    def _take_executed(self, done: HeightExecuted) -> None:
+        core, executed = self._core, done.executed
         core.changes += 1
-        theirs = core.chain.note_executed(executed)
+        theirs = core.chain.note_executed(executed, done.switch)
         if theirs is not None:
             core.halt(Halt("our own roots contradict a certified header", executed.height, theirs, executed))
 
@@ -210,7 +215,9 @@ class Engine:
     def wants_vote(self, vote: Vote) -> bool:
         """Whether this vote's signature is worth checking: new, in the window, or evidence, or a call for help."""
         core, statement, who = self._core, vote.statement, vote.validator
-        if statement.epoch != core.config.epoch or who >= core.config.validators.count or who == core.config.me:
+        if core.ended or statement.epoch != core.config.epoch:
+            return False
+        if who >= core.config.validators.count or who == core.config.me:
             return False
         if statement.view > core.view + core.config.view_window or statement.view < 1:
             return False
@@ -218,7 +225,7 @@ class Engine:
         if statement.view <= core.views.pinned.view or calls:
             return calls
         held = core.views.rounds.get(statement.view)
-        if held is None:
+        if held is None or who in core.missed:
             return True
         if held.contradicted_by(vote) is not None:
             return not held.accused >> (who * 4 + statement.kind) & 1
@@ -230,15 +237,15 @@ class Engine:
         One that contradicts what is here is wanted too: if it verifies, more than f validators are faulty.
         """
         core, statement = self._core, certificate.statement
-        if statement.epoch != core.config.epoch or statement.view <= core.views.pinned.view:
+        if core.ended or statement.epoch != core.config.epoch or statement.view <= core.views.pinned.view:
             return False
         held = core.views.holds(statement.view, statement.kind)
         return held is None or held.statement != statement
 
-    def wants_proposal(self, header: Header, block_hash: bytes) -> bool:
+    def wants_proposal(self, header: Header | ClosingHeader, block_hash: bytes) -> bool:
         """Whether this proposal's signature is worth checking: of its view's leader, in the window, not here yet."""
         core, view = self._core, header.view
-        if header.epoch != core.config.epoch or header.proposer != core.config.validators.leader_of(view):
+        if core.ended or header.epoch != core.config.epoch or header.proposer != core.config.validators.leader_of(view):
             return False
         if (
             not core.views.pinned.view < view <= core.view + core.config.view_window
@@ -266,7 +273,7 @@ class Engine:
             found.extend(held[kind] for kind in KINDS if kind in held)
         return tuple(found[:ANSWER_CERTIFICATES_MAX])
 
-    def header(self, block_hash: bytes) -> Header | None:
-        """A header above the executed floor, if its block is at hand."""
+    def header(self, block_hash: bytes) -> Header | ClosingHeader | None:
+        """A header above the executed floor, or a closing one, if its block is at hand."""
         block = self._core.chain.get(block_hash)
         return block.header if block is not None and block.at_hand else None

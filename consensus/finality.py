@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from consensus.core import Core
-from consensus.effects import Finalised, Halt
+from consensus.effects import EpochEnded, Finalised, Halt
 from consensus.fetches import Need
+from consensus.status import Waiting
+from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
+from tallystick.votes import VoteKind
 
 
 def advance(core: Core) -> None:
     """Rule A: a certificate of any kind for view v lets us into v + 1, wherever we were. Nothing else does."""
     if core.reached <= core.view:
         return
+    held, leader = core.views.rounds.get(core.view), core.config.validators.leader_of(core.view)
+    passed = held is not None and held.proposal is None and held.certificates.keys() == {VoteKind.NULLIFY}
+    if passed and leader != core.config.me:
+        core.missed[leader] = core.missed.get(leader, 0) + 1
     core.view = core.reached
     core.building = None
     timers = core.timers
@@ -38,6 +46,12 @@ def deliver(core: Core) -> None:
         return
     for block in blocks:
         core.note_certified(block)
-    headers = tuple(block.header for block in blocks if block.header is not None)
+    headers = tuple(block.header for block in blocks if isinstance(block.header, Header))
     core.emit(Finalised(tuple(block.block_hash for block in blocks), headers, pinned.certificate))
     core.changes += 1
+    if core.chain.final.closes is not None:  # E4: who holds the proof says nothing more in this epoch
+        named = core.chain.get(pinned.block_hash)
+        closing = named.header if named is not None and isinstance(named.header, ClosingHeader) else None
+        core.emit(EpochEnded(headers[-1], closing, pinned.certificate))
+        core.ended = True
+        core.waiting = (Waiting.EPOCH, f"epoch {core.config.epoch} ended with height {core.chain.final.height}")

@@ -11,8 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from consensus.config import Switch
 from tallystick.blocks import Executed, Header
-from tallystick.proposals import Proposal
+from tallystick.epochs import ClosingHeader
+from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote
 
 
@@ -41,7 +43,7 @@ class ProposalReceived:
     Ask ``engine.wants_proposal`` before checking the signature.
     """
 
-    proposal: Proposal
+    proposal: Proposal | ClosingProposal
     block_hash: bytes
 
 
@@ -60,9 +62,12 @@ class ContentsChecked:
 
 @dataclass(frozen=True, slots=True)
 class BlockReceived:
-    """Answer to ``FetchBlock``: a header of that hash, its transactions at hand and checked against it."""
+    """Answer to ``FetchBlock``: a header of that hash, its transactions at hand and checked against it.
 
-    header: Header
+    The hash may name a closing header, which has no contents.
+    """
+
+    header: Header | ClosingHeader
     block_hash: bytes
 
 
@@ -98,9 +103,14 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class HeightExecuted:
-    """Our own node has executed and stored this height, handed over by ``Finalised``; in order, none skipped."""
+    """Our own node has executed and stored this height, handed over by ``Finalised``; in order, none skipped.
+
+    Attributes:
+        switch: the change of validators that the state of this height plans, or None.
+    """
 
     executed: Executed
+    switch: Switch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from consensus.fetches import Need
 from consensus.inputs import Built
 from consensus.pacing import Occasion, proposal_ms
 from tallystick.blocks import Executed, Header
+from tallystick.epochs import ClosingHeader
 from tallystick.merkle import EMPTY_ROOT
-from tallystick.proposals import Proposal, proposal_signing_bytes
+from tallystick.proposals import ClosingProposal, Proposal, proposal_signing_bytes
 from tallystick.votes import Certificate, VoteKind
 
 CERTIFICATES_MAX = 16  # of one proposal; voters ask for more
@@ -30,19 +31,25 @@ def propose(core: Core) -> None:
         _ask_for_gap(core)
         return
     executed = _newest_tuple(core, tip)
+    boundary = _next_validators(core, tip, executed) != core.validators_hash
     occasion = _occasion(core, tip, executed)
     due_ms = proposal_ms(config, core.timers, occasion, core.timeout_ms())
     if core.now.monotonic_ms < due_ms:
         core.timers.propose_ms = due_ms
         return
+    if tip.closes is not None:  # E2
+        _send_closing(core, tip, tip.closes)
+        return
     if occasion.forced:  # L4: one dead leader must not cost the next its transactions, f + 1 must not stop the chain
         _send(core, tip, tip.executed, tip.time_ms + 1, _nothing(core, tip))
         return
     time_ms = max(core.now.wall_ms, tip.time_ms + 1)
-    if occasion.crowded:  # V8
+    if occasion.crowded or boundary:  # V8, E1
         _send(core, tip, executed, time_ms, _nothing(core, tip))
         return
-    core.building = Build(view, tip.block_hash, tip.header, time_ms, with_transactions=True, due_work_allowed=True)
+    parent = tip.header if isinstance(tip.header, Header) else None
+    core.building = Build(view, tip.block_hash, parent, time_ms, with_transactions=True, due_work_allowed=True)
+    core.building_on = executed
     core.emit(core.building)
     core.changes += 1
 
@@ -59,7 +66,10 @@ def complete(core: Core, built: Built) -> None:
     core.building = None
     tip = core.chain.get(built.parent_hash)
     assert tip is not None, "a parent above the newest finality is kept"
-    _send(core, tip, _newest_tuple(core, tip), question.time_ms, built)
+    executed = _newest_tuple(core, tip)
+    if _next_validators(core, tip, executed) != core.validators_hash:  # E1: executed meanwhile, and this is not empty
+        executed = core.building_on
+    _send(core, tip, executed, question.time_ms, built)
 
 
 def _nothing(core: Core, tip: Block) -> Built:
@@ -73,6 +83,12 @@ def _newest_tuple(core: Core, tip: Block) -> Executed:
     return own if provable and tip.executed.height < own.height <= tip.height else tip.executed
 
 
+def _next_validators(core: Core, tip: Block, executed: Executed) -> bytes:
+    """E1: the set that a block on this parent with this tuple hands over to: the present one but in a boundary."""
+    planned = core.chain.next_validators(executed.height) if executed != tip.executed else None
+    return planned or core.validators_hash
+
+
 def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
     happened = core.chain.happened_height(tip)
     crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
@@ -82,7 +98,7 @@ def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
     else:  # worth waiting for unless the block would certify what happened
         awaited = not tip.executed.height < happened <= executed.height
     return Occasion(
-        forced=core.view - tip.view - 1 >= core.config.faults + 1,
+        forced=tip.closes is not None or core.view - tip.view - 1 >= core.config.faults + 1,
         rest=core.at_rest(),
         pending=pending,
         crowded=crowded,
@@ -121,18 +137,32 @@ def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built
         transaction_root=built.transaction_root,
         due_work=built.due_work,
         validators_hash=core.validators_hash,
-        next_validators_hash=core.validators_hash,
+        next_validators_hash=_next_validators(core, tip, executed),
         executed=executed,
     )
     block_hash = header.block_hash()
     finalisation = core.views.pinned.certificate if executed != tip.executed else None
     signature = core.sign_proposal(proposal_signing_bytes(config.epoch, core.view, block_hash))
     justification = _justification(core, tip, finalisation)
-    proposal = Proposal(header, built.witness_leaves, finalisation, justification, signature)
+    _publish(core, Proposal(header, built.witness_leaves, finalisation, justification, signature), block_hash)
+
+
+def _send_closing(core: Core, tip: Block, boundary_hash: bytes) -> None:
+    """Above the boundary block: sign, keep durably and broadcast a closing header."""
+    config = core.config
+    assert config.me is not None
+    parent = (tip.block_hash, tip.view)
+    header = ClosingHeader(config.chain_id, config.epoch, core.view, *parent, config.me, boundary_hash)
+    block_hash = header.block_hash()
+    signature = core.sign_proposal(proposal_signing_bytes(config.epoch, core.view, block_hash))
+    _publish(core, ClosingProposal(header, _justification(core, tip, None), signature), block_hash)
+
+
+def _publish(core: Core, proposal: Proposal | ClosingProposal, block_hash: bytes) -> None:
     held = core.views.at(core.view)
     held.proposed, held.proposal, held.proposal_hash = block_hash, proposal, block_hash
-    core.chain.add(header, block_hash, at_hand=True)
-    core.persist(HeaderRecord(header, own=True))  # a second proposal after a crash would be evidence against us
+    core.chain.add(proposal.header, block_hash, at_hand=True)
+    core.persist(HeaderRecord(proposal.header, own=True))  # a second one after a crash would be evidence against us
     core.emit(Broadcast(proposal))
     core.timers.own_ms = core.now.monotonic_ms
     core.changes += 1

@@ -27,6 +27,7 @@ class Waiting(Enum):
     CONTENTS = "the proposal's transactions"
     VOTES = "votes of others"
     REST = "work: everything that happened is certified"
+    EPOCH = "the engine of the next epoch: this one has ended"
     HALTED = "an operator: a quorum contradicts this node"
 
 

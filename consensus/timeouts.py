@@ -12,7 +12,7 @@ RESEND_VIEWS_MAX = 8  # older views whose votes and certificates one re-send rep
 
 
 def expire(core: Core) -> None:
-    """Rule X: nullify when the time is up, the proposal can never be voted for, or the leader itself gave up.
+    """Rule X: nullify when the time is up, the proposal can never be voted for, the leader gave up or is not there.
 
     Never after our finalize in this view (I2). An early nullify does not stop the view: certificates do.
     """
@@ -26,7 +26,7 @@ def expire(core: Core) -> None:
     held = core.views.at(core.view)
     leader = core.config.validators.leader_of(core.view)
     late = now_ms >= deadline_ms(core.config, timers, core.timeout_ms())
-    hopeless = held.fault is not None or leader in held.votes[VoteKind.NULLIFY]
+    hopeless = held.fault is not None or leader in held.votes[VoteKind.NULLIFY] or core.skips(leader)
     if not late and not hopeless:
         return
     if VoteKind.NULLIFY not in held.own and VoteKind.FINALIZE not in held.own:

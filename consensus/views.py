@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from consensus.config import EngineConfig
-from tallystick.proposals import Proposal
+from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote, VoteKind, certificate_of
 
 KINDS = (VoteKind.NOTARIZE, VoteKind.NULLIFY, VoteKind.FINALIZE)
@@ -26,7 +26,7 @@ class Round:
     """
 
     view: int
-    proposal: Proposal | None = None
+    proposal: Proposal | ClosingProposal | None = None
     proposal_hash: bytes | None = None
     fault: str | None = None
     contents_asked: bool = False

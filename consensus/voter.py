@@ -10,6 +10,8 @@ from consensus.status import Waiting
 from consensus.validity import beyond_clocks, child_fault, own_fault
 from consensus.views import Round
 from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
+from tallystick.proposals import Proposal
 from tallystick.votes import VoteKind
 
 Verdict = tuple[Waiting, str] | None  # None: nothing stands in the way
@@ -48,10 +50,14 @@ def _judge(core: Core, held: Round) -> Verdict:
     parent = _certified_parent(core, held, header, leader)
     if not isinstance(parent, Block):
         return parent
-    held.fault = child_fault(header, parent, finalisation=proposal.finalisation is not None)
+    finalisation = isinstance(proposal, Proposal) and proposal.finalisation is not None
+    held.fault = child_fault(header, parent, finalisation=finalisation)
     if held.fault is not None:
         return Waiting.VOTES, held.fault
     block = core.chain.add(header, held.proposal_hash, at_hand=False)
+    if not isinstance(proposal, Proposal):  # a closing header has nothing else to judge
+        return None
+    header = proposal.header
     if not block.at_hand and not held.contents_asked:
         held.contents_asked = True
         core.emit(CheckContents(header, block.block_hash, proposal.witness_leaves, leader))
@@ -68,7 +74,9 @@ def _why_no_proposal(core: Core, leader: int) -> Verdict:
     return Waiting.OWN_PROPOSAL, ""
 
 
-def _certified_parent(core: Core, held: Round, header: Header, leader: int) -> Block | tuple[Waiting, str]:
+def _certified_parent(
+    core: Core, held: Round, header: Header | ClosingHeader, leader: int
+) -> Block | tuple[Waiting, str]:
     """I4: the parent is certified and every view between is nullified; what is missing is asked for, not refused."""
     pinned = core.views.pinned
     if header.parent_view < pinned.view:  # N3: below or beside what is final
@@ -111,6 +119,9 @@ def _roots(core: Core, held: Round, header: Header, parent: Block) -> Verdict:
             core.mismatched_view = core.view
             core.emit(RootMismatch(header, ours))
         return Waiting.VOTES, held.fault
+    if header.next_validators_hash != (core.chain.next_validators(theirs.height) or core.validators_hash):  # V3, E1
+        held.fault = f"next validators are not those of the state of height {theirs.height}"
+        return Waiting.VOTES, held.fault
     return None
 
 
@@ -125,7 +136,8 @@ def _clock(core: Core, header: Header, parent: Block) -> Verdict:
 
 
 def _contents(held: Round, block: Block) -> Verdict:
-    return None if block.at_hand else (Waiting.CONTENTS, f"{len(held.proposal.witness_leaves) if held.proposal else 0}")
+    leaves = held.proposal.witness_leaves if isinstance(held.proposal, Proposal) else ()
+    return None if block.at_hand else (Waiting.CONTENTS, f"{len(leaves)}")
 
 
 def finalize(core: Core) -> None:

@@ -16,6 +16,7 @@ from contracts.interface import BlockContext, Refusal, StateView
 from contracts.overlay import BlockOverlay
 from contracts.registry import REGISTRY, Registry
 from contracts.result import BlockResult, HistoryAppend
+from contracts.switch import turn
 from contracts.system import keep_ids
 from contracts.workspace import BlockMemory, Workspace
 from tallystick.admission import VerifiedTransaction
@@ -68,6 +69,7 @@ class _BlockExecution:
         ids = tuple(self._overlay.executed_ids())
         system = Workspace(self._overlay, self._block)
         keep_ids(system, ids)
+        turn(system)
         self._finish(system, ReceiptKind.SYSTEM, 0, ZERO32)
         return BlockResult(
             tuple(self._receipts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contracts.interface import BlockContext, Refusal
 from contracts.prefixes import take_prefix
+from contracts.switch import VALIDATORS_KEY
 from contracts.workspace import PARAMETERS_KEY, Workspace
 from tallystick.errors import DecodeError
 from tallystick.genesis import CardBody, Genesis
@@ -21,8 +22,8 @@ from tallystick.records.members import (
     member_key,
     organisation_key,
 )
+from tallystick.records.membership import Seat, seat_key
 
-VALIDATORS_KEY = chain_key("validators")
 EXPIRING_HOURS_KEY = chain_key("expiring-hours")
 
 
@@ -36,9 +37,11 @@ def genesis_writes(genesis: Genesis) -> dict[bytes, Record]:
     work = Workspace(_Nothing(), BlockContext(0, genesis.time_ms))
     work.write(
         PARAMETERS_KEY,
-        ChainParameters(genesis.network, 0, genesis.clock_advance_allowed, genesis.admission_quorum, 0),
+        ChainParameters(
+            genesis.network, 0, genesis.clock_advance_allowed, genesis.admission_quorum, 0, genesis.heartbeat_ms
+        ),
     )
-    work.write(VALIDATORS_KEY, ValidatorsRecord(0, genesis.validators().digest()))
+    work.write(VALIDATORS_KEY, ValidatorsRecord(0, genesis.validators()))
     hour = genesis.time_ms // HOUR_MS
     work.write(EXPIRING_HOURS_KEY, ExpiringHours(hour, hour))
     for card in genesis.cards:
@@ -72,6 +75,8 @@ def _found_organisation(work: Workspace, card: CardBody) -> None:
     )
     for public_key, use in ((card.root_key, KeyUse.ROOT), (card.validator_key, KeyUse.VALIDATOR)):
         work.write(member_key(public_key), Key(card.organisation, KeyStatus.ACTIVE, (use,), "", 0, 0))
+    seat = Seat(card.validator_key, card.certificate, card.peer_address, card.api_address, 0, 0)
+    work.write(seat_key(card.organisation), seat)
 
 
 def _take(work: Workspace, prefix: str, organisation: str) -> None:

@@ -40,6 +40,7 @@ from tallystick.records.members import (
     member_key,
     organisation_key,
 )
+from tallystick.records.membership import Seat, planned_seat_key, seat_key
 
 CURRENCY = re.compile(r"[A-Z]{3}")
 CLOCK_STEP_MAX_MS = 3_660 * 24 * 3_600_000  # ms one ADVANCE_CLOCK may add: ten years
@@ -61,7 +62,7 @@ def admit_organisation(work: Workspace, payload: AdmitOrganisation) -> None:
     key = organisation_key(payload.organisation)
     if work.record(key) is not None:
         raise Refusal(Reason.ALREADY_EXISTS, payload.organisation)
-    _require_new_key(work, payload.root_key)
+    require_new_key(work, payload.root_key)
     prefixes = tuple(sorted(set(payload.prefixes)))
     for prefix in prefixes:
         take_prefix(work, prefix, payload.organisation)
@@ -101,8 +102,8 @@ def suspend_organisation(work: Workspace, payload: SuspendOrganisation) -> None:
 
 def register_key(work: Workspace, payload: RegisterKey) -> None:
     """Register a key of one's own organisation; the root key signs first, the new key second."""
-    _require_root(work)
-    _require_co_signature(work, payload.key)
+    require_root(work)
+    require_co_signature(work, payload.key)
     uses = tuple(sorted(set(payload.uses)))
     if KeyUse.ROOT in uses and len(uses) > 1:
         raise Refusal(Reason.KEY_NOT_FOR_THIS, "a root key has no other use")
@@ -113,31 +114,34 @@ def register_key(work: Workspace, payload: RegisterKey) -> None:
 
 def revoke_key(work: Workspace, payload: RevokeKey) -> None:
     """Revoke a key of one's own organisation."""
-    _require_root(work)
+    require_root(work)
     _retire_key(work, payload.key)
 
 
 def rotate_key(work: Workspace, payload: RotateKey) -> None:
     """Replace a key by a new one with the same uses and person."""
-    _require_root(work)
-    _require_co_signature(work, payload.new_key)
+    require_root(work)
+    require_co_signature(work, payload.new_key)
     old = _own_active_key(work, payload.old_key)
     _add_key(work, payload.new_key, old.uses, old.person)
     _retire_key(work, payload.old_key)
 
 
-def _require_root(work: Workspace) -> None:
+def require_root(work: Workspace) -> None:
+    """Refuse unless a root key signs first (KEY_NOT_FOR_THIS)."""
     if KeyUse.ROOT not in work.keys[0].uses:
         raise Refusal(Reason.KEY_NOT_FOR_THIS, KeyUse.ROOT.name)
 
 
-def _require_co_signature(work: Workspace, new_key: bytes) -> None:
+def require_co_signature(work: Workspace, new_key: bytes) -> None:
+    """Refuse unless the second and last signer is this key, new to the chain."""
     if len(work.signers) != 2 or work.signers[1] != new_key:
         raise Refusal(Reason.KEY_NOT_FOR_THIS, "a root key signs first and the new key second")
-    _require_new_key(work, new_key)
+    require_new_key(work, new_key)
 
 
-def _require_new_key(work: Workspace, public_key: bytes) -> None:
+def require_new_key(work: Workspace, public_key: bytes) -> None:
+    """Refuse a key that is registered (ALREADY_EXISTS), or of a kind on which verifiers disagree (BAD_KEY)."""
     if work.record(member_key(public_key)) is not None:
         raise Refusal(Reason.ALREADY_EXISTS, public_key.hex()[:16])
     try:
@@ -152,6 +156,10 @@ def _own_active_key(work: Workspace, public_key: bytes) -> Key:
         raise Refusal(Reason.NOT_FOUND, public_key.hex()[:16])
     if key.status is not KeyStatus.ACTIVE:
         raise Refusal(Reason.KEY_REVOKED, public_key.hex()[:16])
+    for place in (seat_key(work.organisation), planned_seat_key(work.organisation)):
+        seat = work.public(place, Seat)
+        if seat is not None and seat.key == public_key and not seat.until_epoch:
+            raise Refusal(Reason.WRONG_STATE, "the key of a validator: it goes with its seat")
     return key
 
 

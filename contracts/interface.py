@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from tallystick.blocks import Executed, Header
+from tallystick.encoding import ZERO32
 from tallystick.reasons import Reason
 from tallystick.records.base import Record
 
@@ -30,11 +32,26 @@ class StateView(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BlockContext:
-    """What a rule knows of the block it runs in: its height and its time, milliseconds since 1970."""
+    """What a rule knows of the block it runs in: its height and its time, milliseconds since 1970.
+
+    Attributes:
+        chain_id: 32 bytes.
+        executed: the tuple of an earlier height that the block certifies, or None.
+        ends_epoch: whether it is the boundary block of its epoch.
+    """
 
     height: int
     time_ms: int
     due_work: bool = False
+    chain_id: bytes = ZERO32
+    executed: Executed | None = None
+    ends_epoch: bool = False
+
+
+def context_of(header: Header) -> BlockContext:
+    """What rules know of the block of this header."""
+    ends_epoch = header.next_validators_hash != header.validators_hash
+    return BlockContext(header.height, header.time_ms, header.due_work, header.chain_id, header.executed, ends_epoch)
 
 
 class Refusal(Exception):

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import contracts.finance
 import contracts.trade
-from contracts import governance
+from contracts import governance, membership
 from contracts.authority import SignerPolicy
 from contracts.goods import recall
 from contracts.goods.opening import open_item
@@ -77,6 +77,7 @@ def since_genesis(rules: Mapping[type[Any], Rule], due_rules: Mapping[str, DueFu
 
 RULES: dict[type[Any], Rule] = {
     **{type_: Rule(apply, policy) for type_, (apply, policy) in governance.RULES.items()},
+    **{type_: Rule(apply, policy) for type_, (apply, policy) in membership.RULES.items()},
     OpenItem: Rule(open_item),
     RecallItems: Rule(recall.recall_items),
     LiftRecall: Rule(recall.lift_recall),

@@ -30,6 +30,7 @@ from tallystick.records.members import (
     organisation_key,
     prefix_key,
 )
+from tallystick.records.membership import Seat, seat_key
 from tallystick.trie import Trie
 from tallystick.validators import ValidatorSet
 
@@ -94,8 +95,8 @@ def _records(genesis: Genesis) -> dict[bytes, Message]:
     hour = genesis.time_ms // HOUR_MS
     quorum, advance = genesis.admission_quorum, genesis.clock_advance_allowed
     records: dict[bytes, Message] = {
-        chain_key("parameters"): ChainParameters(genesis.network, 0, advance, quorum, 0),
-        chain_key("validators"): ValidatorsRecord(0, genesis.validators().digest()),
+        chain_key("parameters"): ChainParameters(genesis.network, 0, advance, quorum, 0, genesis.heartbeat_ms),
+        chain_key("validators"): ValidatorsRecord(0, genesis.validators()),
         chain_key("expiring-hours"): ExpiringHours(hour, hour),
     }
     longer: dict[str, int] = {}
@@ -104,6 +105,8 @@ def _records(genesis: Genesis) -> dict[bytes, Message]:
         records[organisation_key(body.organisation)] = _organisation(body)
         for public_key, use in ((body.root_key, KeyUse.ROOT), (body.validator_key, KeyUse.VALIDATOR)):
             records[member_key(public_key)] = Key(body.organisation, KeyStatus.ACTIVE, (use,), "", 0, 0)
+        seat = Seat(body.validator_key, body.certificate, body.peer_address, body.api_address, 0, 0)
+        records[seat_key(body.organisation)] = seat
         for prefix in set(body.prefixes):
             records[prefix_key(prefix)] = PrefixRecord(body.organisation, 0)
             for size in range(PREFIX_SIZE_MIN, len(prefix)):

@@ -25,6 +25,7 @@ from node.network.messages import (
     BlockRequest,
     CertificateMessage,
     CertificatesRequest,
+    ClosingProposalMessage,
     HeadNotice,
     Hello,
     PeerMessage,
@@ -39,8 +40,9 @@ from node.network.messages import (
 from node.network.peers import Peer, PeerFault, Peers
 from node.range_server import answer_range
 from node.runner import Runner
+from tallystick.blocks import Header
 from tallystick.limits import BLOCK_SIZE_MAX, FRAME_TRANSACTIONS_MAX
-from tallystick.proposals import Proposal, verify_proposal_signature
+from tallystick.proposals import ClosingProposal, Proposal, verify_proposal_signature
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, Vote, verify_certificate, verify_vote
 
@@ -113,7 +115,7 @@ class Dialogue:
                 self._vote(vote)
             case CertificateMessage(certificate):
                 self._certificate(certificate)
-            case ProposalMessage(proposal):
+            case ProposalMessage(proposal) | ClosingProposalMessage(proposal):
                 self._proposal(proposal)
             case TransactionFrame(transactions):
                 self._admission.take_gossip(peer, transactions)
@@ -151,7 +153,7 @@ class Dialogue:
             verify_certificate(certificate, self._validators, self._chain_id)
             self._runner.give(CertificateReceived(certificate))
 
-    def _proposal(self, proposal: Proposal) -> None:
+    def _proposal(self, proposal: Proposal | ClosingProposal) -> None:
         engine, header = self._runner.engine, proposal.header
         if header.chain_id != self._chain_id:
             raise PeerFault("a proposal for another chain")
@@ -161,7 +163,7 @@ class Dialogue:
         if not engine.wants_proposal(header, block_hash):
             return
         verify_proposal_signature(proposal, self._validators)
-        if proposal.finalisation is not None:
+        if isinstance(proposal, Proposal) and proposal.finalisation is not None:
             self._take_certificate(engine, proposal.finalisation)
         for certificate in proposal.certificates:
             self._take_certificate(engine, certificate)
@@ -218,7 +220,7 @@ class Dialogue:
             return BlockMessage(known.header, tuple(item.signed.raw for item in known.transactions))
         engine = self._runner.engine
         header = None if engine is None else engine.header(block_hash)
-        if header is not None and header.transaction_count == 0:
+        if isinstance(header, Header) and header.transaction_count == 0:
             return BlockMessage(header, ())
         height = self._ledger.height_of(block_hash)
         row = None if height is None else self._ledger.block(height)

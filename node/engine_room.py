@@ -11,6 +11,7 @@ from node.disk import Disk
 from node.mempool import Mempool
 from node.runner import Runner
 from tallystick.admission import verify_transaction
+from tallystick.blocks import Header
 
 
 class EngineRoom:
@@ -27,11 +28,12 @@ class EngineRoom:
     def load_bodies(self) -> None:
         """Contents of blocks above the floor that we voted for; what we wrote down is verified again all the same."""
         for record in self._disk.log.records:
-            if isinstance(record, HeaderRecord) and record.header.transaction_count:
-                block_hash = record.header.block_hash()
+            header = record.header if isinstance(record, HeaderRecord) else None
+            if isinstance(header, Header) and header.transaction_count:
+                block_hash = header.block_hash()
                 raws = self._disk.log.bodies[block_hash]
                 transactions = [verify_transaction(raw, self._config.chain_id) for raw in raws]
-                self._contents.add(record.header, block_hash, transactions)
+                self._contents.add(header, block_hash, transactions)
         self._disk.log.bodies.clear()
 
     def start(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from contracts.interface import BlockContext, StateView
+from contracts.interface import BlockContext, StateView, context_of
 from contracts.result import BlockResult
 from node.history_tree import append_leaf
 from node.ledger import (
@@ -106,8 +106,7 @@ class Executor:
         """Execute the next height in memory and collect its rows."""
         header = block.header
         assert header.height == self.tip.executed.height + 1
-        context = BlockContext(header.height, header.time_ms, header.due_work)
-        result = self._execute_block(self._view, context, block.transactions)
+        result = self._execute_block(self._view, context_of(header), block.transactions)
         encoded = tuple(encode(receipt) for receipt in result.receipts)
         first_executed = tuple(id_ for id_, _ in result.executed_ids)
         leaves = result.leaves()

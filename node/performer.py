@@ -11,6 +11,7 @@ from consensus.effects import (
     Broadcast,
     Build,
     CheckContents,
+    EpochEnded,
     FetchBlock,
     FetchCertificates,
     Finalised,
@@ -31,6 +32,7 @@ from node.mempool import Mempool
 from node.network.messages import (
     CertificateMessage,
     CertificatesRequest,
+    ClosingProposalMessage,
     PeerMessage,
     ProposalMessage,
     VoteMessage,
@@ -38,9 +40,10 @@ from node.network.messages import (
 from node.network.peers import Peers
 from node.signer_log import SignerLog
 from node.tracker import Tracker
+from tallystick.blocks import Header
 from tallystick.errors import TallystickError
 from tallystick.merkle import root_of
-from tallystick.proposals import Proposal
+from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote, VoteKind
 
 FILL_ABOVE = 50  # transactions that wait; below, a block is cut at once
@@ -96,7 +99,7 @@ class Performer:
     def persist(self, effect: Persist) -> None:
         """Append to the signer's log, the contents of a block before its header."""
         record = effect.record
-        if isinstance(record, HeaderRecord):
+        if isinstance(record, HeaderRecord) and isinstance(record.header, Header):
             header = record.header
             block_hash = header.block_hash()
             if record.own:
@@ -176,13 +179,17 @@ class Performer:
             self._committer.push(block)
             self._tracker.final(block)
 
+    def epoch_ended(self, effect: EpochEnded) -> None:
+        """The validators of this epoch have handed over."""
+        logger.info("the epoch ended", extra=log_fields(epoch=effect.boundary.epoch, height=effect.boundary.height))
+
     # --- alarms -------------------------------------------------------------------------------------------
 
     def accuse(self, effect: Accuse) -> None:
         """A validator contradicted itself."""
         self._counters.evidence += 1
         first = effect.first
-        who = first.header.proposer if isinstance(first, Proposal) else first.validator
+        who = first.validator if isinstance(first, Vote) else first.header.proposer
         if not self._may_log("contradiction", who):
             return
         peer = self._peers.get(who)
@@ -229,7 +236,9 @@ def _roots(executed: object) -> str:
     return f"state {state_root.hex()[:16]}… receipts {receipts_root.hex()[:16]}…"
 
 
-def _wrapped(message: Proposal | Vote | Certificate) -> PeerMessage:
+def _wrapped(message: Proposal | ClosingProposal | Vote | Certificate) -> PeerMessage:
     if isinstance(message, Proposal):
         return ProposalMessage(message)
+    if isinstance(message, ClosingProposal):
+        return ClosingProposalMessage(message)
     return VoteMessage(message) if isinstance(message, Vote) else CertificateMessage(message)

@@ -17,6 +17,7 @@ from consensus.effects import (
     Build,
     CheckContents,
     Effect,
+    EpochEnded,
     FetchBlock,
     FetchCertificates,
     Finalised,
@@ -53,6 +54,8 @@ class Inside(Protocol):
     def fetch_certificates(self, effect: FetchCertificates) -> None: ...
 
     def finalised(self, effect: Finalised) -> None: ...
+
+    def epoch_ended(self, effect: EpochEnded) -> None: ...
 
     def accuse(self, effect: Accuse) -> None: ...
 
@@ -143,6 +146,8 @@ class Runner:
                 self.inside.check_contents(effect)
             case Finalised():
                 self.inside.finalised(effect)
+            case EpochEnded():
+                self.inside.epoch_ended(effect)
             case FetchBlock():
                 self.inside.fetch_block(effect)
             case FetchCertificates():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from tallystick import keys
 from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
 from tallystick.proposals import proposal_signing_bytes
 from tallystick.votes import Statement, VoteKind
 
@@ -46,7 +47,7 @@ class Signer:
         """Note what was signed before a restart."""
         self._note_statement(statement)
 
-    def remember_proposal(self, header: Header) -> None:
+    def remember_proposal(self, header: Header | ClosingHeader) -> None:
         """Note what was proposed before a restart."""
         self._note_proposal(header.view, header.block_hash())
 

@@ -16,6 +16,7 @@ from node.tables import SignerRow
 from node.wal import Mark, WriteAheadLog
 from tallystick.blocks import Header
 from tallystick.encoding import Bytes16, Hash, Message, Natural, PublicKey, decode, encode
+from tallystick.epochs import ClosingHeader
 from tallystick.errors import ConfigError, DecodeError, StorageError
 from tallystick.votes import Certificate, Vote
 
@@ -51,6 +52,13 @@ class HeaderEntry(Message, frozen=True, tag=4):
     own: bool
 
 
+class ClosingEntry(Message, frozen=True, tag=6):
+    """A closing header proposed (``own``) or voted for."""
+
+    header: ClosingHeader
+    own: bool
+
+
 class BodyEntry(Message, frozen=True, tag=5):
     """Raw transactions of the block of the header that comes next."""
 
@@ -59,7 +67,7 @@ class BodyEntry(Message, frozen=True, tag=5):
     transactions: tuple[bytes, ...]
 
 
-Entry: TypeAlias = Opening | VoteEntry | CertificateEntry | HeaderEntry | BodyEntry
+Entry: TypeAlias = Opening | VoteEntry | CertificateEntry | HeaderEntry | ClosingEntry | BodyEntry
 
 
 def view_of(record: DurableRecord) -> int:
@@ -114,7 +122,11 @@ class SignerLog:
     def append(self, record: DurableRecord, *, lazy: bool) -> None:
         """Note a record; it is durable after the next ``sync``, or with the next record that is not lazy."""
         if isinstance(record, HeaderRecord):
-            entry: Entry = HeaderEntry(record.header, record.own)
+            header = record.header
+            if isinstance(header, ClosingHeader):
+                entry: Entry = ClosingEntry(header, record.own)
+            else:
+                entry = HeaderEntry(header, record.own)
         else:
             entry = VoteEntry(record) if isinstance(record, Vote) else CertificateEntry(record)
         self.records.append(record)
@@ -171,7 +183,7 @@ class SignerLog:
             case CertificateEntry(certificate):
                 view = certificate.statement.view
                 record = certificate
-            case HeaderEntry(header, own):
+            case HeaderEntry(header, own) | ClosingEntry(header, own):
                 view = header.view
                 record = HeaderRecord(header, own)
             case BodyEntry(block_hash, view, transactions):

@@ -18,13 +18,27 @@ from tallystick import keys
 from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import Message, encode
 from tallystick.epochs import ClosingHeader, EpochProof
+from tallystick.evidence import Evidence, EvidenceKind, Said, evidence_of
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdvanceClock
+from tallystick.payloads.membership import ChangeValidators, NewSeat, Ready, RotateValidator, SubmitEvidence
 from tallystick.records.base import key_hash, members_salt_after_due_work, members_salt_for, record_of
-from tallystick.records.chain import DueItem, chain_key, due_key, expiring_ids_key
+from tallystick.records.chain import DueItem, ValidatorsRecord, chain_key, due_key, expiring_ids_key
 from tallystick.records.goods import History, HistoryEntry, HistoryKind, Statements, item_key, session_key
+from tallystick.records.membership import (
+    EvidenceRecord,
+    KnownRoot,
+    KnownRoots,
+    PlannedChange,
+    PlannedJoin,
+    PlannedRotation,
+    Seat,
+    evidence_key,
+    planned_seat_key,
+    seat_key,
+)
 from tallystick.transactions import Event, sign_transaction
-from tallystick.votes import nullify_statement
+from tallystick.votes import Statement, VoteKind, nullify_statement
 from tests import proof_world as w
 
 FILE = ROOT / "tests" / "vectors" / "formats.json"
@@ -69,6 +83,40 @@ def good() -> list[dict[str, str]]:
     ]
 
 
+def membership() -> list[dict[str, str]]:
+    """Payloads and records of the validator set and of evidence."""
+    world = w.finished_world()
+    key = w.validators().members[0].key
+    seat = NewSeat("org:five", key, b"certificate", "127.0.0.1:5", "127.0.0.1:6")
+    join, rotation = PlannedJoin("org:five", key, 40, 41_000), PlannedRotation("org:six", sha256(b"key").digest())
+    root = KnownRoot(40, 41_000, world.header().executed.state_root)
+    evidence = double_vote()
+    record = EvidenceRecord("org:five", EvidenceKind.DOUBLE_NOTARIZE, evidence, "org:six", 44)
+    return [
+        vector("payload-change-validators", ChangeValidators((seat,), ("org:six",), 60)),
+        vector("payload-rotate-validator", RotateValidator(seat, 60)),
+        vector("payload-ready", Ready(40, root.state_root)),
+        vector("payload-submit-evidence", SubmitEvidence(evidence)),
+        vector("record-validators", ValidatorsRecord(1, w.validators())),
+        vector("record-seat", Seat(key, b"certificate", "127.0.0.1:5", "127.0.0.1:6", 1, 0)),
+        vector("record-planned-change", PlannedChange(60, (join,), ("org:six",), (rotation,), None)),
+        vector("record-known-roots", KnownRoots((root,))),
+        vector("record-evidence", record),
+    ]
+
+
+def double_vote() -> Evidence:
+    """Two notarizes of one validator in one view."""
+    seed = w.seed(w.VALIDATOR_NAMES[0])
+
+    def said(what: bytes) -> Said:
+        statement = Statement(1, VoteKind.NOTARIZE, 9, sha256(what).digest())
+        signature = keys.sign(seed, keys.Purpose.VOTE, w.CHAIN_ID, statement.signing_bytes())
+        return Said(VoteKind.NOTARIZE, statement.block_hash, signature)
+
+    return evidence_of(keys.public_key_of(seed), 1, 9, said(b"one"), said(b"other"))
+
+
 def derived() -> dict[str, str]:
     """Keys, salts and signatures that follow from fixed inputs."""
     seed = w.seed("vector")
@@ -84,6 +132,9 @@ def derived() -> dict[str, str]:
         "key-session": session_key(w.PALLET, 2).hex(),
         "key-due": due_key(1_000, 2).hex(),
         "key-ids": expiring_ids_key(7_200_001).hex(),
+        "key-seat": seat_key("org:five").hex(),
+        "key-planned-seat": planned_seat_key("org:five").hex(),
+        "key-evidence": evidence_key(sha256(b"key").digest(), 1, 9, EvidenceKind.DOUBLE_NOTARIZE).hex(),
         "key-parameters": chain_key("parameters").hex(),
         "key-hash-item": key_hash(item_key(w.SERIAL)).hex(),
         "salt-transaction": members_salt_for(bytes(32), b"key").hex(),
@@ -159,7 +210,7 @@ def broken() -> list[dict[str, str]]:
 
 def main() -> int:
     """Write the file, or with --check compare it."""
-    text = json.dumps({"good": good(), "derived": derived(), "broken": broken()}, indent=1) + "\n"
+    text = json.dumps({"good": good() + membership(), "derived": derived(), "broken": broken()}, indent=1) + "\n"
     if "--check" in sys.argv:
         current = FILE.exists() and FILE.read_text() == text
         print("vectors are current" if current else f"{FILE.name} differs from what the code writes")

@@ -70,6 +70,8 @@ def verify_epoch_proof(proof: EpochProof, validators: ValidatorSet, chain_id: by
         raise ProofError("unknown-validators", f"epoch {boundary.epoch} is not of the pinned validators")
     if proof.next_validators.digest() != boundary.next_validators_hash:
         raise ProofError("unknown-validators", "the next validators are not those that the boundary block names")
+    if boundary.next_validators_hash == boundary.validators_hash:
+        raise ProofError("not-in-chain", f"height {boundary.height} ends no epoch")
     named = boundary if closing is None else closing
     if closing is not None and (closing.boundary_hash, closing.epoch) != (boundary.block_hash(), boundary.epoch):
         raise ProofError("not-in-chain", "the closing header names another boundary block")

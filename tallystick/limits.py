@@ -31,6 +31,9 @@ VIEW_WINDOW = 16  # views above the current one for which messages are kept
 VIEW_TIMEOUT_MS = 500  # ms until a view is nullified, before growth
 VIEW_TIMEOUT_CAP_MS = 2_000  # ms; growth x1.5 per unfinished view stops here
 RESEND_MS = 1_000  # ms between re-sends of a nullify and its certificates
+SWITCH_DISTANCE_MIN = 16  # heights from the order of a change of validators to its switch: time to become ready
+SWITCH_DISTANCE_MAX = 100_000  # heights; a plan cannot be recalled, so it must come to an end
+READY_HEARTBEATS_MAX = 2  # heartbeats of block time that a joiner's word about its state counts
 VIEW_MAX = 2**53 - 1  # so that every number of a header is exact in a browser
 
 # --- state ------------------------------------------------------------------------------------------------

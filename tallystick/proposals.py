@@ -12,6 +12,7 @@ import msgspec
 from tallystick import keys
 from tallystick.blocks import Header
 from tallystick.encoding import Bytes32, Message, Signature
+from tallystick.epochs import ClosingHeader
 from tallystick.errors import SignatureError
 from tallystick.limits import BLOCK_TRANSACTIONS_MAX
 from tallystick.validators import ValidatorSet
@@ -37,12 +38,25 @@ class Proposal(Message, frozen=True):
     signature: Signature
 
 
+class ClosingProposal(Message, frozen=True):
+    """A signed closing header: what leaders propose between the boundary block and its finality.
+
+    Attributes:
+        certificates: as in ``Proposal``.
+        signature: as in ``Proposal``, over the closing header's hash.
+    """
+
+    header: ClosingHeader
+    certificates: Annotated[tuple[Certificate, ...], msgspec.Meta(max_length=16)]
+    signature: Signature
+
+
 def proposal_signing_bytes(epoch: int, view: int, block_hash: bytes) -> bytes:
     """The 48-byte message that a leader signs: epoch (8), view (8), block hash (32), big-endian."""
     return epoch.to_bytes(8, "big") + view.to_bytes(8, "big") + block_hash
 
 
-def verify_proposal_signature(proposal: Proposal, validators: ValidatorSet) -> None:
+def verify_proposal_signature(proposal: Proposal | ClosingProposal, validators: ValidatorSet) -> None:
     """Check the leader's signature.
 
     Raises:

@@ -34,6 +34,10 @@ class Reason(IntEnum):
     BAD_KEY = 25
     LAST_ROOT_KEY = 26
     BAD_NAME = 27
+    SWITCH_HEIGHT_WRONG = 28
+    TOO_MANY_CHANGES = 29
+    STATE_UNKNOWN = 30
+    NO_CONTRADICTION = 31
     # goods
     DUPLICATE = 40
     NOT_PREFIX_HOLDER = 41
@@ -114,6 +118,10 @@ WORDS: dict[Reason, tuple[str, str]] = {
     Reason.BAD_KEY: ("the key is of a kind on which verifiers disagree", "generate a new key"),
     Reason.LAST_ROOT_KEY: ("the last active root key cannot be revoked", "register another root key first"),
     Reason.BAD_NAME: ("a name, role, prefix or code is not well formed", "see docs/spec/records.md for its form"),
+    Reason.SWITCH_HEIGHT_WRONG: ("the switch is too near or too far away", "name 16 to 100,000 heights from now"),
+    Reason.TOO_MANY_CHANGES: ("too many validators would come or go at once", "spread them over several changes"),
+    Reason.STATE_UNKNOWN: ("the chain keeps no such root of this height", "catch up and name a newer height"),
+    Reason.NO_CONTRADICTION: ("the two signed messages convict nobody", "check them with evidence verify"),
     Reason.DUPLICATE: ("your organisation recorded this event already", "nothing to do: see the first receipt"),
     Reason.NOT_PREFIX_HOLDER: ("only the holder of the GS1 company prefix may open this", "let the holder do it"),
     Reason.ALREADY_COMMISSIONED: ("the identifier is under control already", "use a new serial or lot number"),

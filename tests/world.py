@@ -19,9 +19,11 @@ from contracts.interface import BlockContext
 from contracts.memory_state import MemoryState
 from contracts.registry import REGISTRY, Registry
 from contracts.result import BlockResult
+from contracts.switch import decided_validators
 from tallystick import keys
 from tallystick.admission import VerifiedTransaction, verify_transaction
-from tallystick.encoding import Message
+from tallystick.blocks import Executed
+from tallystick.encoding import ZERO32, Message
 from tallystick.epcis import GENERAL, JsonObject, format_timestamp, read_json, split_event
 from tallystick.epcis.check_digit import check_digit
 from tallystick.genesis import CardBody, Genesis, merge_cards, sign_card
@@ -190,12 +192,21 @@ class World:
         """Execute a block with these transactions, ``after_ms`` later than the one before."""
         self.time_ms += after_ms
         verified = [verify_transaction(transaction.raw, self.chain_id) for transaction in transactions]
-        context = BlockContext(len(self.results) + 1, self.time_ms, due_work)
+        height = len(self.results) + 1
+        ends_epoch = decided_validators(self.state) is not None and not transactions
+        context = BlockContext(
+            height, self.time_ms, due_work, self.chain_id, self.executed(height - 1), ends_epoch=ends_epoch
+        )
         result = execute_block(self.state, context, verified, self.registry)
         self.state.apply(result)
         self.results.append(result)
         self.blocks.append((context, verified))
         return result
+
+    def executed(self, height: int) -> Executed:
+        """What the block after a height certifies: its time, and roots that stand for those of a tree."""
+        time_ms = self.blocks[height - 1][0].time_ms if height else START_MS
+        return Executed(height, time_ms, sha256(f"root {height}".encode()).digest(), ZERO32, ZERO32)
 
     def send(self, transaction: SignedTransaction) -> Receipt:
         """Execute a block with one transaction and give its receipt."""

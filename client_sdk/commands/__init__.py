@@ -14,13 +14,14 @@ from client_sdk.commands import (
     signing,
     tools,
     trade,
+    validators,
 )
 from client_sdk.commands.base import Command
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("keys and configuration", keys.COMMANDS),
     ("events", capture.COMMANDS + events.COMMANDS),
-    ("membership and goods", governance.COMMANDS),
+    ("membership and goods", governance.COMMANDS + validators.COMMANDS),
     ("documents, accounts, escrow", trade.COMMANDS + escrow.COMMANDS),
     ("receivables", finance.COMMANDS),
     ("what can be believed", lookup.COMMANDS + receivables.COMMANDS),

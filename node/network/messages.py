@@ -15,7 +15,7 @@ from tallystick.limits import (
     FRAME_TRANSACTIONS_MAX,
     TRANSACTION_SIZE_MAX,
 )
-from tallystick.proposals import Proposal
+from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote
 
 PEER_PROTOCOL = 1
@@ -131,6 +131,12 @@ class RangeMessage(Message, frozen=True, tag=13):
     finalisation: Certificate | None
 
 
+class ClosingProposalMessage(Message, frozen=True, tag=14):
+    """A leader's proposal of a closing header."""
+
+    proposal: ClosingProposal
+
+
 PeerMessage: TypeAlias = (
     Hello
     | HeadNotice
@@ -145,6 +151,7 @@ PeerMessage: TypeAlias = (
     | CertificatesRequest
     | RangeRequest
     | RangeMessage
+    | ClosingProposalMessage
 )
 _ANY: Any = Union[PeerMessage]  # noqa: UP007 — the decoder takes a union as a value
 

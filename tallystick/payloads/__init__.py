@@ -10,10 +10,11 @@ from typing import Any, Union
 
 from tallystick.encoding import Message, decode, encode
 from tallystick.limits import PAYLOAD_SIZE_MAX, SALT_SIZE
-from tallystick.payloads import finance, goods, governance, trade
+from tallystick.payloads import finance, goods, governance, membership, trade
 
 ALL_PAYLOADS: tuple[type[Message], ...] = (
     *governance.PAYLOADS,
+    *membership.PAYLOADS,
     *goods.PAYLOADS,
     *trade.PAYLOADS,
     *finance.PAYLOADS,

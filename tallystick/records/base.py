@@ -45,6 +45,9 @@ class Space(IntEnum):
     DESCENDANTS = 18
     RECALL_PROGRESS = 19
     PREFIX = 20
+    SEAT = 21
+    PLANNED_SEAT = 22
+    EVIDENCE = 23
     ACCOUNT = 30
     DOCUMENT = 31
     ESCROW = 32

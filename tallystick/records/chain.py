@@ -9,6 +9,7 @@ import msgspec
 from tallystick.encoding import Bytes32, Message, Name, Natural, TimeMs
 from tallystick.limits import TIME_MAX_MS
 from tallystick.records.base import Space, number_key, text_key
+from tallystick.validators import ValidatorSet
 
 HOUR_MS = 3_600_000
 
@@ -22,6 +23,7 @@ class ChainParameters(Message, frozen=True):
         clock_advance_allowed: whether a quorum may sign ADVANCE_CLOCK (demonstrations and tests).
         admission_quorum: organisations with the role ``governor`` that must sign an admission.
         next_serial: serial number of the next item of due work.
+        heartbeat_ms: an idle chain makes a block at least this often.
     """
 
     network: Name
@@ -29,13 +31,14 @@ class ChainParameters(Message, frozen=True):
     clock_advance_allowed: bool
     admission_quorum: Natural
     next_serial: Natural
+    heartbeat_ms: Natural
 
 
 class ValidatorsRecord(Message, frozen=True):
-    """Hash of the validator set now. Key: ``chain_key("validators")``. Public."""
+    """The validator set of the epoch that the next block belongs to. Key: ``chain_key("validators")``. Public."""
 
     epoch: Natural
-    validators_hash: Bytes32
+    validators: ValidatorSet
 
 
 class ExpiringIds(Message, frozen=True):

@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from client_sdk.event_builder import Circumstances, event_id_of
+from contracts.switch import decided_validators
 from tallystick.encoding import Message
 from tallystick.epcis import GENERAL, JsonObject, split_event
 from tallystick.payloads import encode_payload
@@ -156,6 +157,7 @@ class Author:
         waiting: dict[int, Story] = dict(enumerate(stories))
         until = dict.fromkeys(waiting, 0)
         while waiting:
+            self._pass_boundary()
             if len(self.blocks) % EMPTY_EVERY == EMPTY_EVERY - 1:
                 self._step()
                 continue
@@ -173,6 +175,7 @@ class Author:
         """The chain, filled up with empty blocks to the number of heights."""
         assert len(self.blocks) <= heights, len(self.blocks)
         while len(self.blocks) < heights:
+            self._pass_boundary()
             self._step()
         return StoredChain(self.run.genesis, tuple(self.blocks))
 
@@ -180,12 +183,18 @@ class Author:
         height = len(self.blocks) + 1
         self.block(self.now + SECOND + height * 37 % 200, self.due_work_at(height))
 
+    def _pass_boundary(self) -> None:
+        """An epoch ends with an empty block, whatever the stories want."""
+        if decided_validators(self.run.state) is not None:
+            self.block(self.now + SECOND, False)
+
     def _jump(self, time_ms: int) -> None:
         """Nothing to do before ``time_ms``: a block of its own moves the clock, the next one is that late."""
         by_ms = time_ms - self.now - 2 * SECOND
         if by_ms > 10 * SECOND:
             self.govern(AdvanceClock(by_ms))
             self._step()
+            self._pass_boundary()
         self.block(max(time_ms, self.now + SECOND), True)
 
 

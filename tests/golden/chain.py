@@ -8,6 +8,7 @@ from tests.golden import (
     story_goods,
     story_market,
     story_members,
+    story_membership,
     story_recalls,
     story_trade,
 )
@@ -21,6 +22,7 @@ def build() -> StoredChain:
     """Write the chain; the same bytes every time."""
     author = Author()
     author.tell([story_members.founding(author)])
+    author.tell([story_membership.epochs(author)])
     author.tell([*_weeks_of_goods(author), *_weeks_of_trade(author)])
     author.tell(_year_of_finance(author))
     author.tell([story_market.market(author, HEIGHTS - 10)])

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from contracts.execution import execute_block
 from contracts.genesis_state import genesis_writes
-from contracts.interface import BlockContext
+from contracts.interface import context_of
 from contracts.memory_state import MemoryState
 from contracts.result import BlockResult
+from contracts.switch import decided_validators, sitting_validators
 from tallystick.admission import VerifiedTransaction, verify_transaction
 from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf, check_contents, transaction_root
 from tallystick.genesis import Genesis
@@ -48,7 +49,8 @@ class Replay:
         writes = genesis_writes(genesis)
         self.state = MemoryState(writes)
         self.trie = Trie().update({key_hash(key): record.leaf_hash() for key, record in writes.items()})
-        self._validators_hash = genesis.validators().digest()
+        self._epoch = 0
+        self._view = 0
         self._parent = self.chain_id
         self._peaks: tuple[bytes, ...] = ()
         self.executed = self._append(0, self.chain_id, genesis.time_ms, EMPTY_ROOT, 0)
@@ -58,7 +60,7 @@ class Replay:
         transactions = tuple(verify_transaction(raw, self.chain_id) for raw in block.transactions)
         header = self._header(block, transactions)
         check_contents(header, [transaction.signed for transaction in transactions])
-        result = execute_block(self.state, BlockContext(header.height, header.time_ms, header.due_work), transactions)
+        result = execute_block(self.state, context_of(header), transactions)
         self.state.apply(result)
         self.trie = self.trie.update(
             {key_hash(key): None if record is None else record.leaf_hash() for key, record in result.writes.items()}
@@ -71,22 +73,27 @@ class Replay:
 
     def _header(self, block: StoredBlock, transactions: tuple[VerifiedTransaction, ...]) -> Header:
         """The header that leaders of one block per view would write, each certifying its parent's execution."""
-        height = self.executed.height + 1
+        sitting, following = sitting_validators(self.state), decided_validators(self.state)
+        assert following is None or not transactions, "the boundary block of an epoch is empty"
+        validators_hash = sitting.validators.digest()
+        if sitting.epoch != self._epoch:
+            self._epoch, self._view = sitting.epoch, 0
+        self._view += 1
         return Header(
             protocol_version=PROTOCOL_VERSION,
             chain_id=self.chain_id,
-            epoch=0,
-            height=height,
-            view=height,
+            epoch=self._epoch,
+            height=self.executed.height + 1,
+            view=self._view,
             parent_hash=self._parent,
-            parent_view=height - 1,
-            proposer=height % len(self.genesis.cards),
+            parent_view=self._view - 1,
+            proposer=sitting.validators.leader_of(self._view),
             time_ms=block.time_ms,
             transaction_count=len(transactions),
             transaction_root=transaction_root([transaction.signed for transaction in transactions]),
             due_work=block.due_work,
-            validators_hash=self._validators_hash,
-            next_validators_hash=self._validators_hash,
+            validators_hash=validators_hash,
+            next_validators_hash=validators_hash if following is None else following.digest(),
             executed=self.executed,
         )
 

@@ -13,7 +13,7 @@ import pytest
 
 from contracts.execution import execute_block
 from contracts.genesis_state import genesis_writes
-from contracts.interface import BlockContext
+from contracts.interface import context_of
 from contracts.invariants import violations
 from contracts.memory_state import MemoryState
 from contracts.trade.escrow_states import ENDED
@@ -106,8 +106,7 @@ def test_each_block_gives_the_same_from_a_cold_state_rebuilt_from_bytes(
     for height in heights:
         header = height.header
         view = ColdState(dict(sorted(rows.items(), reverse=header.height % 2 == 0)), frozenset(executed))
-        context = BlockContext(header.height, header.time_ms, header.due_work)
-        assert execute_block(view, context, list(height.transactions)) == height.result, header.height
+        assert execute_block(view, context_of(header), list(height.transactions)) == height.result, header.height
         for key, record in height.result.writes.items():
             if record is None:
                 rows.pop(key, None)

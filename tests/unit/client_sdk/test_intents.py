@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from client_sdk.intents import Intent, finance, goods, governance, trade
+from client_sdk.intents import Intent, finance, goods, governance, membership, trade
 from client_sdk.intents import intent as intent_module
 from tallystick.conditions import DocumentType, TimeReached
+from tallystick.evidence import Said, evidence_of
 from tallystick.keys import public_key_of
 from tallystick.money import DayCount
 from tallystick.payloads import ALL_PAYLOADS
+from tallystick.payloads.membership import NewSeat, RotateValidator
 from tallystick.reasons import Reason
 from tallystick.records.finance import DealTerms, GrantField, GrantPurpose, Pricing, RejectReason
 from tallystick.records.members import KeyUse
@@ -28,6 +31,7 @@ TERMS = EscrowTerms(
     "org:grower", "org:carrier", "org:bank", "CNY", (MilestoneTerms(1, TimeReached(1), 0),), 1, 2, "org:retailer", 1,
     DefaultRuling.REFUND,
 )  # fmt: skip
+SEAT = NewSeat("org:grower", public_key_of(NEW), b"certificate", "127.0.0.1:1", "127.0.0.1:2")
 DEAL = DealTerms(ID, "org:carrier", ID, Pricing.DISCOUNT, 0, 1, DayCount.ACT_360, False, 1)
 
 
@@ -41,6 +45,10 @@ def intents() -> Iterator[Intent]:
     yield governance.accredit("org:carrier", ["01/"], from_ms=0, until_ms=1)
     yield governance.revoke_accreditation("org:carrier")
     yield governance.advance_clock(1)
+    yield membership.change_validators([], ["org:retailer"], switch_height=100)
+    yield membership.rotate_validator(SEAT, switch_height=100)
+    yield membership.ready(1, ID)
+    yield membership.submit_evidence(evidence_of(ID, 0, 1, Said(1, ID, ID + ID), Said(1, NEW, NEW + NEW)))
     yield goods.open_item(LOT, "org:grower", "stock", quantity=1, unit="KGM")
     yield goods.recall("R", [LOT], "why", severity=1)
     yield goods.lift_recall("R")
@@ -97,9 +105,11 @@ def test_no_function_that_makes_intents_is_left_out_here() -> None:
 def test_the_rules_take_the_keys_that_an_intent_names(ledger: Ledger, member, intent: Intent) -> None:
     """With the named uses and nothing else the ledger has no objection to the keys."""
     grower = member("org:grower")
+    if intent.uses == (KeyUse.VALIDATOR,):
+        grower = replace(grower, seeds={KeyUse.VALIDATOR: seed("org:grower", "VALIDATOR")})
     ledger.world.add_keys("org:grower", KeyUse.CONFIRM_MAKER, KeyUse.CONFIRM_CHECKER)
     co_signers = [seed(name, "ROOT") for name in list(FOUNDERS)[1:]] if intent.governors else []
-    if isinstance(intent.payload, governance.RegisterKey | governance.RotateKey):
+    if isinstance(intent.payload, governance.RegisterKey | governance.RotateKey | RotateValidator):
         co_signers = [NEW]
     outcome = grower.client.submit(grower.sign(intent, co_signers=co_signers))
     about_keys = {

@@ -67,8 +67,14 @@ def child(parent: Header | None, view: int, **changes: object) -> Header:
 class Driver:
     """The engine of validator ``me`` and its clock."""
 
-    def __init__(self, me: int = 3, floor: Floor = GENESIS_FLOOR, records: Sequence[DurableRecord] = ()) -> None:
-        config = EngineConfig(CHAIN_ID, MEMBERS, me)
+    def __init__(
+        self,
+        me: int = 3,
+        floor: Floor = GENESIS_FLOOR,
+        records: Sequence[DurableRecord] = (),
+        **settings: int,
+    ) -> None:
+        config = EngineConfig(CHAIN_ID, MEMBERS, me, **settings)
         self.engine = Engine(config, sign_statement(me), sign_proposal(me), floor, records)
         self.now_ms, self.wall_ms = 10_000, WALL_MS
         self.records: list[DurableRecord] = list(records)

@@ -130,7 +130,7 @@ class World:
         self.height = 1
         self.salts = 0
         work = self.workspace()
-        work.write(PARAMETERS_KEY, ChainParameters("test", 0, True, 1, 0))
+        work.write(PARAMETERS_KEY, ChainParameters("test", 0, True, 1, 0, 60_000))
         for organisation, roles in ORGANISATIONS.items():
             currencies = ("CNY", "EUR") if "bank" in roles else ()
             record = Organisation(organisation, OrganisationStatus.ACTIVE, roles, (), currencies, 0, len(KEYS), 1)

@@ -17,14 +17,15 @@ from tallystick import blocks, epochs, keys, transactions, validators, votes
 from tallystick.encoding import Message, decode, encode
 from tallystick.epochs import EpochProof, verify_epoch_proof
 from tallystick.errors import CertificateError, DecodeError, ProofError, SignatureError
-from tallystick.records import base, chain, goods
+from tallystick.payloads import membership as orders
+from tallystick.records import base, chain, goods, membership
 from tests import proof_world as w
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = json.loads((ROOT / "tests" / "vectors" / "formats.json").read_text())
 TYPES: dict[str, type[Message]] = {
     name: value
-    for module in (blocks, epochs, transactions, validators, votes, base, chain, goods)
+    for module in (blocks, epochs, transactions, validators, votes, base, chain, goods, membership, orders)
     for name, value in vars(module).items()
     if isinstance(value, type) and issubclass(value, Message)
 }
@@ -33,7 +34,8 @@ TYPES: dict[str, type[Message]] = {
 def plain(value: Any) -> Any:
     """A message as the lists that an independent MessagePack reader gives."""
     if isinstance(value, Message):
-        return [plain(getattr(value, name)) for name in value.__struct_fields__]
+        tag = value.__struct_config__.tag
+        return ([] if tag is None else [tag]) + [plain(getattr(value, name)) for name in value.__struct_fields__]
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else value

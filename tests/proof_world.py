@@ -35,6 +35,7 @@ from tallystick.records.goods import (
     Transformation,
     Verdict,
     correction_key,
+    event_id_key,
     event_key,
     inspection_key,
     item_key,
@@ -118,8 +119,11 @@ class ProofWorld:
             events=tuple(parts),
         )
         self.transactions[height, 0] = transaction
-        for index, commitment in enumerate(transaction.commitments):
-            self.put(event_key(organisation, commitment), EventRecord(EventStatus.EFFECTIVE, height, 0, index))
+        for index, (event, commitment) in enumerate(zip(events, transaction.commitments, strict=True)):
+            key = event_key(organisation, commitment)
+            if "eventID" in event and "errorDeclaration" not in event:
+                key = event_id_key(organisation, str(event["eventID"]))
+            self.put(key, EventRecord(EventStatus.EFFECTIVE, height, 0, index, commitment, ZERO32))
         return list(transaction.commitments)
 
     def append(
@@ -194,7 +198,7 @@ def event(**fields: object) -> dict[str, object]:
     return {
         "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
         "type": "ObjectEvent",
-        "action": "OBSERVE",
+        **({} if fields.get("type") == "TransformationEvent" else {"action": "OBSERVE"}),
         "eventTime": "2026-11-22T08:00:00.000Z",
         "eventTimeZoneOffset": "+08:00",
         **fields,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from contracts.authority import identify, require_use
 from contracts.goods import containers, custody, opening
 from contracts.goods.context import EventContext
-from contracts.goods.correction import append_statement, declare_error, is_recorded
+from contracts.goods.correction import append_statement, declare_error
 from contracts.goods.inspection import inspect
 from contracts.goods.parties import holds_prefix, prefix_is_held, require_party
 from contracts.goods.transformation import transform
@@ -24,7 +24,6 @@ from tallystick.epcis.model import Quantity
 from tallystick.reasons import Reason
 from tallystick.receipts import EventOutcome
 from tallystick.records.goods import (
-    EventIdRecord,
     EventRecord,
     EventStatus,
     HistoryKind,
@@ -73,30 +72,44 @@ def record_capture(work: Workspace, transaction: VerifiedTransaction, outcomes: 
 
 
 def _record_event(context: EventContext, index: int) -> EventOutcome:
-    work, event = context.work, context.event
-    key = event_key(work.organisation, context.commitment)
-    earlier = work.public(key, EventRecord)
+    work, event, commitment = context.work, context.event, context.commitment
+    key = event_key(work.organisation, commitment)
+    known = None
+    if event.event_id is not None:
+        key_by_id = event_id_key(work.organisation, event.event_id)
+        known = work.public(key_by_id, EventRecord)
+    earlier = known
+    if known is None or known.commitment != commitment:
+        earlier = work.public(key, EventRecord) if _goes_by_commitment(event) else None
     if earlier is not None:
         return EventOutcome(
-            context.commitment, EventStatus.REFUSED, Reason.DUPLICATE, earlier.height, earlier.transaction_index
+            commitment, EventStatus.REFUSED, Reason.DUPLICATE, earlier.height, earlier.transaction_index
         )
     if event.event_time_ms > work.block.time_ms + CLOCK_TOLERANCE_MS:
         raise Refusal(Reason.EVENT_IN_FUTURE, "/eventTime")
     lines = lines_of(event)
     subjects = [identifier.key for identifier, _ in lines]
     controlled = [context.item(subject) is not None for subject in subjects]
-    if event.error_declaration is None:
-        _note_event_id(context, lines)
-        status = _take_effect(context, lines)
-    elif any(controlled) or is_recorded(context):
+    digest = ZERO32
+    if event.error_declaration is not None and (known is not None or any(controlled)):
         context.prepare_salt()
-        status = declare_error(context, subjects)
-    else:  # about an event that was never recorded here: a word of its signer, kept as such
-        _note_event_id(context, lines)
-        status = _state(context, lines)
+        status = declare_error(context, subjects, known)
+    else:
+        if known is not None:  # an organisation uses an id once
+            raise Refusal(Reason.ALREADY_EXISTS, "/eventID")
+        if event.event_id is not None:
+            key, digest = key_by_id, subjects_digest(subjects)
+        if event.error_declaration is None:
+            status = _take_effect(context, lines)
+        else:  # about an event that was never recorded here: a word of its signer, kept as such
+            status = _state(context, lines)
     context.flush()
-    work.write(key, EventRecord(status, work.block.height, work.transaction_index, index))
-    return EventOutcome(context.commitment, status, Reason.NONE)
+    work.write(key, EventRecord(status, work.block.height, work.transaction_index, index, commitment, digest))
+    return EventOutcome(commitment, status, Reason.NONE)
+
+
+def _goes_by_commitment(event: ParsedEvent) -> bool:
+    return event.event_id is None or event.error_declaration is not None
 
 
 def lines_of(event: ParsedEvent) -> list[Line]:
@@ -112,17 +125,6 @@ def lines_of(event: ParsedEvent) -> list[Line]:
     if event.parent is not None and event.parent.kind not in _PLACES:
         lines.append((event.parent, None))
     return lines
-
-
-def _note_event_id(context: EventContext, lines: Sequence[Line]) -> None:
-    """Enter the event's id, so that a later error declaration finds it; an organisation uses an id once."""
-    event_id = context.event.event_id
-    if event_id is None:
-        return
-    key = event_id_key(context.organisation, event_id)
-    if context.work.record(key) is not None:
-        raise Refusal(Reason.ALREADY_EXISTS, "/eventID")
-    context.work.write(key, EventIdRecord(context.commitment, subjects_digest(item.key for item, _ in lines)))
 
 
 def _take_effect(context: EventContext, lines: Sequence[Line]) -> EventStatus:

@@ -14,15 +14,12 @@ from tallystick.reasons import Reason
 from tallystick.records.base import key_hash
 from tallystick.records.goods import (
     Correction,
-    EventIdRecord,
     EventRecord,
     EventStatus,
     History,
     HistoryKind,
     Statements,
     correction_key,
-    event_id_key,
-    event_key,
     statements_key,
     subjects_digest,
 )
@@ -31,8 +28,11 @@ CORRECTIVE_EVENTS_MAX = 32
 REASON_SIZE_MAX = 128
 
 
-def declare_error(context: EventContext, subjects: list[str]) -> EventStatus:
+def declare_error(context: EventContext, subjects: list[str], known: EventRecord | None) -> EventStatus:
     """Write the correction record of the event that this one repeats; returns that event's status.
+
+    Args:
+        known: what the organisation recorded under the ``eventID``, or None.
 
     Raises:
         Refusal: UNKNOWN_EVENT when the organisation recorded no event under this id, or one about other identifiers;
@@ -41,10 +41,6 @@ def declare_error(context: EventContext, subjects: list[str]) -> EventStatus:
     declaration = context.event.error_declaration
     assert declaration is not None
     work = context.work
-    event_id = context.event.event_id
-    if event_id is None:
-        raise Refusal(Reason.UNKNOWN_EVENT, "eventID")
-    known = work.public(event_id_key(context.organisation, event_id), EventIdRecord)
     if known is None or known.subjects != subjects_digest(subjects):
         raise Refusal(Reason.UNKNOWN_EVENT, "eventID" if known is None else "identifiers")
     key = correction_key(known.commitment)
@@ -57,15 +53,7 @@ def declare_error(context: EventContext, subjects: list[str]) -> EventStatus:
         raise Refusal(Reason.RECORD_TOO_LARGE, "reason")
     work.write(key, Correction(context.commitment, declaration.reason or "", corrective, work.block.height))
     _append_everywhere(context, subjects, key_hash(key))
-    original = work.public(event_key(context.organisation, known.commitment), EventRecord)
-    assert original is not None
-    return original.status
-
-
-def is_recorded(context: EventContext) -> bool:
-    """Whether the organisation recorded an event under the id that this one repeats."""
-    event_id = context.event.event_id
-    return event_id is not None and context.work.record(event_id_key(context.organisation, event_id)) is not None
+    return known.status
 
 
 def _append_everywhere(context: EventContext, subjects: list[str], link: bytes) -> None:

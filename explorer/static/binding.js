@@ -231,9 +231,10 @@ const anchor = object({ chain_id: hash, header: b64, descendants: list(b64), fin
 const record = object({ key: hexText, public: b64, members_hash: hash });
 const history = object({ owner: hexText, entries: list(b64) });
 const signed = object({ head: b64, signatures: list(b64) });
-const EVENT_DEFAULTS = { signed: null, index: 0, path: [] };
+const EVENT_DEFAULTS = { signed: null, index: 0, path: [], event_id: null };
 const event = object(
-  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash) }, EVENT_DEFAULTS,
+  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash), event_id: maybe(string) },
+  EVENT_DEFAULTS,
 );
 const frame = { format: whole, anchor, state: b64 };
 const ENTRY_DEFAULTS = { entry: null, index: 0, path: [] };

@@ -253,7 +253,7 @@ export const Correction = struct({
   declaredBy: hash, reason: text, correctiveEventIds: listOf(textOf(0, 512), 0, 32), height: natural,
 });
 export const EventRecord = struct({
-  status: oneOf(3), height: natural, transactionIndex: natural, eventIndex: natural,
+  status: oneOf(3), height: natural, transactionIndex: natural, eventIndex: natural, commitment: hash, subjects: hash,
 });
 export const Statements = struct({ history });
 export const Inspection = struct({

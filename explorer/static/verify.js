@@ -98,13 +98,13 @@ async function signerOf(event, entry, state) {
       }
       organisation = key.organisation;
     }
-    recorded = await state.record(eventKey(organisation, event.commitment), EventRecord);
+    recorded = await state.record(await eventKey(organisation, event), EventRecord);
     member = await state.record(organisationKey(organisation), Organisation);
   } catch (error) {
     if (error instanceof NotShown) return null;
     throw error;
   }
-  const there = recorded !== null && recorded.height === entry.height
+  const there = recorded !== null && same(recorded.commitment, event.commitment) && recorded.height === entry.height
     && recorded.transactionIndex === entry.transactionIndex && recorded.eventIndex === entry.eventIndex;
   if (!there) throw new ProofError('bad-event-signature', 'the capture shown is not the one that was recorded there');
   return { organisation, name: member?.name ?? organisation };
@@ -223,7 +223,7 @@ async function readEvent(shown, captures, chainId) {
   const root = await rootFromPath(await leafHash(commitment), shown.index, head.eventCount, shown.path.map(unhex));
   if (!same(root, head.digest)) throw new ProofError('event-altered', 'an event is not in the capture said to hold it');
   await verifyHead(head, headBytes, capture.signatures, chainId);
-  return { ...event, signers: head.signers };
+  return { ...event, signers: head.signers, eventId: shown.event_id };
 }
 
 async function verifyHead(head, headBytes, signatures, chainId) {
@@ -239,7 +239,7 @@ async function verifyHead(head, headBytes, signatures, chainId) {
 }
 
 // --- the walk ---
-const SPACE = { correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
+const SPACE = { event: 5, correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
 const KIND = { pack: 5, unpack: 6, produce: 8, recall: 14 };
 const INPUT_DEPTH = 1;
 const PARTS_MAX = 2000;
@@ -250,7 +250,13 @@ const itemKey = (identifier) => textKey(SPACE.item, identifier);
 const correctionKey = (commitment) => hashKey(SPACE.correction, commitment);
 const memberKey = (publicKey) => hashKey(3, publicKey);
 const organisationKey = (organisation) => textKey(2, organisation);
-const eventKey = (organisation, commitment) => concat(Uint8Array.of(5), commitment, utf8(organisation));
+
+// An event goes by its eventID where it has one, else by its commitment; the second zero byte tells them apart.
+async function eventKey(organisation, event) {
+  const name = event.eventId === null ? event.commitment : concat(Uint8Array.of(0), utf8(event.eventId));
+  const digest = await crypto.subtle.digest('SHA-256', concat(utf8(organisation), Uint8Array.of(0), name));
+  return hashKey(SPACE.event, new Uint8Array(digest));
+}
 
 async function statementsKey(identifier) {
   const text = utf8(identifier);

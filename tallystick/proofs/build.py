@@ -23,14 +23,16 @@ from tallystick.proofs.bundle import (
 )
 from tallystick.proofs.closure import INPUT_DEPTH, NotShown, walk
 from tallystick.proofs.codes import ProofCode
-from tallystick.records.base import Record, key_hash
+from tallystick.records.base import Record, key_hash, read_public
 from tallystick.records.goods import (
     Correction,
+    EventRecord,
     History,
     HistoryEntry,
     HistoryKind,
     ItemPublic,
     correction_key,
+    event_id_key,
     event_key,
     inspection_key,
     item_key,
@@ -75,6 +77,7 @@ class _Recorder:
         self.records: dict[bytes, Record | None] = {}
         self.histories: dict[bytes, tuple[HistoryEntry, ...]] = {}
         self.events: dict[bytes, _Placed] = {}
+        self.event_ids: dict[bytes, str] = {}
 
     def public(self, key: bytes) -> bytes | None:
         if key not in self.records:
@@ -110,12 +113,23 @@ class _Recorder:
         self.events[entry.commitment] = self._placed(entry)
 
     def signer(self, placed: _Placed, commitment: bytes) -> None:
-        """Touch the records that show who signed a capture."""
+        """Touch the records that show who signed a capture, and note the id by which the event's record goes."""
+        event = placed.transaction.events[placed.index]
+        event_id = parse_parts(event.public, event.members).event_id
         for signer in placed.transaction.head.signers:
             key = public_of(self.public, member_key(signer), Key)
-            if key is not None:
-                self.public(organisation_key(key.organisation))
+            if key is None:
+                continue
+            self.public(organisation_key(key.organisation))
+            if event_id is not None and self._goes_by_id(key.organisation, event_id, commitment):
+                self.event_ids[commitment] = event_id
+                self.public(event_id_key(key.organisation, event_id))
+            else:
                 self.public(event_key(key.organisation, commitment))
+
+    def _goes_by_id(self, organisation: str, event_id: str, commitment: bytes) -> bool:
+        record = self.state.record(event_id_key(organisation, event_id))
+        return record is not None and read_public(record, EventRecord).commitment == commitment
 
     def shown_records(self) -> list[RecordShown]:
         """Every record touched that exists, by key."""
@@ -137,7 +151,7 @@ def build_item(subject: str, state: CertifiedState) -> ItemBundle:
     events = []
     for commitment, placed in recorder.events.items():
         recorder.signer(placed, commitment)
-        events.append(captures.show(placed))
+        events.append(captures.show(placed, recorder.event_ids.get(commitment)))
     histories = [
         HistoryShown(owner.hex(), [b64(encode(entry)) for entry in entries])
         for owner, entries in sorted(recorder.histories.items())
@@ -172,7 +186,7 @@ def build_event(commitment: bytes, subject: str, state: CertifiedState) -> Event
     placed = recorder.events[commitment]
     recorder.signer(placed, commitment)
     captures = _Captures()
-    shown = captures.show(placed)
+    shown = captures.show(placed, recorder.event_ids.get(commitment))
     return EventBundle(
         format=FORMAT,
         subject=subject,
@@ -209,7 +223,7 @@ class _Captures:
         self._index: dict[bytes, int] = {}
         self._leaves: dict[bytes, list[bytes]] = {}
 
-    def show(self, placed: _Placed) -> EventShown:
+    def show(self, placed: _Placed, event_id: str | None) -> EventShown:
         transaction = placed.transaction
         if transaction.id not in self._index:
             self._index[transaction.id] = len(self.signed)
@@ -224,6 +238,7 @@ class _Captures:
             signed=self._index[transaction.id],
             index=placed.index,
             path=[step.hex() for step in inclusion_path(self._leaves[transaction.id], placed.index)],
+            event_id=event_id,
         )
 
 

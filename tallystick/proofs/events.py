@@ -24,12 +24,14 @@ class ShownEvent:
         public: canonical JSON bytes.
         signers: public keys that signed the capture, or empty when the signer is not shown.
         transaction: id of the capture, or empty.
+        event_id: the id under which the ledger is said to have recorded it, or None for its commitment.
     """
 
     commitment: bytes
     public: bytes
     signers: tuple[bytes, ...]
     transaction: bytes
+    event_id: str | None
 
 
 def read_event(shown: EventShown, signed: list[SignedShown], chain_id: bytes) -> ShownEvent:
@@ -46,7 +48,7 @@ def read_event(shown: EventShown, signed: list[SignedShown], chain_id: bytes) ->
     slot = tagged(TAG_EVENT_PUBLIC, public)
     commitment = commitment_of_slots(slot, bytes.fromhex(shown.members), bytes.fromhex(shown.sealed))
     if shown.signed is None:
-        return ShownEvent(commitment, public, (), b"")
+        return ShownEvent(commitment, public, (), b"", None)
     if not 0 <= shown.signed < len(signed):
         raise ProofError(ProofCode.UNREADABLE, "an event names a capture that is not shown")
     capture = signed[shown.signed]
@@ -60,7 +62,7 @@ def read_event(shown: EventShown, signed: list[SignedShown], chain_id: bytes) ->
     if root_from_path(leaf_hash(commitment), shown.index, head.event_count, steps) != head.digest:
         raise ProofError(ProofCode.EVENT_ALTERED, "an event is not in the capture that is said to hold it")
     _verify_head(head, head_bytes, capture)
-    return ShownEvent(commitment, public, head.signers, transaction_id(head_bytes))
+    return ShownEvent(commitment, public, head.signers, transaction_id(head_bytes), shown.event_id)
 
 
 def _verify_head(head: Head, head_bytes: bytes, capture: SignedShown) -> None:

@@ -42,7 +42,6 @@ class Space(IntEnum):
     STATEMENTS = 14
     MILESTONE = 15
     PROPOSAL = 16
-    EVENT_ID = 17
     DESCENDANTS = 18
     RECALL_PROGRESS = 19
     PREFIX = 20
@@ -64,7 +63,7 @@ class Space(IntEnum):
 # Spaces whose keys name a party or can be guessed, so that the mere presence of a key says who deals with whom. Their
 # proofs are for members; all other keys are public identifiers, or ids that only those who were told can ask for.
 MEMBERS_ONLY_SPACES = frozenset(
-    {Space.EVENT, Space.EVENT_ID, Space.MILESTONE, Space.DESCENDANTS, Space.DUE, Space.ACCOUNT, Space.PAYMENT}
+    {Space.EVENT, Space.MILESTONE, Space.DESCENDANTS, Space.DUE, Space.ACCOUNT, Space.PAYMENT}
 )
 
 

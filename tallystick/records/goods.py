@@ -214,21 +214,21 @@ class EventStatus(IntEnum):
 
 
 class EventRecord(Message, frozen=True):
-    """An event that was recorded as effective or stated. Key: ``event_key(organisation, commitment)``. Public."""
+    """An event that an organisation recorded as effective or stated. Public.
+
+    Key: ``event_id_key(organisation, event_id)``; ``event_key(organisation, commitment)`` for an event without an
+    ``eventID`` and for an error declaration, which repeats the id of the event that it is about.
+
+    Attributes:
+        commitment: of the event.
+        subjects: ``subjects_digest`` of the identifiers that the event names, for an event under its ``eventID``: an
+            error declaration names the same. Zeros otherwise.
+    """
 
     status: EventStatus
     height: Natural
     transaction_index: Natural
     event_index: Natural
-
-
-class EventIdRecord(Message, frozen=True):
-    """Which event an organisation recorded under an ``eventID``. Key: ``event_id_key(organisation, event_id)``. Public.
-
-    Attributes:
-        subjects: ``subjects_digest`` of the identifiers that the event names; an error declaration names the same.
-    """
-
     commitment: Bytes32
     subjects: Bytes32
 
@@ -374,13 +374,13 @@ def correction_key(commitment: bytes) -> bytes:
 
 
 def event_key(organisation: str, commitment: bytes) -> bytes:
-    """Key of the record that an organisation recorded an event; commitment first, at fixed length."""
-    return bytes((Space.EVENT,)) + commitment + organisation.encode()
+    """Key of the record of an event that goes by its commitment."""
+    return hash_key(Space.EVENT, sha256(organisation.encode() + b"\x00" + commitment).digest())
 
 
 def event_id_key(organisation: str, event_id: str) -> bytes:
-    """Key of the record that an organisation used an ``eventID``; hashed, because a URI may be long."""
-    return hash_key(Space.EVENT_ID, sha256(organisation.encode() + b"\x00" + event_id.encode()).digest())
+    """Key of the record of an event that goes by its ``eventID``; the second zero byte tells it from a commitment."""
+    return hash_key(Space.EVENT, sha256(organisation.encode() + b"\x00\x00" + event_id.encode()).digest())
 
 
 def subjects_digest(identifiers: Iterable[str]) -> bytes:

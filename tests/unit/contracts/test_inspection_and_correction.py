@@ -21,7 +21,7 @@ from tallystick.records.goods import (
     Inspection,
     Verdict,
     correction_key,
-    event_key,
+    event_id_key,
     inspection_key,
     item_key,
     milestone_key,
@@ -202,7 +202,7 @@ def test_a_statement_is_corrected_where_it_stands(world: World) -> None:
     assert world.status(world.capture("org:carrier", declaration(event))) is EventStatus.STATED
     entries = world.state.histories[statements_key(FOREIGN)]
     assert [entry.kind for entry in entries] == [HistoryKind.STATE, HistoryKind.CORRECT]
-    record = world.state.records[event_key("org:carrier", transaction.commitments[0])]
+    record = world.state.records[event_id_key("org:carrier", event["eventID"])]
     assert read_public(record, EventRecord).status is EventStatus.STATED
 
 

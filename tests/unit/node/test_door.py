@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -126,11 +126,12 @@ def test_each_refusal_has_its_type() -> None:
 
 
 def test_a_stranger_is_refused_before_its_signature_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(signed: SignedTransaction) -> VerifiedTransaction:
-        raise AssertionError("the signature was checked")
+    def never(transactions: Sequence[SignedTransaction]) -> list[VerifiedTransaction]:
+        assert not transactions, "the signature was checked"
+        return []
 
     async def story(room: Room) -> None:
-        monkeypatch.setattr(module, "verify_decoded", never)
+        monkeypatch.setattr(module, "verify_all", never)
         payload = RegisterKey(bytes(32), (KeyUse.READ,), "")
         stranger = room.world.payload(payload, ("org:stranger", "ROOT"))
         outcome = await room.outcome(stranger.raw)
@@ -167,7 +168,7 @@ def test_malformed_gossip_is_blamed_on_its_sender() -> None:
         good = room.good()
         room.admission.take_gossip(room.peer, [good.raw.replace(good.signatures[0], bytes(64)), b"\x00"])
         await asyncio.sleep(0.02)
-        assert [type(error) for error in room.blamed] == [SignatureError, DecodeError]
+        assert [type(error) for error in room.blamed] == [DecodeError, SignatureError]
 
     run(story)
 
@@ -225,3 +226,35 @@ def test_frames_of_gossip_are_bounded_in_count_and_size() -> None:
     large = [bytes(50_000), bytes(100_000), bytes(10), bytes(65_000)]
     assert [len(frame) for frame in gossip_frames(large)] == [1, 1, 2]
     assert gossip_frames([]) == []
+
+
+def test_another_signature_over_a_transaction_that_just_came_in_is_answered_with_the_first() -> None:
+    async def story(room: Room) -> None:
+        good = room.good()
+        other = good.raw.replace(good.signatures[0], bytes(64))
+        assert await room.admission.submit([good.raw, other]) == [
+            Admitted(good.id, new=True),
+            Admitted(good.id, new=False),
+        ]
+        assert [item.id for item in room.admitted] == [good.id]
+
+    run(story)
+
+
+def test_a_good_signature_comes_in_after_a_bad_one_over_the_same_transaction() -> None:
+    async def story(room: Room) -> None:
+        good = room.good()
+        other = good.raw.replace(good.signatures[0], bytes(64))
+        first, second = await room.admission.submit([other, good.raw])
+        assert isinstance(first, SignatureError) and second == Admitted(good.id, new=True)
+
+    run(story)
+
+
+def test_the_room_is_never_filled_beyond_its_bound_by_one_turn() -> None:
+    async def story(room: Room) -> None:
+        outcomes = await room.admission.submit([room.good().raw for _ in range(5)])
+        assert [type(outcome) for outcome in outcomes] == [Admitted, Admitted, *[UnavailableError] * 3]
+        assert len(room.mempool) == 2
+
+    run(story, bounds=MempoolLimits(transactions_max=2))

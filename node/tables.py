@@ -29,6 +29,7 @@ class Table(IntEnum):
     EXPIRING_IDS = 9  # hour of expiry, height, transaction index -> transaction id
     BLOCK_HASHES = 10  # block hash -> height
     HISTORY_NODES = 11  # level, index -> hash of a perfect subtree of the history tree
+    EPOCHS = 12  # epoch -> EpochProof of its end
 
 
 class FormatRow(Message, frozen=True):
@@ -42,7 +43,9 @@ class TipRow(Message, frozen=True):
     """The newest executed height.
 
     Attributes:
-        proof: a finalisation of this block or of a descendant; None for genesis.
+        epoch: of the next block.
+        view: this block's in that epoch; 0 for genesis and for the boundary block of the epoch before.
+        proof: a finalisation of this block or of a descendant, of that epoch; None where ``view`` is 0.
         history_peaks: compact range of the history tree over heights 0 to this one.
         next_due_ms: time of the earliest due work, or None.
     """
@@ -53,6 +56,7 @@ class TipRow(Message, frozen=True):
     proof: Certificate | None
     history_peaks: tuple[Hash, ...]
     next_due_ms: TimeMs | None
+    epoch: Natural = 0
 
 
 class SignerRow(Message, frozen=True):
@@ -62,7 +66,7 @@ class SignerRow(Message, frozen=True):
         instance: 16 random bytes that log and database share.
         oldest_segment, newest_segment: numbers of its files.
         newest_size: bytes of the newest one that were synced.
-        floor_view: nothing at or below this view may be signed any more.
+        floor_view: nothing at or below this view of ``floor_epoch`` may be signed any more.
     """
 
     instance: bytes
@@ -70,6 +74,7 @@ class SignerRow(Message, frozen=True):
     newest_segment: Natural
     newest_size: Natural
     floor_view: Natural
+    floor_epoch: Natural = 0
 
 
 class BlockRow(Message, frozen=True):
@@ -106,7 +111,12 @@ TIP_KEY = bytes((Table.META,)) + b"tip"
 _EVENTS = bytes((Table.EVENTS,))
 _HISTORIES = bytes((Table.HISTORIES,))
 _EXPIRING_IDS = bytes((Table.EXPIRING_IDS,))
-SIGNER_KEY = bytes((Table.META,)) + b"signer"
+_SIGNER = bytes((Table.META,)) + b"signer"
+
+
+def signer_row_key(public_key: bytes) -> bytes:
+    """Key of the row about the signer's log of one validator key."""
+    return _SIGNER + public_key
 
 
 def number_key(table: Table, *numbers: int) -> bytes:

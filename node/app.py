@@ -144,6 +144,11 @@ class Node:
         return self._disk.ledger
 
     @property
+    def epochs(self) -> Epochs:
+        """The present epoch and the proofs of those before."""
+        return self._epochs
+
+    @property
     def peers(self) -> Peers:
         """The other members."""
         return self._peers

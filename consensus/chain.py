@@ -136,10 +136,9 @@ class Chain:
         if block.block_hash != self.final.block_hash:
             return None
         path.reverse()
+        self.busy_height = self._busy_after(path)
         for block in path:
             self._handed_over[block.height] = block.block_hash
-            if block.happened:
-                self.busy_height = block.height
         if path:
             self._move_final(path[-1])
         return path
@@ -179,10 +178,22 @@ class Chain:
         return ours if ours is not None and ours != theirs else None
 
     def happened_height(self, tip: Block) -> int:
-        """Newest height at or below this tip at which something happened that a later header must certify."""
+        """Newest height at or below this tip that a later header must certify before the network rests."""
+        path: list[Block] = []
         block: Block | None = tip
         while block is not None and block.height > self.final.height:
-            if block.happened:
-                return block.height
+            path.append(block)
             block = self._blocks.get(block.parent_hash)
-        return self.busy_height
+        return self._busy_after(path[::-1])
+
+    def _busy_after(self, path: list[Block]) -> int:
+        """The same after these blocks above the final tip: something happened in them, or they are heartbeats.
+
+        A heartbeat is a block whose parent had nothing left to certify; certified itself, it makes every proof younger.
+        """
+        busy, parent = self.busy_height, self.final
+        for block in path:
+            if block.happened or busy <= parent.executed.height:
+                busy = block.height
+            parent = block
+        return busy

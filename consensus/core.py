@@ -41,6 +41,7 @@ class Core:
         self.view = 0  # entered with the first turn
         self.reached = floor.view + 1  # highest view that a certificate, or our own record, lets us be in
         self.work = WorkPending(transactions=False, due_ms=None)
+        self.heads: dict[int, int] = {}  # validator: the view that it says it is in, where that is above ours
         self.woken_view = 0  # a peer's nullify says that it waits for something in this view
         self.building: Build | None = None
         self.building_on = floor.executed  # the tuple of the block being built, if no newer one may be named
@@ -161,9 +162,9 @@ class Core:
         return self.work.transactions or due or ending or self.woken_view == self.view
 
     def at_rest(self) -> bool:
-        """Everything that happened is final and certified, and nothing is pending."""
+        """Everything that happened, genesis too, is final and certified, and nothing is pending."""
         tip = self.tip()
-        if tip is None or tip.block_hash != self.chain.final.block_hash or self.pending():
+        if tip is None or tip.header is None or tip.block_hash != self.chain.final.block_hash or self.pending():
             return False
         return self.chain.busy_height <= tip.executed.height
 

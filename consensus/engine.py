@@ -18,6 +18,7 @@ from consensus.inputs import (
     Input,
     Now,
     PeerConnected,
+    PeerHead,
     ProposalReceived,
     Started,
     TimePassed,
@@ -97,6 +98,8 @@ class Engine:
                 self._core.work = input
             case PeerConnected(validator):
                 timeouts.greet(self._core, validator)
+            case PeerHead(validator, view):
+                self._core.heads[validator] = view
             case TimePassed():
                 pass
             case _:
@@ -121,6 +124,7 @@ class Engine:
             self._settled = core.changes == seen or core.halted is not None
             if self._settled:
                 break
+        timeouts.follow_heads(core)
         for effect in core.fetches.update(core.needs, core.now.monotonic_ms):
             core.emit(effect)
         self._set_alarm()

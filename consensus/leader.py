@@ -93,10 +93,11 @@ def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
     happened = core.chain.happened_height(tip)
     crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
     pending = core.pending()
+    behind = core.chain.executed.height < tip.height
     if crowded:
-        awaited = tip.block_hash == core.views.pinned.block_hash and core.chain.executed.height < tip.height
+        awaited = behind and tip.block_hash == core.views.pinned.block_hash
     else:  # worth waiting for unless the block would certify what happened
-        awaited = not tip.executed.height < happened <= executed.height
+        awaited = behind and not tip.executed.height < happened <= executed.height
     return Occasion(
         forced=tip.closes is not None or core.view - tip.view - 1 >= core.config.faults + 1,
         rest=core.at_rest(),

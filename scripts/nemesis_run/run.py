@@ -15,7 +15,7 @@ from typing import Any
 from scripts.benchmark.client import percentile
 from scripts.nemesis_run import judge
 from scripts.nemesis_run.cluster import Cluster
-from scripts.nemesis_run.delays import measure_delays
+from scripts.nemesis_run.delays import SAMPLES, measure_delays
 from scripts.nemesis_run.faults import Faults, Recovery
 from scripts.nemesis_run.history import History
 from scripts.nemesis_run.plan import Step, steps
@@ -34,10 +34,10 @@ class Options:
     plan: str
     kinds: tuple[str, ...]
     seconds: float
-    kills: int | None
-    rate: float
-    no_quorum_s: float
-    delay_ms: float
+    kills: int | None = None
+    rate: float = 40.0
+    no_quorum_s: float = 0.0
+    delay_ms: float = 0.0
 
 
 class Nemesis:
@@ -66,6 +66,7 @@ class Nemesis:
         self._cast.open_founders()
         faults = Faults(cluster, self._watch)
         if options.delay_ms:
+            self._say(f"{SAMPLES} transactions, one after the other, {options.delay_ms:.0f} ms per message")
             self._extra = measure_delays(cluster, self._cast, options.delay_ms)
         history = History(self._cast, self._folder / "history.jsonl", clients=CLIENTS, per_second=options.rate)
         history.begin()

@@ -166,7 +166,7 @@ class Core:
         tip = self.tip()
         if tip is None or tip.header is None or tip.block_hash != self.chain.final.block_hash or self.pending():
             return False
-        return self.chain.busy_height <= tip.executed.height
+        return self.chain.busy_height(tip) <= tip.executed.height
 
     def skips(self, leader: int) -> bool:
         """Rule X: it missed its last two turns, nothing came from it since, and a quorum without such is active."""

@@ -5,26 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from consensus import finality, leader, recovery, timeouts, voter
+from consensus import finality, inputs, leader, recovery, timeouts, voter
 from consensus.config import EngineConfig, Floor
 from consensus.core import Core
 from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
-from consensus.inputs import (
-    BlockReceived,
-    Built,
-    CertificateReceived,
-    ContentsChecked,
-    HeightExecuted,
-    Input,
-    Now,
-    PeerConnected,
-    PeerHead,
-    ProposalReceived,
-    Started,
-    TimePassed,
-    VoteReceived,
-    WorkPending,
-)
+from consensus.inputs import HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
 from consensus.pacing import deadline_ms
 from consensus.status import EngineStatus, describe
 from consensus.views import KINDS
@@ -68,8 +53,10 @@ class Engine:
         assert self._started != isinstance(input, Started), "Started comes first and once"
         self._started = True
         core.now = now
+        seen = core.changes
         self._take(input)
-        self._settle()
+        if core.changes != seen or not self._settled or not isinstance(input, VoteReceived):  # else no rule can fire
+            self._settle()
         effects = core.take_effects()
         # Nothing that this turn wanted to say is said: a contradiction may have been behind it.
         halted: Halt | None = core.halted
@@ -77,30 +64,30 @@ class Engine:
 
     def _take(self, input: Input) -> None:
         match input:
-            case Started():
+            case inputs.Started():
                 finality.advance(self._core)
                 recovery.start(self._core)
-            case VoteReceived(vote):
+            case inputs.VoteReceived(vote):
                 self._take_vote(vote)
-            case CertificateReceived(certificate):
+            case inputs.CertificateReceived(certificate):
                 self._take_certificate(certificate)
-            case ProposalReceived():
+            case inputs.ProposalReceived():
                 self._take_proposal(input)
-            case ContentsChecked():
+            case inputs.ContentsChecked():
                 self._take_contents(input)
-            case BlockReceived(header, block_hash):
+            case inputs.BlockReceived(header, block_hash):
                 self._take_block(header, block_hash)
-            case Built():
+            case inputs.Built():
                 leader.complete(self._core, input)
-            case HeightExecuted():
+            case inputs.HeightExecuted():
                 self._take_executed(input)
-            case WorkPending():
+            case inputs.WorkPending():
                 self._core.work = input
-            case PeerConnected(validator):
+            case inputs.PeerConnected(validator):
                 timeouts.greet(self._core, validator)
-            case PeerHead(validator, view):
+            case inputs.PeerHead(validator, view):
                 self._core.heads[validator] = view
-            case TimePassed():
+            case inputs.TimePassed():
                 pass
             case _:
                 assert_never(input)
@@ -154,10 +141,11 @@ class Engine:
         if not self.wants_vote(vote):
             return
         core.missed.pop(vote.validator, None)
-        if vote.statement.kind is VoteKind.NULLIFY and view <= core.view:
-            timeouts.help_on(core, vote)
-        if view > core.views.pinned.view:
+        if vote.statement.kind is VoteKind.NULLIFY:
             core.changes += 1
+            if view <= core.view:
+                timeouts.help_on(core, vote)
+        if view > core.views.pinned.view:
             core.count(vote)
 
     def _take_certificate(self, certificate: Certificate) -> None:
@@ -187,7 +175,7 @@ class Engine:
         if core.views.certified_hash(header.view) == received.block_hash:
             core.note_certified(block)
 
-    def _take_contents(self, checked: ContentsChecked) -> None:
+    def _take_contents(self, checked: inputs.ContentsChecked) -> None:
         core = self._core
         block = core.chain.get(checked.block_hash)
         if block is None or block.header is None or block.at_hand:
@@ -271,9 +259,10 @@ class Engine:
         Truncated to a bounded number, lowest views first.
         """
         views = self._core.views
-        found = [views.pinned.certificate] if views.pinned.certificate and first_view <= views.pinned.view else []
-        for view in sorted(view for view in views.rounds if first_view <= view <= last_view):
-            held = views.rounds[view].certificates
+        first, pinned = max(first_view, views.pinned.view + 1), views.pinned.certificate
+        found = [pinned] if pinned is not None and first_view < first else []
+        for view in range(first, min(last_view + 1, first + ANSWER_CERTIFICATES_MAX)):
+            held = views.rounds[view].certificates if view in views.rounds else {}
             found.extend(held[kind] for kind in KINDS if kind in held)
         return tuple(found[:ANSWER_CERTIFICATES_MAX])
 

@@ -90,7 +90,7 @@ def _next_validators(core: Core, tip: Block, executed: Executed) -> bytes:
 
 
 def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
-    happened = core.chain.happened_height(tip)
+    happened = core.chain.busy_height(tip)
     crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
     pending = core.pending()
     behind = core.chain.executed.height < tip.height
@@ -110,13 +110,10 @@ def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
 def _ask_for_gap(core: Core) -> None:
     """We entered through a certificate from far above: ask for what lies between, or for the parent's block."""
     views = core.views
-    below = core.view - 1
-    while below > views.pinned.view and views.holds(below, VoteKind.NULLIFY) and not views.certified_hash(below):
-        below -= 1
-    if below > views.pinned.view and views.certified_hash(below) is None:
+    gap = views.unproven(views.certified_below(core.view), core.view)
+    if gap is not None:
         entry = views.entry(core.view)
-        holders = entry.signer_indices() if entry is not None else ()
-        core.needs.append(Need((views.pinned.view + 1, below), below, holders))
+        core.needs.append(Need(gap, gap[1], entry.signer_indices() if entry is not None else ()))
 
 
 def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built) -> None:

@@ -124,11 +124,17 @@ class Wires:
         return await asyncio.start_server(partial(self._connected, door), "127.0.0.1", door.port, limit=CHUNK)
 
     async def _connected(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # at the end; the loop would complain about each
+            await self._carry(door, reader, writer)
+
+    async def _carry(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = (door.dialler, door.listener), (door.listener, door.dialler)
         if there in self._refused or back in self._refused:
             _reset(writer)
             return
         await self._passable(there)
+        if writer.transport.is_closing():  # whoever dialled has given up meanwhile
+            return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", door.target, limit=CHUNK)
         except OSError:

@@ -11,7 +11,7 @@ from consensus.fetches import Fetches, Need
 from consensus.inputs import Now, WorkPending
 from consensus.pacing import Timers, timeout_ms
 from consensus.status import Waiting
-from consensus.views import Pinned, Views
+from consensus.views import Pinned, Round, Views, contradiction
 from tallystick.encoding import ZERO32
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
@@ -96,15 +96,18 @@ class Core:
         self.count(vote)
 
     def count(self, vote: Vote) -> None:
-        """Tally a checked vote (rule C); two that exclude each other are evidence."""
-        statement = vote.statement
-        held = self.views.at(statement.view)
-        first = held.contradicted_by(vote)
-        if first is not None and held.accuse_once(vote.validator, statement.kind):
-            self.emit(Accuse(first, vote))
+        """Tally a checked vote (rule C)."""
+        held = self.views.at(vote.statement.view)
+        self.compare(held, vote)
         certificate = held.count(vote, self.config.validators.quorum)
         if certificate is not None:
             self.install(certificate)
+
+    def compare(self, held: Round, vote: Vote) -> None:
+        """Two votes that exclude each other are evidence, given once per validator, view and kind of contradiction."""
+        first = held.contradicted_by(vote)
+        if first is not None and held.accuse_once(vote.validator, contradiction(first, vote)):
+            self.emit(Accuse(first, vote))
 
     def install(self, certificate: Certificate) -> None:
         """Keep, store and relay a certificate once (rules A, C)."""
@@ -156,8 +159,8 @@ class Core:
 
     def pending(self) -> bool:
         """Whether something waits to be put into a block, here, at a peer, or the end of the epoch."""
-        due_ms = self.work.due_ms
-        due = due_ms is not None and due_ms <= self.now.wall_ms
+        due_ms, tip = self.work.due_ms, self.tip()
+        due = due_ms is not None and due_ms <= max(self.now.wall_ms, tip.time_ms + 1 if tip is not None else 0)
         ending = self.chain.next_validators(self.chain.executed.height) is not None
         return self.work.transactions or due or ending or self.woken_view == self.view
 

@@ -9,10 +9,10 @@ from consensus import finality, inputs, leader, recovery, timeouts, voter
 from consensus.config import EngineConfig, Floor
 from consensus.core import Core
 from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
-from consensus.inputs import HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
+from consensus.inputs import CertificateReceived, HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
 from consensus.pacing import deadline_ms
 from consensus.status import EngineStatus, describe
-from consensus.views import KINDS
+from consensus.views import KINDS, contradiction
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
@@ -55,7 +55,8 @@ class Engine:
         core.now = now
         seen = core.changes
         self._take(input)
-        if core.changes != seen or not self._settled or not isinstance(input, VoteReceived):  # else no rule can fire
+        # Unless something changed, no rule can fire for what a peer said.
+        if core.changes != seen or not self._settled or not isinstance(input, VoteReceived | CertificateReceived):
             self._settle()
         effects = core.take_effects()
         # Nothing that this turn wanted to say is said: a contradiction may have been behind it.
@@ -152,11 +153,15 @@ class Engine:
         core, statement = self._core, certificate.statement
         if not self.wants_certificate(certificate):
             return
-        held = core.views.holds(statement.view, statement.kind)
-        if held is not None:
+        if core.views.holds(statement.view, statement.kind) is not None:
             reason = f"two quorums contradict each other in view {statement.view}"
             core.halt(Halt(reason, core.chain.final.height, None, None))
             return
+        held = core.views.at(statement.view)
+        for signer, signature in zip(certificate.signer_indices(), certificate.signatures, strict=True):
+            vote = Vote(statement, signer, signature)
+            core.compare(held, vote)  # who signed something else as well is convicted by what a certificate brought
+            held.votes[statement.kind].setdefault(signer, vote)
         core.install(certificate)
 
     def _take_proposal(self, received: ProposalReceived) -> None:
@@ -219,8 +224,9 @@ class Engine:
         held = core.views.rounds.get(statement.view)
         if held is None or who in core.missed:
             return True
-        if held.contradicted_by(vote) is not None:
-            return not held.accused >> (who * 4 + statement.kind) & 1
+        first = held.contradicted_by(vote)
+        if first is not None:
+            return not held.accused >> (who * 4 + contradiction(first, vote)) & 1
         return who not in held.votes[statement.kind] and statement.kind not in held.certificates
 
     def wants_certificate(self, certificate: Certificate) -> bool:

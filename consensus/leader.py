@@ -43,7 +43,7 @@ def propose(core: Core) -> None:
     if occasion.forced:  # L4: one dead leader must not cost the next its transactions, f + 1 must not stop the chain
         _send(core, tip, tip.executed, tip.time_ms + 1, _nothing(core, tip))
         return
-    time_ms = max(core.now.wall_ms, tip.time_ms + 1)
+    time_ms = _time_ms(core, tip)
     if occasion.crowded or boundary:  # V8, E1
         _send(core, tip, executed, time_ms, _nothing(core, tip))
         return
@@ -70,6 +70,15 @@ def complete(core: Core, built: Built) -> None:
     if _next_validators(core, tip, executed) != core.validators_hash:  # E1: executed meanwhile, and this is not empty
         executed = core.building_on
     _send(core, tip, executed, question.time_ms, built)
+
+
+def _time_ms(core: Core, tip: Block) -> int:
+    """Our clock, after the parent; or the time of due work if a peer calls for it whose clock is a little ahead."""
+    wall_ms, due_ms = core.now.wall_ms, core.work.due_ms
+    called = core.woken_view == core.view and not core.work.transactions
+    if called and due_ms is not None and due_ms - wall_ms <= core.timeout_ms() // 2:  # so that all can still vote
+        wall_ms = max(wall_ms, due_ms)
+    return max(wall_ms, tip.time_ms + 1)
 
 
 def _nothing(core: Core, tip: Block) -> Built:

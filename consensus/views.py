@@ -23,7 +23,7 @@ class Round:
         own: our votes by kind, each durable before it was sent.
         proposed: hash of our own proposal in this view; never a second one.
         votes: first checked vote of each validator, by kind.
-        accused: bit ``validator * 4 + kind`` is set once evidence was given (kind 0: proposals).
+        accused: bit ``validator * 4 + kind`` is set once evidence was given (see ``contradiction``; 0: proposals).
     """
 
     view: int
@@ -70,6 +70,11 @@ class Round:
             return None
         alike = {i: v.signature for i, v in votes.items() if v.statement.block_hash == vote.statement.block_hash}
         return certificate_of(vote.statement, alike) if len(alike) >= quorum else None
+
+
+def contradiction(first: Vote, second: Vote) -> int:
+    """Which kind of contradiction two votes are: of two notarizes, two finalizes, or (nullify's) one of each."""
+    return min(first.statement.kind, second.statement.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from tallystick.transactions import SignedTransaction, check_validity, decode_tr
 SLICE_TRANSACTIONS = 64  # per loop turn, about 12 ms; each step runs over all of them before the next: twice as fast as
 SLICE_SIZE = 65_536  # one by one, for the code of a step stays in the processor's cache. Bytes bound heavy ones.
 WASTE_S_PER_S = 0.1  # processor time per second spent on gossip of one peer that brings nothing new
-WASTE_BURST_S = 2.0  # of it at once; what a peer sends beyond is not looked at
+WASTE_BURST_S = 0.5  # of it at once; what a peer sends beyond is not looked at
 GOSSIP_SIZE = 65_536  # bytes of one frame of gossip, unless a single transaction is larger
 GOSSIP_SIZE_MAX = GOSSIP_SIZE + limits.TRANSACTION_SIZE_MAX  # no honest frame is larger
 
@@ -109,10 +109,14 @@ class Admission:
         self._line = WaitingLine(hold_peer)
         self._allowances: dict[Peer, Allowance] = {}  # of time for gossip that brings nothing new
         self._useless: Counter[Peer] = Counter()  # transactions of the present turn that brought nothing new
-        self._scheduled = False
+        self._scheduled = self._closed = False
 
     def __len__(self) -> int:
         return len(self._line)
+
+    def close(self) -> None:
+        """Look at nothing more."""
+        self._closed = True
 
     def submit(self, raws: Sequence[bytes]) -> asyncio.Future[list[Outcome]]:
         """A client's transactions; the future has one outcome each, in order."""
@@ -165,6 +169,8 @@ class Admission:
     def _slice(self) -> None:
         """Work off some tickets, step by step for all of them, then let the loop turn."""
         self._scheduled = False
+        if self._closed:
+            return
         tickets = self._line.next(SLICE_TRANSACTIONS, SLICE_SIZE)
         started = thread_time()
         new = self._verify(self._sift(self._decode(tickets)))

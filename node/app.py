@@ -144,6 +144,7 @@ class Node:
             return
         self._stopping = True
         self._runner.close()
+        self._admission.close()
         self._beats.cancel()
         self._catch_up.close()
         self._fetcher.close()

@@ -15,6 +15,7 @@ from typing import Any
 from scripts.benchmark.client import percentile
 from scripts.nemesis_run import judge
 from scripts.nemesis_run.cluster import Cluster
+from scripts.nemesis_run.dead_node import measure_dead_node
 from scripts.nemesis_run.delays import SAMPLES, measure_delays
 from scripts.nemesis_run.faults import Faults, Recovery
 from scripts.nemesis_run.history import History
@@ -23,13 +24,13 @@ from scripts.nemesis_run.watch import Watch
 from scripts.story.cast import FOUNDERS, Cast
 from scripts.story.network import NetworkError
 
-CLIENTS = 6
+CLIENTS = 10
 SETTLE_S = 60.0  # at the end, for answers that are due and for equal heads
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for: see ``__main__``; ``kills`` None and the last two 0 when not asked for."""
+    """What is asked for: see ``__main__``; ``kills`` None and the last three 0 when not asked for."""
 
     plan: str
     kinds: tuple[str, ...]
@@ -37,6 +38,7 @@ class Options:
     kills: int | None = None
     rate: float = 40.0
     no_quorum_s: float = 0.0
+    dead_node_s: float = 0.0
     delay_ms: float = 0.0
 
 
@@ -75,10 +77,10 @@ class Nemesis:
             if options.no_quorum_s:
                 nodes = tuple(cluster.nodes)
                 self._perform(faults, Step("split", nodes[:2], options.no_quorum_s, 1.0))
+            elif options.dead_node_s:
+                self._extra = {"dead_node": measure_dead_node(cluster, history, options.dead_node_s)}
             elif not options.delay_ms:
                 self._follow_plan(faults, started)
-            else:
-                time.sleep(2.0)
         except NetworkError as error:
             self._broken.append(str(error))
             cluster.wires.heal()

@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = build_parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(arguments)
         code: int = options.command(options)
-    except ImportError as error:
-        return say_error(f"{error.name or error} is not installed; run: pip install 'tallystick[node]'")
+    except ModuleNotFoundError as error:
+        return say_error(f"{error.name} is not installed; run: pip install 'tallystick[node]'")
     except StorageError as error:
         return say_error(str(error), EXIT_DAMAGED)
     except TallystickError as error:

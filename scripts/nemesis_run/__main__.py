@@ -37,8 +37,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seconds", type=float, metavar="S", help="begin no new fault after so long (default 60)")
-    parser.add_argument("--kills", type=int, metavar="N", help="stop after N kills; without --seconds kill and nothing else")
-    parser.add_argument("--plan", default="1", metavar="SEED", help="any text; the same text is the same plan (default 1)")
+    parser.add_argument(
+        "--kills", type=int, metavar="N", help="stop after N kills; without --seconds kill and nothing else"
+    )
+    parser.add_argument(
+        "--plan", default="1", metavar="SEED", help="any text; the same text is the same plan (default 1)"
+    )
     parser.add_argument("--only", metavar="KINDS", help="draw from these kinds, separated by commas")
     parser.add_argument("--rate", type=float, default=40.0, metavar="R", help="transactions per second (default 40)")
     parser.add_argument("--no-quorum-seconds", type=float, metavar="S", help="two against two nodes for so long")

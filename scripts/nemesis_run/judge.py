@@ -68,7 +68,9 @@ def wait_for_equal_heads(cluster: Cluster, certified: int, patience_s: float) ->
         if len(heads) == len(cluster.nodes) and len(by_height) == 1 and tuples[0]["height"] >= certified:
             return int(tuples[0]["height"])
         if time.monotonic() > end:
-            raise NetworkError(f"the nodes do not come to one head: { {name: h['height'] for name, h in heads.items()} }")
+            raise NetworkError(
+                f"the nodes do not come to one head: { {name: h['height'] for name, h in heads.items()} }"
+            )
         time.sleep(POLL_S)
 
 
@@ -120,7 +122,9 @@ def compare(cast: Cast, cluster: Cluster, history: History, patience_s: float) -
     broken = [f"client failed: {failure}" for failure in history.failures]
     for name, chain in chains.items():
         first = next(iter(chains.values()))
-        differing = [at for at, pair in enumerate(zip(chain.digests, first.digests, strict=True), 1) if len({*pair}) > 1]
+        differing = [
+            at for at, pair in enumerate(zip(chain.digests, first.digests, strict=True), 1) if len({*pair}) > 1
+        ]
         if differing:
             broken.append(f"{name} differs from the others at height {differing[0]}")
         for answer in history.answers:

@@ -162,7 +162,9 @@ class Nemesis:
 
     def _kill_all(self) -> dict[str, Any]:
         """After ``kill -9`` of all nodes: seconds from the first start, and from the last process being up."""
-        found = [r for r in self._recoveries if r.step.kind == "kill-all" and r.voting_s is not None and r.up_s is not None]
+        found = [
+            r for r in self._recoveries if r.step.kind == "kill-all" and r.voting_s is not None and r.up_s is not None
+        ]
         voting = [recovery.voting_s or 0.0 for recovery in found]
         after_up = [(recovery.voting_s or 0.0) - (recovery.up_s or 0.0) for recovery in found]
         return {

@@ -21,6 +21,7 @@ class Block:
         at_hand: its transactions are here and checked; always so for an empty block.
         closes: hash of the boundary block with which the epoch ends on this branch: its own, or the one that a closing
             header names; None before it.
+        busy: see ``Chain.busy_height``; None until it was asked for.
     """
 
     block_hash: bytes
@@ -32,6 +33,7 @@ class Block:
     header: Header | ClosingHeader | None
     at_hand: bool
     closes: bytes | None = None
+    busy: int | None = None
 
     @property
     def happened(self) -> bool:
@@ -64,6 +66,8 @@ class Chain:
             executed=header.executed if header is not None else executed,
             header=header,
             at_hand=True,
+            # What happened below the floor is unknown: after a start, certify all of it (one or two empty blocks).
+            busy=executed.height if header is not None else 0,
         )
         self._blocks: dict[bytes, Block] = {floor.block_hash: self.final}
         self._handed_over: dict[int, bytes] = {}  # final, not yet executed here: height to hash
@@ -73,8 +77,6 @@ class Chain:
         self.executed = executed
         self.switch: Switch | None = floor.switch
         self._certified: dict[int, Executed] = {}  # tuples that a quorum vouched for, above our own execution
-        # What happened below the floor is unknown: after a start, certify all of it (one or two empty blocks).
-        self.busy_height = executed.height if header is not None else 0
         self.changes = 0
 
     def get(self, block_hash: bytes) -> Block | None:
@@ -138,9 +140,8 @@ class Chain:
         path.reverse()
         for block in path:
             self._handed_over[block.height] = block.block_hash
-            if block.happened:
-                self.busy_height = block.height
         if path:
+            self.busy_height(path[-1])  # while its ancestors are here
             self._move_final(path[-1])
         return path
 
@@ -178,11 +179,22 @@ class Chain:
             self._certified[theirs.height] = theirs
         return ours if ours is not None and ours != theirs else None
 
-    def happened_height(self, tip: Block) -> int:
-        """Newest height at or below this tip at which something happened that a later header must certify."""
+    def busy_height(self, tip: Block) -> int:
+        """Newest height at or below this tip that a later header must certify before the network rests.
+
+        Something happened there, or it is a heartbeat: a block whose parent had nothing left to certify. Certified
+        itself, it makes every proof younger.
+        """
+        path: list[Block] = []
         block: Block | None = tip
-        while block is not None and block.height > self.final.height:
-            if block.happened:
-                return block.height
+        while block is not None and block.busy is None:
+            path.append(block)
             block = self._blocks.get(block.parent_hash)
-        return self.busy_height
+        if block is None or block.busy is None:  # an ancestor is not here yet
+            return self.final.height
+        busy = block.busy
+        for child in reversed(path):
+            if child.happened or busy <= block.executed.height:
+                busy = child.height
+            block, child.busy = child, busy
+        return busy

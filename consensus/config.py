@@ -17,7 +17,7 @@ class EngineConfig:
     Attributes:
         me: our index in ``validators``; None for an observer, which follows and never votes.
         spacing_ms: least time between a block and the next one.
-        idle_block_ms: at rest, the time after which the next leader proposes an empty block.
+        idle_block_ms: at rest, the time after which the next leader proposes a heartbeat.
         view_timeout_ms: time until a view is nullified, before growth; ``view_timeout_cap_ms`` ends the growth.
         resend_ms: between re-sends when a view does not end.
         fetch_retry_ms: until a fetch that was not answered is repeated, before growth.

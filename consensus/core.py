@@ -11,7 +11,7 @@ from consensus.fetches import Fetches, Need
 from consensus.inputs import Now, WorkPending
 from consensus.pacing import Timers, timeout_ms
 from consensus.status import Waiting
-from consensus.views import Pinned, Views
+from consensus.views import Pinned, Round, Views, contradiction
 from tallystick.encoding import ZERO32
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
@@ -41,6 +41,7 @@ class Core:
         self.view = 0  # entered with the first turn
         self.reached = floor.view + 1  # highest view that a certificate, or our own record, lets us be in
         self.work = WorkPending(transactions=False, due_ms=None)
+        self.heads: dict[int, int] = {}  # validator: the view that it says it is in, where that is above ours
         self.woken_view = 0  # a peer's nullify says that it waits for something in this view
         self.building: Build | None = None
         self.building_on = floor.executed  # the tuple of the block being built, if no newer one may be named
@@ -95,15 +96,18 @@ class Core:
         self.count(vote)
 
     def count(self, vote: Vote) -> None:
-        """Tally a checked vote (rule C); two that exclude each other are evidence."""
-        statement = vote.statement
-        held = self.views.at(statement.view)
-        first = held.contradicted_by(vote)
-        if first is not None and held.accuse_once(vote.validator, statement.kind):
-            self.emit(Accuse(first, vote))
+        """Tally a checked vote (rule C)."""
+        held = self.views.at(vote.statement.view)
+        self.compare(held, vote)
         certificate = held.count(vote, self.config.validators.quorum)
         if certificate is not None:
             self.install(certificate)
+
+    def compare(self, held: Round, vote: Vote) -> None:
+        """Two votes that exclude each other are evidence, given once per validator, view and kind of contradiction."""
+        first = held.contradicted_by(vote)
+        if first is not None and held.accuse_once(vote.validator, contradiction(first, vote)):
+            self.emit(Accuse(first, vote))
 
     def install(self, certificate: Certificate) -> None:
         """Keep, store and relay a certificate once (rules A, C)."""
@@ -155,17 +159,17 @@ class Core:
 
     def pending(self) -> bool:
         """Whether something waits to be put into a block, here, at a peer, or the end of the epoch."""
-        due_ms = self.work.due_ms
-        due = due_ms is not None and due_ms <= self.now.wall_ms
+        due_ms, tip = self.work.due_ms, self.tip()
+        due = due_ms is not None and due_ms <= max(self.now.wall_ms, tip.time_ms + 1 if tip is not None else 0)
         ending = self.chain.next_validators(self.chain.executed.height) is not None
         return self.work.transactions or due or ending or self.woken_view == self.view
 
     def at_rest(self) -> bool:
-        """Everything that happened is final and certified, and nothing is pending."""
+        """Everything that happened, genesis too, is final and certified, and nothing is pending."""
         tip = self.tip()
-        if tip is None or tip.block_hash != self.chain.final.block_hash or self.pending():
+        if tip is None or tip.header is None or tip.block_hash != self.chain.final.block_hash or self.pending():
             return False
-        return self.chain.busy_height <= tip.executed.height
+        return self.chain.busy_height(tip) <= tip.executed.height
 
     def skips(self, leader: int) -> bool:
         """Rule X: it missed its last two turns, nothing came from it since, and a quorum without such is active."""

@@ -5,28 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from consensus import finality, leader, recovery, timeouts, voter
+from consensus import finality, inputs, leader, recovery, timeouts, voter
 from consensus.config import EngineConfig, Floor
 from consensus.core import Core
 from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
-from consensus.inputs import (
-    BlockReceived,
-    Built,
-    CertificateReceived,
-    ContentsChecked,
-    HeightExecuted,
-    Input,
-    Now,
-    PeerConnected,
-    ProposalReceived,
-    Started,
-    TimePassed,
-    VoteReceived,
-    WorkPending,
-)
+from consensus.inputs import CertificateReceived, HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
 from consensus.pacing import deadline_ms
 from consensus.status import EngineStatus, describe
-from consensus.views import KINDS
+from consensus.views import KINDS, contradiction
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
@@ -67,8 +53,11 @@ class Engine:
         assert self._started != isinstance(input, Started), "Started comes first and once"
         self._started = True
         core.now = now
+        seen = core.changes
         self._take(input)
-        self._settle()
+        # Unless something changed, no rule can fire for what a peer said.
+        if core.changes != seen or not self._settled or not isinstance(input, VoteReceived | CertificateReceived):
+            self._settle()
         effects = core.take_effects()
         # Nothing that this turn wanted to say is said: a contradiction may have been behind it.
         halted: Halt | None = core.halted
@@ -76,28 +65,30 @@ class Engine:
 
     def _take(self, input: Input) -> None:
         match input:
-            case Started():
+            case inputs.Started():
                 finality.advance(self._core)
                 recovery.start(self._core)
-            case VoteReceived(vote):
+            case inputs.VoteReceived(vote):
                 self._take_vote(vote)
-            case CertificateReceived(certificate):
+            case inputs.CertificateReceived(certificate):
                 self._take_certificate(certificate)
-            case ProposalReceived():
+            case inputs.ProposalReceived():
                 self._take_proposal(input)
-            case ContentsChecked():
+            case inputs.ContentsChecked():
                 self._take_contents(input)
-            case BlockReceived(header, block_hash):
+            case inputs.BlockReceived(header, block_hash):
                 self._take_block(header, block_hash)
-            case Built():
+            case inputs.Built():
                 leader.complete(self._core, input)
-            case HeightExecuted():
+            case inputs.HeightExecuted():
                 self._take_executed(input)
-            case WorkPending():
+            case inputs.WorkPending():
                 self._core.work = input
-            case PeerConnected(validator):
+            case inputs.PeerConnected(validator):
                 timeouts.greet(self._core, validator)
-            case TimePassed():
+            case inputs.PeerHead(validator, view):
+                self._core.heads[validator] = view
+            case inputs.TimePassed():
                 pass
             case _:
                 assert_never(input)
@@ -121,6 +112,7 @@ class Engine:
             self._settled = core.changes == seen or core.halted is not None
             if self._settled:
                 break
+        timeouts.follow_heads(core)
         for effect in core.fetches.update(core.needs, core.now.monotonic_ms):
             core.emit(effect)
         self._set_alarm()
@@ -150,21 +142,26 @@ class Engine:
         if not self.wants_vote(vote):
             return
         core.missed.pop(vote.validator, None)
-        if vote.statement.kind is VoteKind.NULLIFY and view <= core.view:
-            timeouts.help_on(core, vote)
-        if view > core.views.pinned.view:
+        if vote.statement.kind is VoteKind.NULLIFY:
             core.changes += 1
+            if view <= core.view:
+                timeouts.help_on(core, vote)
+        if view > core.views.pinned.view:
             core.count(vote)
 
     def _take_certificate(self, certificate: Certificate) -> None:
         core, statement = self._core, certificate.statement
         if not self.wants_certificate(certificate):
             return
-        held = core.views.holds(statement.view, statement.kind)
-        if held is not None:
+        if core.views.holds(statement.view, statement.kind) is not None:
             reason = f"two quorums contradict each other in view {statement.view}"
             core.halt(Halt(reason, core.chain.final.height, None, None))
             return
+        held = core.views.at(statement.view)
+        for signer, signature in zip(certificate.signer_indices(), certificate.signatures, strict=True):
+            vote = Vote(statement, signer, signature)
+            core.compare(held, vote)  # who signed something else as well is convicted by what a certificate brought
+            held.votes[statement.kind].setdefault(signer, vote)
         core.install(certificate)
 
     def _take_proposal(self, received: ProposalReceived) -> None:
@@ -183,7 +180,7 @@ class Engine:
         if core.views.certified_hash(header.view) == received.block_hash:
             core.note_certified(block)
 
-    def _take_contents(self, checked: ContentsChecked) -> None:
+    def _take_contents(self, checked: inputs.ContentsChecked) -> None:
         core = self._core
         block = core.chain.get(checked.block_hash)
         if block is None or block.header is None or block.at_hand:
@@ -227,8 +224,9 @@ class Engine:
         held = core.views.rounds.get(statement.view)
         if held is None or who in core.missed:
             return True
-        if held.contradicted_by(vote) is not None:
-            return not held.accused >> (who * 4 + statement.kind) & 1
+        first = held.contradicted_by(vote)
+        if first is not None:
+            return not held.accused >> (who * 4 + contradiction(first, vote)) & 1
         return who not in held.votes[statement.kind] and statement.kind not in held.certificates
 
     def wants_certificate(self, certificate: Certificate) -> bool:
@@ -267,9 +265,10 @@ class Engine:
         Truncated to a bounded number, lowest views first.
         """
         views = self._core.views
-        found = [views.pinned.certificate] if views.pinned.certificate and first_view <= views.pinned.view else []
-        for view in sorted(view for view in views.rounds if first_view <= view <= last_view):
-            held = views.rounds[view].certificates
+        first, pinned = max(first_view, views.pinned.view + 1), views.pinned.certificate
+        found = [pinned] if pinned is not None and first_view < first else []
+        for view in range(first, min(last_view + 1, first + ANSWER_CERTIFICATES_MAX)):
+            held = views.rounds[view].certificates if view in views.rounds else {}
             found.extend(held[kind] for kind in KINDS if kind in held)
         return tuple(found[:ANSWER_CERTIFICATES_MAX])
 

@@ -19,6 +19,7 @@ def advance(core: Core) -> None:
     passed = held is not None and held.proposal is None and held.certificates.keys() == {VoteKind.NULLIFY}
     if passed and leader != core.config.me:
         core.missed[leader] = core.missed.get(leader, 0) + 1
+    core.views.thin(core.view - core.config.view_window)
     core.view = core.reached
     core.building = None
     timers = core.timers

@@ -137,6 +137,17 @@ class PeerConnected:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerHead:
+    """A validator said which view it is in, as all do on connecting and now and then: at rest nothing else is heard.
+
+    Useful where it is above ours; believed no further than to ask it for a certificate.
+    """
+
+    validator: int
+    view: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """The time of the newest ``WakeAt`` has come. Harmless at any time."""
 
@@ -152,5 +163,6 @@ Input: TypeAlias = (
     | HeightExecuted
     | WorkPending
     | PeerConnected
+    | PeerHead
     | TimePassed
 )

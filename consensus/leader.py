@@ -43,7 +43,7 @@ def propose(core: Core) -> None:
     if occasion.forced:  # L4: one dead leader must not cost the next its transactions, f + 1 must not stop the chain
         _send(core, tip, tip.executed, tip.time_ms + 1, _nothing(core, tip))
         return
-    time_ms = max(core.now.wall_ms, tip.time_ms + 1)
+    time_ms = _time_ms(core, tip)
     if occasion.crowded or boundary:  # V8, E1
         _send(core, tip, executed, time_ms, _nothing(core, tip))
         return
@@ -72,6 +72,15 @@ def complete(core: Core, built: Built) -> None:
     _send(core, tip, executed, question.time_ms, built)
 
 
+def _time_ms(core: Core, tip: Block) -> int:
+    """Our clock, after the parent; or the time of due work if a peer calls for it whose clock is a little ahead."""
+    wall_ms, due_ms = core.now.wall_ms, core.work.due_ms
+    called = core.woken_view == core.view and not core.work.transactions
+    if called and due_ms is not None and due_ms - wall_ms <= core.timeout_ms() // 2:  # so that all can still vote
+        wall_ms = max(wall_ms, due_ms)
+    return max(wall_ms, tip.time_ms + 1)
+
+
 def _nothing(core: Core, tip: Block) -> Built:
     return Built(core.view, tip.block_hash, (), 0, EMPTY_ROOT, due_work=False)
 
@@ -90,13 +99,14 @@ def _next_validators(core: Core, tip: Block, executed: Executed) -> bytes:
 
 
 def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
-    happened = core.chain.happened_height(tip)
+    happened = core.chain.busy_height(tip)
     crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
     pending = core.pending()
+    behind = core.chain.executed.height < tip.height
     if crowded:
-        awaited = tip.block_hash == core.views.pinned.block_hash and core.chain.executed.height < tip.height
+        awaited = behind and tip.block_hash == core.views.pinned.block_hash
     else:  # worth waiting for unless the block would certify what happened
-        awaited = not tip.executed.height < happened <= executed.height
+        awaited = behind and not tip.executed.height < happened <= executed.height
     return Occasion(
         forced=tip.closes is not None or core.view - tip.view - 1 >= core.config.faults + 1,
         rest=core.at_rest(),
@@ -109,13 +119,10 @@ def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
 def _ask_for_gap(core: Core) -> None:
     """We entered through a certificate from far above: ask for what lies between, or for the parent's block."""
     views = core.views
-    below = core.view - 1
-    while below > views.pinned.view and views.holds(below, VoteKind.NULLIFY) and not views.certified_hash(below):
-        below -= 1
-    if below > views.pinned.view and views.certified_hash(below) is None:
+    gap = views.unproven(views.certified_below(core.view), core.view)
+    if gap is not None:
         entry = views.entry(core.view)
-        holders = entry.signer_indices() if entry is not None else ()
-        core.needs.append(Need((views.pinned.view + 1, below), below, holders))
+        core.needs.append(Need(gap, gap[1], entry.signer_indices() if entry is not None else ()))
 
 
 def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built) -> None:

@@ -37,9 +37,11 @@ def timeout_ms(config: EngineConfig, view: int, final_view: int) -> int:
     The last two views are not counted: in the good case their finalize votes are still on the way.
     """
     timeout = config.view_timeout_ms
-    for _ in range(min(64, max(0, view - final_view - 2))):
-        timeout = min(timeout * 3 // 2, config.view_timeout_cap_ms)
-    return timeout
+    for _ in range(view - final_view - 2):
+        if timeout >= config.view_timeout_cap_ms:
+            break
+        timeout = timeout * 3 // 2
+    return min(timeout, config.view_timeout_cap_ms)
 
 
 def deadline_ms(config: EngineConfig, timers: Timers, timeout: int) -> int:

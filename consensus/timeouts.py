@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consensus.core import Core
 from consensus.effects import Broadcast, PeerMessage, Send
+from consensus.fetches import Need
 from consensus.pacing import deadline_ms
 from consensus.views import KINDS, Round
 from tallystick.votes import Vote, VoteKind
@@ -98,3 +99,11 @@ def help_on(core: Core, vote: Vote) -> None:
         core.emit(Send(vote.validator, pinned.certificate))
     if pinned.view < vote.statement.view < core.view and entry is not None:
         core.emit(Send(vote.validator, entry))
+
+
+def follow_heads(core: Core) -> None:
+    """Rule S: peers are in later views, and the certificate that let them in has not come: ask them for it."""
+    core.heads = {validator: view for validator, view in core.heads.items() if view > core.view}
+    if core.heads:
+        last = max(core.heads.values()) - 1
+        core.needs.append(Need((core.view, last), last, tuple(sorted(core.heads)), core.config.resend_ms))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 
 from consensus.config import EngineConfig
@@ -22,7 +23,7 @@ class Round:
         own: our votes by kind, each durable before it was sent.
         proposed: hash of our own proposal in this view; never a second one.
         votes: first checked vote of each validator, by kind.
-        accused: bit ``validator * 4 + kind`` is set once evidence was given (kind 0: proposals).
+        accused: bit ``validator * 4 + kind`` is set once evidence was given (see ``contradiction``; 0: proposals).
     """
 
     view: int
@@ -71,6 +72,11 @@ class Round:
         return certificate_of(vote.statement, alike) if len(alike) >= quorum else None
 
 
+def contradiction(first: Vote, second: Vote) -> int:
+    """Which kind of contradiction two votes are: of two notarizes, two finalizes, or (nullify's) one of each."""
+    return min(first.statement.kind, second.statement.kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Pinned:
     """The newest finalisation: nothing at or below its view is voted on again. No certificate for genesis only."""
@@ -78,6 +84,40 @@ class Pinned:
     view: int
     block_hash: bytes
     certificate: Certificate | None
+
+
+class Runs:
+    """A set of views as runs of consecutive ones: a stall of thousands of views costs no more than a short one."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, view: int) -> None:
+        """Put a view in; it may join two runs."""
+        at = bisect_right(self._starts, view)
+        if at and view <= self._ends[at - 1]:
+            return
+        self._starts.insert(at, view)
+        self._ends.insert(at, view)
+        for left in (at, at - 1):
+            if 0 <= left < len(self._starts) - 1 and self._ends[left] + 1 == self._starts[left + 1]:
+                del self._ends[left], self._starts[left + 1]
+
+    def after(self, view: int) -> int:
+        """The first view at or above this one that is not in the set."""
+        at = bisect_right(self._starts, view)
+        return self._ends[at - 1] + 1 if at and view <= self._ends[at - 1] else view
+
+    def before(self, view: int) -> int:
+        """The last view at or below this one that is not in the set."""
+        at = bisect_right(self._starts, view)
+        return self._starts[at - 1] - 1 if at and view <= self._ends[at - 1] else view
+
+    def forget(self, view: int) -> None:
+        """Drop the runs that end at or below this view."""
+        at = bisect_right(self._ends, view)
+        del self._starts[:at], self._ends[:at]
 
 
 class Views:
@@ -92,6 +132,8 @@ class Views:
         self.pinned = pinned
         self.rounds: dict[int, Round] = {}
         self.open: dict[int, None] = {}  # notarised views whose block is not here or that we may still finalize
+        self._nullified = Runs()
+        self._notarised: list[int] = []  # ascending
         self.certificate_count = 0  # grows with each certificate; for caches
 
     def at(self, view: int) -> Round:
@@ -119,29 +161,41 @@ class Views:
         statement = certificate.statement
         self.at(statement.view).certificates[statement.kind] = certificate
         self.certificate_count += 1
-        if statement.kind is VoteKind.NOTARIZE:
+        if statement.kind is VoteKind.NULLIFY:
+            self._nullified.add(statement.view)
+        elif statement.kind is VoteKind.NOTARIZE:
             self.open[statement.view] = None
-        if statement.kind is VoteKind.FINALIZE:
+            insort(self._notarised, statement.view)
+        else:
             self.pinned = Pinned(statement.view, statement.block_hash, certificate)
             for view in [view for view in self.rounds if view <= statement.view]:
                 del self.rounds[view]
             for view in [view for view in self.open if view <= statement.view]:
                 del self.open[view]
+            del self._notarised[: bisect_right(self._notarised, statement.view)]
+            self._nullified.forget(statement.view)
 
     def unproven(self, parent_view: int, view: int) -> tuple[int, int] | None:
         """First and last view strictly between parent and view without a nullification here (rules L, N)."""
-        missing = [v for v in range(parent_view + 1, view) if self.holds(v, VoteKind.NULLIFY) is None]
-        return (missing[0], missing[-1]) if missing else None
+        first = self._nullified.after(parent_view + 1)
+        return (first, self._nullified.before(view - 1)) if first < view else None
+
+    def thin(self, view: int) -> None:
+        """Of a view left long ago, the votes behind its certificates are let go."""
+        held = self.rounds.get(view)
+        for kind in held.certificates if held is not None else ():
+            self.rounds[view].votes[kind].clear()
+
+    def certified_below(self, view: int) -> int:
+        """The highest certified view below this one."""
+        at = bisect_left(self._notarised, view)
+        return self._notarised[at - 1] if at else self.pinned.view
 
     def parent_for(self, view: int) -> tuple[int, bytes] | None:
         """Rule L: the highest certified view below, if every view in between is nullified; None while unknown."""
-        for below in range(view - 1, self.pinned.view, -1):
-            block_hash = self.certified_hash(below)
-            if block_hash is not None:
-                return below, block_hash
-            if self.holds(below, VoteKind.NULLIFY) is None:
-                return None
-        return self.pinned.view, self.pinned.block_hash
+        below = self.certified_below(view)
+        block_hash = self.certified_hash(below)
+        return (below, block_hash) if block_hash is not None and self.unproven(below, view) is None else None
 
     def entry(self, view: int) -> Certificate | None:
         """The best certificate that lets others enter a view: finalisation, nullification, notarisation of the last."""

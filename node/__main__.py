@@ -9,23 +9,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from node.commands import EXIT_DAMAGED, EXIT_REFUSED, say_error
 from tallystick.errors import StorageError, TallystickError
 
+COMMANDS = ("init", "genesis", "run", "check", "status")  # modules of node.commands
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line with all its commands."""
-    from node.commands import check, genesis, init, run, status
 
+def build_parser(chosen: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with these commands. One that is not asked for is not imported: a restart must be quick."""
     parser = argparse.ArgumentParser(
         prog="tallystick-node",
         description="One node of one member of a Tallystick network.",
         epilog="First `init` at every founder, then `genesis` with all cards, then `run`. See docs/operating.md.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in (init, genesis, run, check, status):
-        module.add_parser(commands)
+    for name in chosen:
+        import_module(f"node.commands.{name}").add_parser(commands)
     return parser
 
 
@@ -33,13 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     if not __debug__:
         return say_error("python -O removes the checks that guard the ledger; start without -O and PYTHONOPTIMIZE")
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        parser = build_parser()
-    except ImportError as error:
-        return say_error(f"{error.name or error} is not installed; run: pip install 'tallystick[node]'")
-    options = parser.parse_args(arguments)
-    try:
+        options = build_parser(words[:1] if words and words[0] in COMMANDS else COMMANDS).parse_args(arguments)
         code: int = options.command(options)
+    except ModuleNotFoundError as error:
+        return say_error(f"{error.name} is not installed; run: pip install 'tallystick[node]'")
     except StorageError as error:
         return say_error(str(error), EXIT_DAMAGED)
     except TallystickError as error:

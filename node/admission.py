@@ -7,15 +7,18 @@ of the mempool. It is never a ground to reject a block: validity is a function o
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from time import thread_time
 
+from node.allowance import Allowance
 from node.counters import Counters
 from node.mempool import Mempool
 from node.network.peers import Peer, PeerFault
 from node.state import State
+from node.waiting_line import Admitted as Admitted
+from node.waiting_line import Batch, Ticket, WaitingLine
+from node.waiting_line import Outcome as Outcome
 from tallystick import limits
 from tallystick.admission import VerifiedTransaction, verify_all
 from tallystick.errors import DecodeError, RefusedError, TallystickError, UnavailableError
@@ -26,58 +29,10 @@ from tallystick.transactions import SignedTransaction, check_validity, decode_tr
 
 SLICE_TRANSACTIONS = 64  # per loop turn, about 12 ms; each step runs over all of them before the next: twice as fast as
 SLICE_SIZE = 65_536  # one by one, for the code of a step stays in the processor's cache. Bytes bound heavy ones.
-QUEUE_MAX = 4_000  # transactions waiting to be checked; more clients are told to try again
-QUEUE_SIZE_MAX = 64 * 1_048_576  # bytes waiting to be checked
-PEER_QUEUE_MAX = 2_000  # of gossip of one peer; above, that peer is not read until half of it is done
-PEER_QUEUE_SIZE_MAX = 8 * 1_048_576  # bytes of gossip of one peer; as above
+WASTE_S_PER_S = 0.1  # processor time per second spent on gossip of one peer that brings nothing new
+WASTE_BURST_S = 0.5  # of it at once; what a peer sends beyond is not looked at
 GOSSIP_SIZE = 65_536  # bytes of one frame of gossip, unless a single transaction is larger
 GOSSIP_SIZE_MAX = GOSSIP_SIZE + limits.TRANSACTION_SIZE_MAX  # no honest frame is larger
-
-
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A transaction is in the mempool; ``new`` is False when it was there or in a block already."""
-
-    id: bytes
-    new: bool
-
-
-Outcome: TypeAlias = Admitted | TallystickError
-
-
-@dataclass(slots=True)
-class _Batch:
-    """One client's submission: outcomes in the order sent."""
-
-    done: asyncio.Future[list[Outcome]]
-    outcomes: list[Outcome | None]
-    open: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.open = len(self.outcomes)
-
-    def put(self, position: int, outcome: Outcome) -> None:
-        self.outcomes[position] = outcome
-        self.open -= 1
-        if not self.open and not self.done.done():
-            self.done.set_result([outcome for outcome in self.outcomes if outcome is not None])
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """Gossip of one peer that waits to be checked."""
-
-    count: int = 0
-    size: int = 0
-    held: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Ticket:
-    raw: bytes
-    batch: _Batch | None = None
-    position: int = 0
-    peer: Peer | None = None
 
 
 class Door:
@@ -150,41 +105,46 @@ class Admission:
         self._admitted = admitted
         self._gossip = gossip
         self._blame = blame
-        self._hold_peer = hold_peer
         self._verified = verified
-        self._queue: deque[_Ticket] = deque()
-        self._size = 0
-        self._waiting: dict[Peer, _Waiting] = {}
-        self._scheduled = False
+        self._line = WaitingLine(hold_peer)
+        self._allowances: dict[Peer, Allowance] = {}  # of time for gossip that brings nothing new
+        self._useless: Counter[Peer] = Counter()  # transactions of the present turn that brought nothing new
+        self._scheduled = self._closed = False
 
     def __len__(self) -> int:
-        return len(self._queue)
+        return len(self._line)
+
+    def close(self) -> None:
+        """Look at nothing more."""
+        self._closed = True
 
     def submit(self, raws: Sequence[bytes]) -> asyncio.Future[list[Outcome]]:
         """A client's transactions; the future has one outcome each, in order."""
         done: asyncio.Future[list[Outcome]] = self._loop.create_future()
-        batch = _Batch(done, [None] * len(raws))
+        batch = Batch(done, [None] * len(raws))
         if not raws:
             done.set_result([])
         for position, raw in enumerate(raws):
             error = self._too_much(raw)
             if error is None:
-                self._enqueue(_Ticket(raw, batch, position))
+                self._line.add(Ticket(raw, batch, position))
             else:
                 self._counters.transactions_refused += 1
                 batch.put(position, error)
+        self._schedule()
         return done
 
     def _too_much(self, raw: bytes) -> TallystickError | None:
         """Why a client's transaction does not even get into the queue, or None."""
         if len(raw) > limits.TRANSACTION_SIZE_MAX:
             return DecodeError("too-long", f"{len(raw)} bytes, at most {limits.TRANSACTION_SIZE_MAX} allowed")
-        if len(self._queue) >= QUEUE_MAX or self._size + len(raw) > QUEUE_SIZE_MAX:
+        if not self._line.room_for(raw):
             return UnavailableError("too many transactions wait to be checked; try again shortly")
         return None
 
     def take_gossip(self, peer: Peer, raws: Sequence[bytes]) -> None:
-        """A peer's frame. One that sends more than is worked off is not read for a while; the others are.
+        """A peer's frame. What a peer sends after it has wasted much of our time is not looked at: blocks fetch what
+        they miss.
 
         Raises:
             PeerFault: the frame is larger than any honest one.
@@ -192,60 +152,45 @@ class Admission:
         size = sum(map(len, raws))
         if size > GOSSIP_SIZE_MAX:
             raise PeerFault(f"a frame of gossip of {size} bytes, at most {GOSSIP_SIZE_MAX} are sent")
-        for raw in raws:
-            self._enqueue(_Ticket(raw, peer=peer))
-        waiting = self._waiting.setdefault(peer, _Waiting())
-        waiting.count += len(raws)
-        waiting.size += size
-        if waiting.count > PEER_QUEUE_MAX or waiting.size > PEER_QUEUE_SIZE_MAX:  # said again: it may have a new link
-            waiting.held = True
-            self._hold_peer(peer, True)
+        if not self._allowance(peer).take(self._loop.time(), 0.0):
+            self._counters.gossip_dropped += len(raws)
+            return
+        self._line.add_gossip(peer, raws)
+        self._schedule()
 
-    def _worked_off(self, peer: Peer, size: int) -> None:
-        waiting = self._waiting[peer]
-        waiting.count -= 1
-        waiting.size -= size
-        if waiting.held and waiting.count <= PEER_QUEUE_MAX // 2 and waiting.size <= PEER_QUEUE_SIZE_MAX // 2:
-            waiting.held = False
-            self._hold_peer(peer, False)
+    def _allowance(self, peer: Peer) -> Allowance:
+        return self._allowances.setdefault(peer, Allowance(WASTE_S_PER_S, WASTE_BURST_S))
 
-    def _enqueue(self, ticket: _Ticket) -> None:
-        self._queue.append(ticket)
-        self._size += len(ticket.raw)
-        if not self._scheduled:
+    def _schedule(self) -> None:
+        if len(self._line) and not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._slice)
 
     def _slice(self) -> None:
         """Work off some tickets, step by step for all of them, then let the loop turn."""
         self._scheduled = False
-        wanted = self._sift(self._decode(self._next_tickets()))
-        new = self._verify(wanted)
-        if self._queue and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._slice)
+        if self._closed:
+            return
+        tickets = self._line.next(SLICE_TRANSACTIONS, SLICE_SIZE)
+        started = thread_time()
+        new = self._verify(self._sift(self._decode(tickets)))
+        if self._useless:
+            self._charge((thread_time() - started) / len(tickets))
+        self._schedule()
         if new:
             self._counters.transactions_admitted += len(new)
             self._admitted([transaction for _, transaction in new])
         for frame in gossip_frames([ticket.raw for ticket, _ in new if ticket.peer is None]):
             self._gossip(frame)
 
-    def _next_tickets(self) -> list[_Ticket]:
-        tickets: list[_Ticket] = []
-        size = 0
-        while self._queue and len(tickets) < SLICE_TRANSACTIONS:
-            ticket = self._queue[0]
-            if tickets and size + len(ticket.raw) > SLICE_SIZE:
-                break
-            tickets.append(self._queue.popleft())
-            size += len(ticket.raw)
-            if ticket.peer is not None:
-                self._worked_off(ticket.peer, len(ticket.raw))
-        self._size -= size
-        return tickets
+    def _charge(self, seconds_each: float) -> None:
+        """Every peer pays for what it sent in vain; honest ones stay far below what they may."""
+        for peer, count in self._useless.items():
+            self._allowance(peer).spend(self._loop.time(), count * seconds_each)
+        self._useless.clear()
 
-    def _decode(self, tickets: list[_Ticket]) -> list[tuple[_Ticket, SignedTransaction]]:
-        decoded: list[tuple[_Ticket, SignedTransaction]] = []
+    def _decode(self, tickets: list[Ticket]) -> list[tuple[Ticket, SignedTransaction]]:
+        decoded: list[tuple[Ticket, SignedTransaction]] = []
         for ticket in tickets:
             try:
                 decoded.append((ticket, decode_transaction(ticket.raw, self._chain_id)))
@@ -253,10 +198,10 @@ class Admission:
                 self._refuse(ticket, error, blame=True)
         return decoded
 
-    def _sift(self, decoded: list[tuple[_Ticket, SignedTransaction]]) -> dict[bytes, tuple[_Ticket, SignedTransaction]]:
+    def _sift(self, decoded: list[tuple[Ticket, SignedTransaction]]) -> dict[bytes, tuple[Ticket, SignedTransaction]]:
         """What is new and may come in, by id. Another spelling of the same id waits for what becomes of the first."""
-        wanted: dict[bytes, tuple[_Ticket, SignedTransaction]] = {}
-        again: list[_Ticket] = []
+        wanted: dict[bytes, tuple[Ticket, SignedTransaction]] = {}
+        again: list[Ticket] = []
         seen: set[bytes] = set()
         block_time_ms = self._door.next_time_ms()
         for ticket, signed in decoded:
@@ -264,6 +209,7 @@ class Admission:
                 again.append(ticket)
             elif self._door.known(signed.id):
                 self._counters.transactions_duplicate += 1
+                self._note_useless(ticket)
                 self._answer(ticket, Admitted(signed.id, new=False))
             else:
                 try:
@@ -272,18 +218,16 @@ class Admission:
                     self._refuse(ticket, error)  # another node may judge otherwise: no peer is blamed for it
                     continue
                 wanted[signed.id] = (ticket, signed)
-        for ticket in reversed(again):
-            self._queue.appendleft(ticket)
-            self._size += len(ticket.raw)
+        self._line.put_back(again)
         return wanted
 
     def _verify(
-        self, wanted: dict[bytes, tuple[_Ticket, SignedTransaction]]
-    ) -> list[tuple[_Ticket, VerifiedTransaction]]:
+        self, wanted: dict[bytes, tuple[Ticket, SignedTransaction]]
+    ) -> list[tuple[Ticket, VerifiedTransaction]]:
         """Check the signatures and contents of all; those that hold are in the mempool when this returns."""
         known = {id_: self._verified(signed.witness_leaf) for id_, (_, signed) in wanted.items()}
         outcomes = iter(verify_all([signed for id_, (_, signed) in wanted.items() if known[id_] is None]))
-        new: list[tuple[_Ticket, VerifiedTransaction]] = []
+        new: list[tuple[Ticket, VerifiedTransaction]] = []
         for id_, (ticket, signed) in wanted.items():
             outcome = known[id_] or next(outcomes)
             if not isinstance(outcome, VerifiedTransaction):
@@ -299,14 +243,20 @@ class Admission:
             self._answer(ticket, Admitted(id_, new=True))
         return new
 
-    def _answer(self, ticket: _Ticket, outcome: Outcome) -> None:
+    def _note_useless(self, ticket: Ticket) -> None:
+        if ticket.peer is not None:
+            self._useless[ticket.peer] += 1
+
+    def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
         if ticket.batch is not None:
             ticket.batch.put(ticket.position, outcome)
 
-    def _refuse(self, ticket: _Ticket, error: TallystickError, *, blame: bool = False) -> None:
+    def _refuse(self, ticket: Ticket, error: TallystickError, *, blame: bool = False) -> None:
         """Tell the client, or blame the peer where no honest one would have sent this."""
         self._counters.transactions_refused += 1
+        self._note_useless(ticket)
         if blame and ticket.peer is not None:
+            self._line.drop(ticket.peer)
             self._blame(ticket.peer, error)
         error.__traceback__ = error.__cause__ = error.__context__ = None  # they hold the transaction, and us
         self._answer(ticket, error)

@@ -22,3 +22,9 @@ class Allowance:
             return False
         self._left -= amount
         return True
+
+    def spend(self, now_s: float, amount: float) -> float:
+        """Take an amount that is gone already, and owe what was not there; returns the seconds until it is paid."""
+        self.take(now_s, 0.0)
+        self._left -= amount
+        return max(0.0, -self._left / self._rate)

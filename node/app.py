@@ -148,6 +148,7 @@ class Node:
             return
         self._stopping = True
         self._runner.close()
+        self._admission.close()
         self._beats.cancel()
         self._catch_up.close()
         self._fetcher.close()
@@ -311,7 +312,7 @@ class Node:
             me=self._me,
             epoch=EPOCH,
             spacing_ms=timing.block_spacing_ms,
-            idle_block_ms=timing.idle_block_ms,
+            idle_block_ms=timing.idle_block_ms or self._founding.genesis.heartbeat_ms,
             view_timeout_ms=timing.view_timeout_ms,
             view_timeout_cap_ms=timing.view_timeout_cap_ms,
         )

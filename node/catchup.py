@@ -74,8 +74,10 @@ class CatchUp:
         self.running = False
         self._task: asyncio.Task[None] | None = None
         self._asked: Peer | None = None
+        self._asked_height = 0
         self._answer: asyncio.Future[RangeMessage | None] | None = None
         self._useful: dict[int, int] = {}  # peer index -> blocks that came of asking it last
+        self._counts: dict[int, int] = {}  # peer index -> blocks to ask it for; fewer after it did not answer in time
 
     def consider(self) -> None:
         """Begin to catch up if a peer says that it is far ahead."""
@@ -84,19 +86,23 @@ class CatchUp:
             self._task.add_done_callback(self._ended)
 
     def take(self, peer: Peer, message: RangeMessage) -> None:
-        """A peer's answer; ignored unless this peer was asked."""
-        if self._asked is peer and self._answer is not None and not self._answer.done():
-            self._answer.set_result(message)
+        """A peer's answer; ignored unless it is to the present request, not to one that was given up before."""
+        if self._asked is peer and message.first_height == self._asked_height:
+            self._answered(message)
 
     def lost(self, peer: Peer) -> None:
         """A peer is gone; it will not answer."""
-        if self._asked is peer and self._answer is not None and not self._answer.done():
-            self._answer.set_result(None)
+        if self._asked is peer:
+            self._answered(None)
 
     def close(self) -> None:
         """Stop."""
         if self._task is not None:
             self._task.cancel()
+
+    def _answered(self, message: RangeMessage | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(message)
 
     def _ahead(self, by: int) -> list[Peer]:
         """Connected peers that say they can serve blocks this far above ours.
@@ -137,32 +143,39 @@ class CatchUp:
     async def _asked_range(self, peer: Peer) -> int:
         await self._committer.idle()
         self._asked, self._answer = peer, self._loop.create_future()
-        peer.send(RangeRequest(self._committer.queued_height + 1, RANGE_BLOCKS_MAX))
+        self._asked_height = first_height = self._committer.queued_height + 1
+        count = self._counts.get(peer.index, RANGE_BLOCKS_MAX)
+        peer.send(RangeRequest(first_height, count))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S):
                 answer = await self._answer
-        except TimeoutError:
+        except TimeoutError:  # it may be slow and honest: next time it is asked for less
+            self._counts[peer.index] = max(NEARLY_THERE, count // 4)
             return 0
         finally:
             self._asked = self._answer = None
         if answer is None or not answer.blocks:
             return 0
+        self._counts[peer.index] = min(RANGE_BLOCKS_MAX, 2 * count)
         try:
-            blocks = await self._checked(answer)
+            blocks = await self._checked(answer, first_height)
         except (DecodeError, VerificationError, PeerFault) as error:
             self._peers.penalise(peer, error)
             return 0
         return await self._apply(blocks)
 
-    async def _checked(self, answer: RangeMessage) -> list[FinalBlock]:
-        """The blocks of an answer, each proven final and verified; those that are final here already are left out.
+    async def _checked(self, answer: RangeMessage, first_height: int) -> list[FinalBlock]:
+        """The blocks of an answer, each proven final and verified.
 
         Raises:
-            DecodeError, VerificationError, PeerFault: the answer proves nothing.
+            DecodeError, VerificationError, PeerFault: the answer proves nothing, or is not what was asked for. That it
+                begins at ``first_height`` matters: proven blocks that do not stand on ours would mean a broken quorum.
         """
         proof = answer.finalisation
         headers = [block.header for block in answer.blocks]
         hashes = [header.block_hash() for header in headers]
+        if headers[0].height != first_height:
+            raise PeerFault(f"a range from height {headers[0].height} where {first_height} was asked for")
         if proof is None or proof.statement.kind is not VoteKind.FINALIZE or proof.statement.epoch != self._epoch:
             raise PeerFault("a range without a finalisation")
         chain = [*headers, *answer.descendants]

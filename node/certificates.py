@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from node.key_files import read_file
-from tallystick.errors import ConfigError
 
 NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)  # no clock of a founder can make it "not yet valid"
 NOT_AFTER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -59,19 +55,6 @@ def make_transport_identity(organisation: str) -> TransportIdentity:
         certificate.public_bytes(serialization.Encoding.PEM),
         certificate.public_bytes(serialization.Encoding.DER),
     )
-
-
-def read_certificate_der(path: Path) -> bytes:
-    """The DER bytes of a PEM certificate file.
-
-    Raises:
-        ConfigError: the file cannot be read or holds no certificate.
-    """
-    data = read_file(path, "transport certificate", size_max=65_536)
-    try:
-        return x509.load_pem_x509_certificate(data).public_bytes(serialization.Encoding.DER)
-    except ValueError as error:
-        raise ConfigError(f"{path}: not a PEM certificate") from error
 
 
 def _common_name(organisation: str) -> str:

@@ -29,10 +29,14 @@ LOG_FORMATS = ("text", "json")
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Waiting times in milliseconds, see ``consensus.config.EngineConfig``."""
+    """Waiting times in milliseconds, see ``consensus.config.EngineConfig``.
+
+    Attributes:
+        idle_block_ms: None: the heartbeat that genesis names.
+    """
 
     block_spacing_ms: int = limits.BLOCK_SPACING_MS
-    idle_block_ms: int = limits.IDLE_BLOCK_MS
+    idle_block_ms: int | None = None
     view_timeout_ms: int = limits.VIEW_TIMEOUT_MS
     view_timeout_cap_ms: int = limits.VIEW_TIMEOUT_CAP_MS
 
@@ -165,7 +169,7 @@ def _peers(table: Table) -> Mapping[str, Address]:
 def _timing(table: Table) -> Timing:
     timing = Timing(
         block_spacing_ms=table.optional("block_spacing_ms", whole(limits.BLOCK_SPACING_MS, 60_000), 20),
-        idle_block_ms=table.optional("idle_block_ms", whole(50, 3_600_000), limits.IDLE_BLOCK_MS),
+        idle_block_ms=table.optional("idle_block_ms", whole(50, 3_600_000), None),
         view_timeout_ms=table.optional("view_timeout_ms", whole(50, 600_000), limits.VIEW_TIMEOUT_MS),
         view_timeout_cap_ms=table.optional("view_timeout_cap_ms", whole(50, 600_000), limits.VIEW_TIMEOUT_CAP_MS),
     )

@@ -21,7 +21,7 @@ api_listen = "{api_listen}"    # HTTP for members and the public; put TLS in fro
 # "org:other" = "10.0.0.2:7101"
 
 # [timing]
-# idle_block_ms = 1000
+# idle_block_ms = 60000       # longest silence of an idle chain; as genesis says if not given
 
 [log]
 level = "info"                 # debug, info, warning, error

@@ -14,6 +14,7 @@ class Counters:
     transactions_duplicate: int = 0
     transactions_evicted: int = 0
     transactions_fetched: int = 0
+    gossip_dropped: int = 0
     transactions_executed: int = 0
     events_executed: int = 0
     blocks_executed: int = 0

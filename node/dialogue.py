@@ -10,7 +10,7 @@ import asyncio
 from typing import assert_never
 
 from consensus.engine import Engine
-from consensus.inputs import CertificateReceived, PeerConnected, ProposalReceived, VoteReceived
+from consensus.inputs import CertificateReceived, PeerConnected, PeerHead, ProposalReceived, VoteReceived
 from node.admission import Admission, gossip_frames
 from node.allowance import Allowance
 from node.catchup import CatchUp
@@ -127,6 +127,7 @@ class Dialogue:
                 self._catch_up.take(peer, message)
             case HeadNotice():
                 peer.head = message
+                self._runner.give(PeerHead(peer.index, message.view))
                 self._catch_up.consider()
             case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
                 self._request(peer, message)

@@ -181,17 +181,21 @@ class Fetcher:
     async def verified(self, header: Header, raws: Sequence[bytes]) -> tuple[VerifiedTransaction, ...]:
         """The verified transactions of a block; those of the mempool are not checked again.
 
+        That they are the block's is checked first: nobody makes us check signatures that no validator voted for.
+
         Raises:
             DecodeError, SignatureError: they are not the block's, or one is invalid.
         """
+        if len(raws) != header.transaction_count:
+            raise DecodeError("block.count", f"{len(raws)} transactions, header says {header.transaction_count}")
+        decoded = [decode_transaction(raw, self._chain_id) for raw in raws]
+        check_contents(header, decoded)
         transactions: list[VerifiedTransaction] = []
-        for count, raw in enumerate(raws, 1):
+        for count, signed in enumerate(decoded, 1):
             if count % SLICE_TRANSACTIONS == 0:
                 await asyncio.sleep(0)
-            signed = decode_transaction(raw, self._chain_id)
             here = self._contents.by_leaves((signed.witness_leaf,))
             transactions.append(here[0] if here else verify_decoded(signed))
-        check_contents(header, [transaction.signed for transaction in transactions])
         return tuple(transactions)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

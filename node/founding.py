@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.genesis_state import genesis_writes
-from node.certificates import read_certificate_der
 from node.config import NodeConfig
-from node.key_files import read_file, read_validator_seed
+from node.key_files import read_certificate_der, read_file, read_validator_seed
 from tallystick import keys
 from tallystick.encoding import decode
 from tallystick.errors import ConfigError, DecodeError, SignatureError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import stat
 from pathlib import Path
 
@@ -81,3 +82,16 @@ def read_validator_seed(path: Path) -> bytes:
     if len(seed) != 32:
         raise ConfigError(f"{path}: not a validator key: 64 hex digits are expected")
     return seed
+
+
+def read_certificate_der(path: Path) -> bytes:
+    """The DER bytes of a PEM certificate file, which are compared with the card's and not looked into.
+
+    Raises:
+        ConfigError: the file cannot be read or holds no certificate.
+    """
+    data = read_file(path, "transport certificate", size_max=65_536)
+    try:
+        return ssl.PEM_cert_to_DER_cert(data.decode("ascii"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a PEM certificate") from error

@@ -24,6 +24,7 @@ COUNTERS: dict[str, str] = {
     "transactions_duplicate": "Transactions that were known already",
     "transactions_evicted": "Transactions that expired in the mempool",
     "transactions_fetched": "Transactions of proposals that had to be fetched from peers",
+    "gossip_dropped": "Transactions from peers that had sent too much in vain; not looked at",
     "transactions_executed": "Transactions executed",
     "events_executed": "Events executed",
     "blocks_executed": "Blocks executed",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from consensus.engine import Engine
 from consensus.status import Waiting
-from node.admission import Admission, Admitted, Outcome
+from node.admission import Admission
 from node.clock import ChainClock
 from node.counters import Counters
 from node.ledger import Ledger
@@ -19,6 +19,7 @@ from node.range_server import certify
 from node.state import State
 from node.tables import BlockRow, Place
 from node.tracker import RANK, Tracker
+from node.waiting_line import Admitted, Outcome
 from tallystick.api import (
     BlockAnswer,
     BulkItem,

@@ -21,7 +21,7 @@ DUE_WORK_PER_BLOCK_MAX = 64  # due items per block
 DUE_WORK_PER_ORGANISATION_MAX = 16  # of them for one organisation: nobody crowds out the others
 BLOCK_SPACING_MS = 20  # ms between a block and its parent
 EXECUTION_LAG_MAX = 8  # heights a block may be above its executed tuple and still carry transactions
-IDLE_BLOCK_MS = 1_000  # ms of silence after which an empty block runs due work and certifies
+IDLE_BLOCK_MS = 60_000  # ms of silence after which a heartbeat shows that a chain at rest lives: proofs stay young
 CLOCK_DRIFT_MAX_MS = 2_000  # ms a header may be ahead of a voter's clock
 TIME_MAX_MS = 253_402_300_799_999  # ms since 1970: the last millisecond of the year 9999
 
@@ -73,7 +73,7 @@ BULK_SIZE_MAX = 8 * 1_048_576  # bytes of one bulk submission
 assert EVENTS_PER_TRANSACTION_MAX <= BLOCK_EVENTS_MAX
 assert TRANSACTION_SIZE_MAX <= BLOCK_SIZE_MAX <= FRAME_SIZE_MAX
 assert PAYLOAD_SIZE_MAX <= TRANSACTION_SIZE_MAX
-assert BLOCK_SPACING_MS < IDLE_BLOCK_MS < VIEW_TIMEOUT_CAP_MS
+assert BLOCK_SPACING_MS < VIEW_TIMEOUT_MS <= VIEW_TIMEOUT_CAP_MS < IDLE_BLOCK_MS
 assert AMOUNT_MAX < 2**53
 assert SIGNERS_MAX >= VALIDATORS_MAX // 2 + 1
 assert TIME_MAX_MS < 2**53

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from starlette.responses import Response
 from node.api import openapi
 from node.api.auth import Authenticator
 from node.api.door import Door
+from node.api.listener import BACKLOG
 from node.api.members import MembersDoor
 from node.api.problems import ProblemError, problem_of, problem_response
 from node.api.protocol import BoundedHttpProtocol
@@ -29,16 +29,11 @@ from node.api.rates import RateLimit
 from node.api.source import NodeQueries, ProofQueries
 from node.api.tokens import read_tokens
 from node.config import NodeConfig
-from node.logs import log_fields
 from node.metrics import Metrics
-from node.toml_reader import Address
-from tallystick.errors import ConfigError, StorageError, TallystickError
+from tallystick.errors import StorageError, TallystickError
 
 KEEP_ALIVE_S = 75  # longer than the 60 s after which usual proxies reuse a connection
 STOP_S = 5  # how long requests in progress may end in peace
-BACKLOG = 512
-
-_log = logging.getLogger("node.api")
 
 
 def build_application(
@@ -78,27 +73,16 @@ def build_application(
 
 
 class ApiServer:
-    """Listens at ``api_listen``. ``bind`` first: a busy port must be known before anything else starts."""
+    """Answers at a listener."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._socket: socket.socket | None = None
+    def __init__(self, listener: socket.socket) -> None:
+        """``listener`` is bound; ``node.api.listener`` makes it."""
+        self._socket = listener
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def bind(self) -> Address:
-        """Take the port; returns the address with the port that was taken.
-
-        Raises:
-            ConfigError: the port is busy or the address is not this machine's.
-        """
-        self._socket = bind_listener(self._address, "api_listen")
-        host, port = self._socket.getsockname()[:2]
-        return Address(host, port)
-
     async def start(self, application: Door) -> None:
         """Serve from now on."""
-        assert self._socket is not None
         config = uvicorn.Config(
             application,
             http=BoundedHttpProtocol,
@@ -119,19 +103,12 @@ class ApiServer:
             await asyncio.sleep(0.005)
         if self._task.done():
             await self._task
-        _log.info("listening", extra=log_fields(address=str(self._address)))
 
     async def stop(self) -> None:
         """End requests in progress and free the port."""
         if self._server is not None and self._task is not None:
             self._server.should_exit = True
             await self._task
-        self.close()
-
-    def close(self) -> None:
-        """Free the port, also when nothing was served."""
-        if self._socket is not None:
-            self._socket.close()
 
 
 class _EmbeddedServer(uvicorn.Server):
@@ -140,31 +117,6 @@ class _EmbeddedServer(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def bind_listener(address: Address, key: str) -> socket.socket:
-    """A bound, not yet listening socket.
-
-    Raises:
-        ConfigError: the port is busy or the address is not this machine's; names the configuration key.
-    """
-    try:
-        family, kind, protocol, _, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError as error:
-        raise ConfigError(f"{key}: {address.host} is no known host: {error.strerror}") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        remedy = "another program holds the port, perhaps this node itself: stop it, or choose another port"
-        raise ConfigError(f"{key}: cannot listen at {address}: {error.strerror}; {remedy}") from error
-    listener.setblocking(False)
-    return listener
 
 
 async def _on_problem(_: Request, error: Exception) -> Response:

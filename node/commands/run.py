@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
+import socket
+from importlib import import_module
 
 import uvloop
 
-from node.api.server import ApiServer, build_application
+from node.api.listener import bind_listener
 from node.api.tokens import read_tokens
 from node.app import Node
 from node.commands import EXIT_DAMAGED, Subparsers, add_config_option, new_parser
 from node.config import NodeConfig, load_config
 from node.logs import configure_logging, log_fields
+from node.toml_reader import Address
 from tallystick.errors import TallystickError
 
 EXAMPLES = """
 tallystick-node run --config grower/node.toml
 """
+
+# Its libraries take as long to import as everything else: a node votes before its doors open.
+DOORS = "node.api.server"
 
 _log = logging.getLogger("node")
 
@@ -64,23 +71,34 @@ async def _serve(config: NodeConfig) -> BaseException | None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     read_tokens(config.read_tokens)  # a mistake there must be told before anything starts
-    server = ApiServer(config.api_listen)
-    address = server.bind()
-    node = Node(config)
-    try:
+    with bind_listener(config.api_listen, "api_listen") as listener:
+        address = Address(*listener.getsockname()[:2])
+        node = Node(config)
         await node.start()  # on failure it has released everything itself
         try:
-            node.metrics.watch(node.queries.status, lambda: node.queries.counters)
-            application = build_application(node.queries, node.proofs, config, node.metrics, on_fatal=node.fatal)
-            await server.start(application)
-            _log.info("serving", extra=log_fields(api_at=str(address), peers_at=str(node.peer_address)))
-            return await _first_of(stop, node)
+            await asyncio.to_thread(import_module, DOORS)
+            return await _serve_doors(config, node, listener, address, stop)
         finally:
-            await server.stop()
             await node.stop()
             _log.info("stopped")
+
+
+async def _serve_doors(
+    config: NodeConfig, node: Node, listener: socket.socket, address: Address, stop: asyncio.Event
+) -> BaseException | None:
+    """Open the HTTP doors of a node that takes part already, and wait for its end."""
+    from node.api.server import ApiServer, build_application
+
+    node.metrics.watch(node.queries.status, lambda: node.queries.counters)
+    application = build_application(node.queries, node.proofs, config, node.metrics, on_fatal=node.fatal)
+    server = ApiServer(listener)
+    try:
+        await server.start(application)
+        gc.freeze()  # nor are the libraries of the doors looked through again
+        _log.info("serving", extra=log_fields(api_at=str(address), peers_at=str(node.peer_address)))
+        return await _first_of(stop, node)
     finally:
-        server.close()
+        await server.stop()
 
 
 async def _first_of(stop: asyncio.Event, node: Node) -> BaseException | None:

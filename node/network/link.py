@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from time import thread_time
 from typing import Protocol, cast
 
+from node.allowance import Allowance
 from node.network.frames import FrameReader
 from node.network.tls import shown_certificate
 from tallystick.errors import DecodeError
@@ -16,6 +18,8 @@ OUTBOUND_GOSSIP_MAX = FRAME_SIZE_MAX // 2  # bytes waiting above which gossip is
 WINDOW_MS = 100
 WINDOW_BYTES_MAX = 8 * 1_048_576  # bytes read from one peer per window: 80 MB/s
 WINDOW_MESSAGES_MAX = 1_000  # messages of one peer per window: an honest one stays below a tenth
+WORK_S_PER_S = 0.3  # processor time per second spent at once on what one link brings, signature checks included
+WORK_BURST_S = 1.0  # of it at once; what is owed is waited for before more is read
 
 
 class LinkOwner(Protocol):
@@ -56,7 +60,8 @@ class Link(asyncio.Protocol):
         self._window_end = 0.0
         self._window_bytes = 0
         self._window_messages = 0
-        self._paused = False  # reading, by the window
+        self._work = Allowance(WORK_S_PER_S, WORK_BURST_S)
+        self._paused = False  # reading, by the window or for the work owed
         self._held = False  # reading, by ``hold``
 
     # --- asyncio ------------------------------------------------------------------------------------------
@@ -71,6 +76,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See ``asyncio.Protocol``."""
         self.heard_at = self._loop.time()
+        started = thread_time()
         try:
             payloads = self._reader.feed(data)
         except DecodeError as error:
@@ -81,6 +87,9 @@ class Link(asyncio.Protocol):
             if self._transport is None:
                 return
             self._owner.link_payload(self, payload)
+        owed_s = self._work.spend(self.heard_at, thread_time() - started)
+        if owed_s > 0:
+            self._pause(owed_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.Protocol``."""
@@ -150,11 +159,14 @@ class Link(asyncio.Protocol):
             self._window_bytes = self._window_messages = 0
         self._window_bytes += size
         self._window_messages += messages
-        over = self._window_bytes > WINDOW_BYTES_MAX or self._window_messages > WINDOW_MESSAGES_MAX
-        if over and not self._paused:
+        if self._window_bytes > WINDOW_BYTES_MAX or self._window_messages > WINDOW_MESSAGES_MAX:
+            self._pause(self._window_end - now)
+
+    def _pause(self, seconds: float) -> None:
+        if not self._paused:
             self._paused = True
             self._apply()
-            self._loop.call_later(self._window_end - now, self._end_pause)
+            self._loop.call_later(seconds, self._end_pause)
 
     def _end_pause(self) -> None:
         self._paused = False

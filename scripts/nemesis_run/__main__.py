@@ -21,7 +21,8 @@ EXAMPLES = """examples:
   ./scripts/nemesis --kills 50                     fifty kill -9, of one node, two or all
   ./scripts/nemesis --only split,pause-two         some kinds of faults alone
   ./scripts/nemesis --no-quorum-seconds 600        one partition that leaves nobody a quorum, then the first commit
-  ./scripts/nemesis --delay-ms 50                  no faults, but each message 50 ms on its way: how many delays to final
+  ./scripts/nemesis --dead-node-seconds 20         what a node that is away costs the others
+  ./scripts/nemesis --delay-ms 50                  no faults; each message takes 50 ms: how many delays to final
   ./scripts/nemesis --list                         the kinds of faults
 
 The last line on standard output is one JSON object. Exit code 0: no promise was broken; 1: one was; 2: wrong usage.
@@ -46,6 +47,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", metavar="KINDS", help="draw from these kinds, separated by commas")
     parser.add_argument("--rate", type=float, default=40.0, metavar="R", help="transactions per second (default 40)")
     parser.add_argument("--no-quorum-seconds", type=float, metavar="S", help="two against two nodes for so long")
+    parser.add_argument(
+        "--dead-node-seconds", type=float, metavar="S", help="kill one node, and start it after so long"
+    )
     parser.add_argument("--delay-ms", type=float, metavar="D", help="each message between nodes takes so long, one way")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a new folder for keys, logs and histories; it stays")
     parser.add_argument("--list", action="store_true", help="the kinds of faults, and end")
@@ -58,14 +62,13 @@ def read_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> 
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown:
         parser.error(f"no kind of fault is called {', '.join(unknown)}; see --list")
-    if given.no_quorum_seconds is not None and given.delay_ms is not None:
-        parser.error("--no-quorum-seconds and --delay-ms are runs of their own; give one of them")
+    runs = (given.no_quorum_seconds, given.dead_node_seconds, given.delay_ms)
+    if sum(value is not None for value in runs) > 1:
+        parser.error("--no-quorum-seconds, --dead-node-seconds and --delay-ms are runs of their own; give one of them")
     seconds = given.seconds
     if seconds is None:
         seconds = float("inf") if given.kills else 60.0
-    return Options(
-        given.plan, kinds, seconds, given.kills, given.rate, given.no_quorum_seconds or 0.0, given.delay_ms or 0.0
-    )
+    return Options(given.plan, kinds, seconds, given.kills, given.rate, *(value or 0.0 for value in runs))
 
 
 def main() -> int:

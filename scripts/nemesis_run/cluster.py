@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import signal
@@ -15,7 +14,7 @@ from pathlib import Path
 from node.folder import DATABASE
 from scripts.nemesis_run.disturbance import Disturbance, build_library
 from scripts.nemesis_run.wires import Door, Way, Wires
-from scripts.story.network import ROOT, Founder, Network, NetworkError, free_ports, last_words
+from scripts.story.network import ROOT, Founder, Network, NetworkError, free_ports, last_words, node_environment
 
 
 class Cluster(Network):
@@ -70,7 +69,7 @@ class Cluster(Network):
         """Start one node, disturbed or not."""
         node = self.nodes[organisation]
         disturbance = self.disturbances.get(organisation)
-        environment = {**os.environ, **(disturbance.environment if disturbance else {})}
+        environment = node_environment() | (disturbance.environment if disturbance else {})
         command = [sys.executable, "-m", "node", "run", "--config", str(node.folder / "node.toml")]
         with node.log.open("ab") as log:
             node.process = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from scripts.nemesis_run import votes
@@ -84,9 +85,11 @@ class Faults:
         started = time.monotonic()
         for victim in step.victims:
             cluster.start(victim)
-        up = max(wait_for_line(cluster, name, mark, STARTED, RECOVERY_MAX_S) for name, mark in marks.items())
-        voting = self._all_voting(offsets)
-        done = self._recovered(step, before, started)
+        with ThreadPoolExecutor(1) as pool:
+            recovered = pool.submit(self._recovered, step, before, started)
+            up = max(wait_for_line(cluster, name, mark, STARTED, RECOVERY_MAX_S) for name, mark in marks.items())
+            voting = self._all_voting(offsets)
+            done = recovered.result()
         killed = 0 if step.kind == "full-disk" else len(step.victims)
         return Recovery(step, done.commit_s, done.rejoin_s, up - started, voting - started, killed)
 

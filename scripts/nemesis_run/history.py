@@ -88,7 +88,7 @@ class History:
     def _work(self, number: int) -> None:
         member = self._cast[PROCESSOR]
         seed, secret = member.seed_for(KeyUse.CAPTURE), member.capture_secret
-        clients = [(name, self._client(seed, name)) for name in self._cast.network.nodes]
+        clients = [(name, client_of(self._cast, seed, name, PATIENCE_S)) for name in self._cast.network.nodes]
         serial, turn = number * SERIALS_PER_CLIENT, number
         try:
             while not self._stop.wait(self._interval_s):
@@ -101,13 +101,6 @@ class History:
         finally:
             for _, client in clients:
                 client.nodes.close()
-
-    def _client(self, seed: bytes, node: str) -> Client:
-        """A client of one node alone, which does not wait long: there are others."""
-        key = RequestKey(seed, self._cast.chain_id)
-        transport = HttpTransport(self._cast.network.nodes[node].url)
-        nodes = Nodes([transport], key, patience_s=PATIENCE_S, timeout_s=PATIENCE_S)
-        return Client(nodes, self._cast.chain_id, wait_s=PATIENCE_S)
 
     def _one(self, raw: bytes, clients: list[tuple[str, Client]], turn: int) -> None:
         transaction = decode_transaction(raw, self._cast.chain_id)
@@ -134,3 +127,10 @@ class History:
             self.open.pop(outcome.id, None)
             if not self._file.closed:
                 self._file.write(json.dumps({**row, "ms": round((answer.final_s - sent_s) * 1_000)}) + "\n")
+
+
+def client_of(cast: Cast, seed: bytes, node: str, patience_s: float) -> Client:
+    """A client of one node alone, which does not wait long: there are others."""
+    transport = HttpTransport(cast.network.nodes[node].url)
+    nodes = Nodes([transport], RequestKey(seed, cast.chain_id), patience_s=patience_s, timeout_s=patience_s)
+    return Client(nodes, cast.chain_id, wait_s=patience_s)

@@ -15,7 +15,8 @@ from typing import Any
 from scripts.benchmark.client import percentile
 from scripts.nemesis_run import judge
 from scripts.nemesis_run.cluster import Cluster
-from scripts.nemesis_run.delays import measure_delays
+from scripts.nemesis_run.dead_node import measure_dead_node
+from scripts.nemesis_run.delays import SAMPLES, measure_delays
 from scripts.nemesis_run.faults import Faults, Recovery
 from scripts.nemesis_run.history import History
 from scripts.nemesis_run.plan import Step, steps
@@ -23,21 +24,22 @@ from scripts.nemesis_run.watch import Watch
 from scripts.story.cast import FOUNDERS, Cast
 from scripts.story.network import NetworkError
 
-CLIENTS = 6
+CLIENTS = 10
 SETTLE_S = 60.0  # at the end, for answers that are due and for equal heads
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for: see ``__main__``; ``kills`` None and the last two 0 when not asked for."""
+    """What is asked for: see ``__main__``; ``kills`` None and the last three 0 when not asked for."""
 
     plan: str
     kinds: tuple[str, ...]
     seconds: float
-    kills: int | None
-    rate: float
-    no_quorum_s: float
-    delay_ms: float
+    kills: int | None = None
+    rate: float = 40.0
+    no_quorum_s: float = 0.0
+    dead_node_s: float = 0.0
+    delay_ms: float = 0.0
 
 
 class Nemesis:
@@ -66,6 +68,7 @@ class Nemesis:
         self._cast.open_founders()
         faults = Faults(cluster, self._watch)
         if options.delay_ms:
+            self._say(f"{SAMPLES} transactions, one after the other, {options.delay_ms:.0f} ms per message")
             self._extra = measure_delays(cluster, self._cast, options.delay_ms)
         history = History(self._cast, self._folder / "history.jsonl", clients=CLIENTS, per_second=options.rate)
         history.begin()
@@ -74,10 +77,10 @@ class Nemesis:
             if options.no_quorum_s:
                 nodes = tuple(cluster.nodes)
                 self._perform(faults, Step("split", nodes[:2], options.no_quorum_s, 1.0))
+            elif options.dead_node_s:
+                self._extra = {"dead_node": measure_dead_node(cluster, history, options.dead_node_s)}
             elif not options.delay_ms:
                 self._follow_plan(faults, started)
-            else:
-                time.sleep(2.0)
         except NetworkError as error:
             self._broken.append(str(error))
             cluster.wires.heal()

@@ -53,7 +53,7 @@ class Spoken:
             for entry in _entries(file.read_bytes()):
                 if isinstance(entry, VoteEntry):
                     said = entry.vote.statement
-                    self._note(said.epoch, said.view, VoteKind(said.kind).name.lower(), said.block_hash or b"")
+                    self._note(said.epoch, said.view, VoteKind(said.kind).name.lower(), said.block_hash)
                 elif isinstance(entry, HeaderEntry) and entry.own:
                     self._note(entry.header.epoch, entry.header.view, "propose", entry.header.block_hash())
 

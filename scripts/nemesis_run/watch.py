@@ -65,7 +65,7 @@ class Watch:
     def until_above(
         self, height: int, organisations: Iterable[str], *, everybody: bool, timeout_s: float
     ) -> float | None:
-        """Monotonic time at which one of these nodes (or ``everybody``) has executed more; None when it takes longer."""
+        """Monotonic time at which one of these nodes (or ``everybody``) has executed more; None: too long."""
         waiting = list(organisations)
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:

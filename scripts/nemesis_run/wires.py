@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 CHUNK = 65_536  # bytes read at once
 QUEUED_CHUNKS_MAX = 256  # per direction; then the sender waits, as for a full window
@@ -82,11 +85,11 @@ class Wires:
 
     # --- the thread ---------------------------------------------------------------------------------------
 
-    def _do(self, work: object) -> None:
+    def _do(self, work: Callable[[], object]) -> None:
         done = threading.Event()
 
         def run() -> None:
-            work()  # type: ignore[operator]
+            work()
             done.set()
 
         self._loop.call_soon_threadsafe(run)
@@ -96,7 +99,7 @@ class Wires:
         self._refused |= ways
         for way in ways:
             for writer in self._writers.get(way, ()):
-                writer.transport.abort()
+                _reset(writer)
 
     def _open(self) -> None:
         self._held.clear()
@@ -106,30 +109,32 @@ class Wires:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._listen())
+        servers = [self._loop.run_until_complete(self._listen(door)) for door in self._doors]
         self._ready.set()
         self._loop.run_forever()
-        for task in asyncio.all_tasks(self._loop):
+        for server in servers:
+            server.close()
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        with contextlib.suppress(RuntimeError):
-            self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
-    async def _listen(self) -> None:
-        for door in self._doors:
-            await asyncio.start_server(
-                lambda reader, writer, door=door: self._connected(door, reader, writer),  # type: ignore[misc]
-                "127.0.0.1",
-                door.port,
-                limit=CHUNK,
-            )
+    async def _listen(self, door: Door) -> asyncio.Server:
+        return await asyncio.start_server(partial(self._connected, door), "127.0.0.1", door.port, limit=CHUNK)
 
     async def _connected(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # at the end; the loop would complain about each
+            await self._carry(door, reader, writer)
+
+    async def _carry(self, door: Door, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = (door.dialler, door.listener), (door.listener, door.dialler)
         if there in self._refused or back in self._refused:
-            writer.transport.abort()
+            _reset(writer)
             return
         await self._passable(there)
+        if writer.transport.is_closing():  # whoever dialled has given up meanwhile
+            return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", door.target, limit=CHUNK)
         except OSError:
@@ -183,3 +188,10 @@ class Wires:
             await self._changed.wait()
             waited_s = self._loop.time() - started
             await asyncio.sleep(next_retry_s(waited_s) - waited_s)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Close without a farewell: the other end sees a reset."""
+    with contextlib.suppress(OSError, AttributeError):
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

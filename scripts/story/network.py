@@ -77,6 +77,11 @@ def run_command(*arguments: str) -> dict[str, Any]:
     return value
 
 
+def node_environment() -> dict[str, str]:
+    """Ours, but that Python keeps compiled files: an installed node has them, and starts twice as fast."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def http_json(url: str, path: str, timeout_s: float = 2.0) -> dict[str, Any]:
     """GET a JSON object from a node or explorer."""
     host, _, port = url.removeprefix("http://").partition(":")
@@ -159,7 +164,9 @@ class Network:
         node = self.nodes[organisation]
         command = [sys.executable, "-m", "node", "run", "--config", str(node.folder / "node.toml")]
         with node.log.open("ab") as log:
-            node.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+            node.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, env=node_environment()
+            )
 
     def kill(self, organisation: str) -> None:
         """End one node without warning."""

@@ -33,6 +33,7 @@ from node.network.messages import (
     message_frame,
 )
 from node.network.tls import peer_context
+from tallystick import keys
 from tallystick.api import TransactionState
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import encode
@@ -263,5 +264,59 @@ def test_random_frames_end_in_a_cut_and_never_in_a_crash(tmp_path: Path) -> None
                 assert await liar.cut_off(), payload.hex()
             liar.close()
             peer.refused_until, peer.links = 0.0, Allowance(1, 8)
+
+    run(story, tmp_path)
+
+
+def test_a_flood_of_known_gossip_is_soon_not_looked_at_and_disturbs_nobody(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        liar, known = Liar(network), network.register_key()
+        await network.node().queries.submit(known.raw)
+        await network.node().queries.wait(known.id, TransactionState.PROVEN, 10_000)
+        await liar.greet()
+        flood = message_frame(TransactionFrame((known.raw,) * 60)) * 40
+
+        async def flooding() -> None:
+            while True:
+                await liar.say(flood)
+
+        task = asyncio.get_running_loop().create_task(flooding())
+        slowest = 0.0
+        end = asyncio.get_running_loop().time() + 6
+        while asyncio.get_running_loop().time() < end:
+            mine = network.register_key()
+            started = asyncio.get_running_loop().time()
+            await network.node().queries.submit(mine.raw)
+            status = await network.node().queries.wait(mine.id, TransactionState.FINAL, 10_000)
+            assert status.state is not TransactionState.ADMITTED
+            slowest = max(slowest, asyncio.get_running_loop().time() - started)
+        task.cancel()
+        dropped = network.node().queries.counters["gossip_dropped"]
+        assert dropped > 10_000
+        assert slowest < 3.0, "clients and votes go before and between what floods"
+        liar.close()
+
+    run(story, tmp_path)
+
+
+def test_huge_views_and_heights_are_kept_nowhere(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        liar = Liar(network)
+        await liar.greet()
+        seeds = {name: bytes.fromhex(network.configs[name].validator_key.read_text()) for name in ORGANISATIONS}
+        names = [validator.organisation for validator in network.genesis.validators().members]
+        mine = names.index(LIAR)
+        before = network.node().queries.status()
+        for exponent in range(10, 53):
+            for kind in VoteKind:
+                said = Statement(0, kind, 2**exponent, bytes(32) if kind is VoteKind.NULLIFY else HASH)
+                signature = keys.sign(seeds[LIAR], keys.Purpose.VOTE, network.chain_id, said.signing_bytes())
+                await liar.say(message_frame(VoteMessage(Vote(said, mine, signature))))
+            await liar.say(message_frame(HeadNotice(2**exponent, 2**exponent, 2**exponent)))
+            await liar.say(message_frame(CertificatesRequest(2**exponent, 2**53 - 1)))
+        assert not await liar.cut_off(1.0), "genuine votes, only far ahead: no fault, no effect"
+        after = network.node().queries.status()
+        assert after.view < before.view + 100 and after.height < before.height + 100
+        liar.close()
 
     run(story, tmp_path)

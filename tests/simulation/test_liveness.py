@@ -81,7 +81,8 @@ def test_with_a_bound_on_the_lag_that_has_no_exception_the_same_network_stops() 
 def test_clocks_that_jumped_a_year_and_came_back_do_not_stop_the_chain() -> None:
     cluster = Cluster(6, Setup(4))
     cluster.start()
-    cluster.run(500)
+    cluster.run(1_000)
+    before = cluster.judges.seen["nullify certificate"]  # who came up late has missed the first proposal
     for machine in cluster.machines:
         machine.skew_ms = YEAR_MS
     cluster.submit(1)
@@ -91,7 +92,8 @@ def test_clocks_that_jumped_a_year_and_came_back_do_not_stop_the_chain() -> None
     cluster.submit(5)
     cluster.run(50)
     cluster.demand_progress(1_500, heights=2)
-    assert cluster.judges.seen["nullify certificate"] <= 1, "the proposal that was on its way when the clocks came back"
+    late = "the proposal that was on its way when the clocks came back"
+    assert cluster.judges.seen["nullify certificate"] <= before + 1, late
 
 
 def test_one_clock_ahead_within_the_drift_delays_and_is_never_invalid() -> None:

@@ -33,6 +33,7 @@ from consensus.inputs import (
     HeightExecuted,
     Input,
     Now,
+    PeerHead,
     ProposalReceived,
     Started,
     TimePassed,
@@ -97,6 +98,13 @@ class Net:
         self.now_ms = end_ms
         return done()
 
+    def tell_heads(self) -> None:
+        """Everybody says in which view it is, as shells do once a second."""
+        for node in self.live():
+            for other in self.live():
+                if other is not node:
+                    other.give(PeerHead(node.index, node.engine.status().view))
+
     def submit(self, count: int = 1) -> None:
         """Transactions that everybody hears of at once."""
         for number in range(count):
@@ -105,6 +113,14 @@ class Net:
                 node.pool[leaf] = None
         for node in self.nodes:
             self.later(0, node.tell_work)
+
+    def busy(self, duration_ms: int, done: Callable[[], bool] = lambda: False) -> bool:
+        """Work arrives every 20 ms; like ``run``."""
+        for _ in range(duration_ms // 20):
+            self.submit()
+            if self.run(20, done):
+                return True
+        return done()
 
     def live(self) -> list[Node]:
         """The nodes that are not cut off."""

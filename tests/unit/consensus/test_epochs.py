@@ -208,8 +208,7 @@ def test_a_network_hands_over_to_other_validators_and_the_proof_is_verified_by_a
     members = net.members
     following = validators(5)
     net.plan = {height: Switch(6, following.digest()) for height in range(3, 30)}
-    net.submit(8)
-    assert net.run(10_000, lambda: all(ends(net)))
+    assert net.busy(10_000, lambda: all(ends(net)))
     boundaries = {node.ended.boundary.block_hash() for node in net.nodes if node.ended}
     assert len(boundaries) == 1
     boundary = net.nodes[0].chain[-1]
@@ -251,8 +250,7 @@ def test_a_boundary_block_that_is_nullified_or_not_final_is_followed_by_another_
         return isinstance(named, Header) and named.next_validators_hash != named.validators_hash
 
     net.drop = no_finality_of_the_boundary
-    net.submit(5)
-    assert net.run(10_000, lambda: all(ends(net)))
+    assert net.busy(10_000, lambda: all(ends(net)))
     for node in net.nodes:
         assert node.ended is not None and node.ended.closing is not None
         assert node.ended.closing.boundary_hash == node.ended.boundary.block_hash() == node.chain[-1].block_hash()
@@ -263,8 +261,7 @@ def test_a_validator_that_was_away_learns_of_the_end_from_the_proof_alone() -> N
     net = Net(4)
     net.plan = {height: Switch(5, validators(5).digest()) for height in range(2, 30)}
     net.cut = {3}
-    net.submit(6)
-    assert net.run(10_000, lambda: all(ends(net)))
+    assert net.busy(10_000, lambda: all(ends(net)))
     proof = net.nodes[0].ended
     assert proof is not None and net.nodes[3].ended is None
     net.cut = set()
@@ -277,5 +274,4 @@ def test_a_validator_that_was_away_learns_of_the_end_from_the_proof_alone() -> N
 def test_sets_of_other_sizes_end_their_epoch_too(count: int) -> None:
     net = Net(count)
     net.plan = {height: Switch(4, validators(7).digest()) for height in range(1, 30)}
-    net.submit(4)
-    assert net.run(10_000, lambda: all(ends(net)))
+    assert net.busy(10_000, lambda: all(ends(net)))

@@ -18,18 +18,11 @@ def spent_in_views_of(net: Net, leader: int) -> list[int]:
     return [first[view] - first[view - 1] for view in sorted(first) if view % net.count == leader and view - 1 in first]
 
 
-def busy(net: Net, duration_ms: int) -> None:
-    """Work arrives all the time."""
-    for _ in range(duration_ms // 20):
-        net.submit()
-        net.run(20)
-
-
 def test_a_dead_leader_costs_two_time_outs_and_then_nothing() -> None:
     for count, dead in ((4, {2}), (7, {2, 3}), (10, {0, 4, 8})):
         net = Net(count)
         net.cut = dead
-        busy(net, 8_000)
+        net.busy(8_000)
         for leader in dead:
             spent = spent_in_views_of(net, leader)
             assert len(spent) > 5
@@ -39,10 +32,10 @@ def test_a_dead_leader_costs_two_time_outs_and_then_nothing() -> None:
 def test_any_word_restores_a_leader() -> None:
     net = Net(4)
     net.cut = {2}
-    busy(net, 4_000)
+    net.busy(4_000)
     net.cut = set()
     before = len(net.nodes[0].chain)
-    busy(net, 2_000)
+    net.busy(2_000)
     proposers = [header.proposer for header in net.nodes[0].chain[before:]]
     assert proposers.count(2) >= len(proposers) // 5
     assert net.lowest() >= len(net.nodes[0].chain) - 2
@@ -77,12 +70,12 @@ def test_a_view_is_given_up_at_once_only_if_nothing_was_heard_of_its_leader_sinc
 def test_a_vote_that_is_no_longer_needed_is_still_wanted_of_a_leader_that_missed_its_turn() -> None:
     net = Net(4)
     net.cut = {2}
-    busy(net, 1_000)
+    net.busy(1_000)
     node: Node = net.nodes[0]
     assert 2 in node.engine._core.missed
     net.cut = set()
     net.run(2_500)
-    busy(net, 1_000)
+    net.busy(1_000)
     assert 2 not in node.engine._core.missed
 
 
@@ -98,5 +91,5 @@ def test_when_more_than_f_are_silent_nobody_is_skipped_and_the_network_goes_on_w
 
 def test_a_lone_validator_skips_nobody() -> None:
     net = Net(1)
-    busy(net, 500)
+    net.busy(500)
     assert net.nodes[0].engine._core.missed == {} and net.lowest() > 5

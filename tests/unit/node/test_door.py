@@ -11,6 +11,7 @@ import pytest
 from contracts.execution import execute_block
 from contracts.genesis_state import genesis_writes
 from node import admission as module
+from node import waiting_line
 from node.admission import Admission, Admitted, Door, gossip_frames
 from node.counters import Counters
 from node.executor import Executor, found
@@ -188,8 +189,8 @@ def test_outcomes_come_in_the_order_sent() -> None:
 
 def test_too_much_gossip_stops_the_reading_of_its_sender_until_half_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(room: Room) -> None:
-        monkeypatch.setattr(module, "PEER_QUEUE_MAX", 60)
-        room.admission.take_gossip(room.peer, [b"\x00"] * 150)
+        monkeypatch.setattr(waiting_line, "PEER_QUEUE_MAX", 60)
+        room.admission.take_gossip(room.peer, [room.good().raw for _ in range(150)])
         assert room.held == [True]
         while len(room.admission):
             assert room.held[-1] == (len(room.admission) > 30)
@@ -210,7 +211,7 @@ def test_a_frame_larger_than_any_honest_one_is_a_fault() -> None:
 
 def test_a_client_is_told_when_too_many_wait_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(room: Room) -> None:
-        monkeypatch.setattr(module, "QUEUE_MAX", 10)
+        monkeypatch.setattr(waiting_line, "CLIENT_QUEUE_MAX", 10)
         outcomes = await room.admission.submit([room.good().raw for _ in range(12)])
         assert [type(outcome) for outcome in outcomes] == [Admitted] * 10 + [UnavailableError] * 2
         assert await room.admission.submit([]) == []
@@ -258,3 +259,61 @@ def test_the_room_is_never_filled_beyond_its_bound_by_one_turn() -> None:
         assert len(room.mempool) == 2
 
     run(story, bounds=MempoolLimits(transactions_max=2))
+
+
+def test_clients_and_peers_take_turns_so_nobody_waits_behind_a_flood() -> None:
+    async def story(room: Room) -> None:
+        flooder, other = room.peer, Peer(2, "org:retailer", b"", Address("127.0.0.1", 2))
+        flood = [room.good().raw for _ in range(300)]
+        room.admission.take_gossip(flooder, flood[:200])
+        room.admission.take_gossip(flooder, flood[200:])
+        mine, theirs = [room.good() for _ in range(10)], [room.good() for _ in range(10)]
+        room.admission.take_gossip(other, [transaction.raw for transaction in theirs])
+        await room.admission.submit([transaction.raw for transaction in mine])
+        first = {item.id for item in room.admitted}
+        assert len(first) <= module.SLICE_TRANSACTIONS, "one turn was enough for clients and for the other peer"
+        assert first >= {transaction.id for transaction in (*mine, *theirs)}
+
+    run(story)
+
+
+def test_a_peer_that_wastes_our_time_is_not_listened_to_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(room: Room) -> None:
+        monkeypatch.setattr(module, "WASTE_BURST_S", 0.002)
+        known = room.good()
+        await room.outcome(known.raw)
+        for _ in range(20):
+            room.admission.take_gossip(room.peer, [known.raw] * 50)
+            await asyncio.sleep(0.001)
+        assert room.counters.gossip_dropped >= 500
+        assert room.blamed == [] and room.held == [], "it may be honest: its votes are heard, its link stays"
+        other = Peer(2, "org:retailer", b"", Address("127.0.0.1", 2))
+        new = room.good()
+        room.admission.take_gossip(other, [new.raw])
+        await asyncio.sleep(0.02)
+        assert new.id in {item.id for item in room.admitted}
+
+    run(story)
+
+
+def test_new_transactions_cost_a_peer_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(room: Room) -> None:
+        monkeypatch.setattr(module, "WASTE_BURST_S", 0.0001)
+        for _ in range(5):
+            room.admission.take_gossip(room.peer, [room.good().raw for _ in range(20)])
+            await asyncio.sleep(0.02)
+        assert len(room.admitted) == 100 and room.counters.gossip_dropped == 0
+
+    run(story)
+
+
+def test_what_waits_of_a_peer_that_lied_is_not_looked_at_any_more() -> None:
+    async def story(room: Room) -> None:
+        good = [room.good() for _ in range(100)]
+        bad = good[0].raw.replace(good[0].signatures[0], bytes(64))
+        room.admission.take_gossip(room.peer, [bad, *(transaction.raw for transaction in good[1:])])
+        await asyncio.sleep(0.05)
+        assert len(room.blamed) == 1
+        assert len(room.admitted) == module.SLICE_TRANSACTIONS - 1
+
+    run(story)

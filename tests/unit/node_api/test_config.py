@@ -64,7 +64,7 @@ def test_every_key_is_read_and_paths_start_at_the_file(tmp_path: Path) -> None:
 
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     config = load(tmp_path, GOOD[: GOOD.index("[peers]")])
-    assert config.timing.idle_block_ms == 1000
+    assert config.timing.idle_block_ms is None, "as genesis says"
     assert config.peers == {}
 
 

@@ -70,6 +70,8 @@ def active_organisation(work: Workspace, organisation: str) -> Organisation:
 
 def own_organisation(work: Workspace) -> Organisation:
     """The record of the signers' organisation."""
+    if work.member is not None:
+        return work.member
     record = work.public(organisation_key(work.organisation), Organisation)
     assert record is not None
     return record

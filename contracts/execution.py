@@ -74,6 +74,7 @@ class _BlockExecution:
         return BlockResult(
             tuple(self._receipts),
             self._overlay.writes,
+            self._overlay.replaced,
             tuple(self._histories),
             ids,
             next_due_ms(self._overlay),
@@ -132,6 +133,7 @@ class _BlockExecution:
             identify(work, rule.policy)
             rule.apply(work, payload)
 
+        self._memory.identities.clear()
         reason, detail = self._attempt(apply, work, payload)
         if reason is not Reason.NONE:
             self._refuse(index, transaction.id, reason, detail)
@@ -142,12 +144,12 @@ class _BlockExecution:
         """One receipt for a capture: all of its events, or (``rollback``) none of them."""
         commitments = transaction.signed.commitments
         outcomes: list[EventOutcome] = []
-        reason, detail = self._attempt(lambda work, _: identify_for_capture(work), work, transaction)
+        reason, detail = self._attempt(identify_for_capture, work)
         if reason is not Reason.NONE:
             events = tuple(EventOutcome(commitment, EventStatus.REFUSED, reason) for commitment in commitments)
             self._refuse(index, transaction.id, reason, detail, events)
             return
-        reason, detail = self._attempt(lambda work, it: record_capture(work, it, outcomes), work, transaction)
+        reason, detail = self._attempt(record_capture, work, transaction, outcomes)
         if reason is Reason.NONE:
             if all(outcome.reason is Reason.DUPLICATE for outcome in outcomes):
                 reason = Reason.DUPLICATE
@@ -162,17 +164,17 @@ class _BlockExecution:
 
     # --- common -------------------------------------------------------------------------------------------
 
-    def _attempt(self, rule: Callable[..., None], work: Workspace, subject: object) -> tuple[Reason, str]:
+    def _attempt(self, rule: Callable[..., None], work: Workspace, *subject: object) -> tuple[Reason, str]:
         """Run a rule; what it raises becomes a reason."""
         try:
-            rule(work, subject)
+            rule(work, *subject)
         except Refusal as refusal:
             return refusal.reason, refusal.detail
         except (MemoryError, RecursionError, StorageError):
             raise
         except Exception as error:  # a bug of the rule must not stop the chain
             self._faults.append(f"height {self._block.height}, {work.transaction_index}: {_where(error)}")
-            return Reason.RULE_FAULT, type(subject).__name__ if isinstance(subject, Message) else ""
+            return Reason.RULE_FAULT, type(subject[0]).__name__ if subject and isinstance(subject[0], Message) else ""
         return Reason.NONE, ""
 
     def _refuse(
@@ -221,7 +223,7 @@ def _where(error: Exception) -> str:
 def changes_of(staged: Mapping[bytes, Record | None]) -> tuple[Change, ...]:
     """Writes as a receipt lists them: by key, with the leaf hash of the new value, zeros for a deletion."""
     return tuple(
-        Change(key, ZERO32 if record is None else record.leaf_hash()) for key, record in sorted(staged.items())
+        [Change(key, ZERO32 if record is None else record.leaf_hash()) for key, record in sorted(staged.items())]
     )
 
 

@@ -14,6 +14,7 @@ class BlockOverlay:
 
     Attributes:
         writes: every record changed so far, None for a deletion.
+        replaced: what stood under each of these keys before the block.
     """
 
     def __init__(self, view: StateView) -> None:
@@ -21,6 +22,7 @@ class BlockOverlay:
         self._known: dict[bytes, Record | None] = {}
         self._ids: dict[bytes, int] = {}
         self.writes: dict[bytes, Record | None] = {}
+        self.replaced: dict[bytes, Record | None] = {}
 
     def get(self, key: bytes) -> Record | None:
         """The record of a key."""
@@ -33,6 +35,9 @@ class BlockOverlay:
 
     def keep(self, staged: Mapping[bytes, Record | None]) -> None:
         """Make the staged writes of one invocation part of the block."""
+        for key in staged:
+            if key not in self.replaced:
+                self.replaced[key] = self.get(key)
         self.writes.update(staged)
         self._known.update(staged)
 

@@ -25,6 +25,7 @@ class BlockResult:
     Attributes:
         receipts: due work first, then transactions in order, then the system receipt.
         writes: every record changed at this height with its final value, None for a deletion.
+        replaced: what stood under each of these keys before.
         histories: leaves appended, in order.
         executed_ids: (transaction id, valid_until_ms) of every transaction executed for the first time.
         next_due_ms: time of the earliest due work that is left, or None.
@@ -33,6 +34,7 @@ class BlockResult:
 
     receipts: tuple[Receipt, ...]
     writes: dict[bytes, Record | None]
+    replaced: dict[bytes, Record | None]
     histories: tuple[HistoryAppend, ...]
     executed_ids: tuple[tuple[bytes, int], ...]
     next_due_ms: int | None

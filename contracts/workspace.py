@@ -21,7 +21,7 @@ from tallystick.records.base import (
 )
 from tallystick.records.chain import ChainParameters, DueItem, chain_key, due_key
 from tallystick.records.goods import History, HistoryEntry
-from tallystick.records.members import Key
+from tallystick.records.members import Key, Organisation
 
 T = TypeVar("T", bound=Message)
 
@@ -33,17 +33,28 @@ SHARE_PER_ORGANISATION = 4_000
 SHARE_PER_BLOCK = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed a capture: the keys' records, their organisation's id and its record."""
+
+    keys: tuple[Key, ...]
+    organisation: str
+    member: Organisation
+
+
 @dataclass(slots=True)
 class BlockMemory:
     """What the invocations of one block share beside the state: decoded halves, and what was spent of the shares.
 
     Attributes:
         public, members: record key to (record, decoded half); used only while that very record is current.
+        identities: signers to who they are; forgotten when anything but a capture was executed.
         spent: look-ups by organisation; the empty name holds the sum.
     """
 
     public: dict[bytes, tuple[Record, Message]] = field(default_factory=dict)
     members: dict[bytes, tuple[Record, Message]] = field(default_factory=dict)
+    identities: dict[tuple[bytes, ...], Identity] = field(default_factory=dict)
     spent: dict[str, int] = field(default_factory=dict)
 
 
@@ -55,6 +66,7 @@ class Workspace:
         organisation: organisation id of the signers; empty for due work and governance.
         signers: public keys of the signers, in order.
         keys: their records, in the same order; set by ``contracts.authority``.
+        member: the record of the organisation, where it cannot change under this invocation: for captures.
         salt: 32 bytes from which the members' salts of written records derive; empty for due work, whose rewrites
             derive a new salt from the old one and the height.
         seed: for due work, 32 bytes derived from the members' salt of the subject, for records that are new; empty
@@ -63,6 +75,7 @@ class Workspace:
         transaction_index: place in the block; 0 for due work.
         staged: writes of this invocation, key to record, None for a deletion.
         histories: leaves appended by this invocation, in order.
+        memory: what the invocations of the block share.
     """
 
     def __init__(
@@ -83,13 +96,14 @@ class Workspace:
         self.organisation = organisation
         self.signers = signers
         self.keys: tuple[Key, ...] = ()
+        self.member: Organisation | None = None
         self.salt = salt
         self.seed = seed
         self.digest = digest
         self.transaction_index = transaction_index
         self.staged: dict[bytes, Record | None] = {}
         self.histories: list[HistoryAppend] = []
-        self._memory = memory if memory is not None else BlockMemory()
+        self.memory = memory if memory is not None else BlockMemory()
 
     # --- reading ------------------------------------------------------------------------------------------
 
@@ -101,15 +115,15 @@ class Workspace:
 
     def public(self, key: bytes, type_: type[T]) -> T | None:
         """The public half of a record, or None when there is no record."""
-        record = self.record(key)
+        record = self.staged[key] if key in self.staged else self._view.get(key)
         if record is None:
             return None
-        known = self._memory.public.get(key)
+        known = self.memory.public.get(key)
         if known is not None and known[0] is record:
             assert isinstance(known[1], type_)
             return known[1]
         value = read_stored(record.public, type_)
-        self._memory.public[key] = (record, value)
+        self.memory.public[key] = (record, value)
         return value
 
     def members(self, key: bytes, type_: type[T]) -> T | None:
@@ -117,12 +131,12 @@ class Workspace:
         record = self.record(key)
         if record is None:
             return None
-        known = self._memory.members.get(key)
+        known = self.memory.members.get(key)
         if known is not None and known[0] is record:
             assert isinstance(known[1], type_)
             return known[1]
         value = read_stored(record.members, type_)
-        self._memory.members[key] = (record, value)
+        self.memory.members[key] = (record, value)
         return value
 
     def need(self, key: bytes, type_: type[T], reason: Reason = Reason.NOT_FOUND, detail: str = "") -> T:
@@ -158,9 +172,9 @@ class Workspace:
         if len(shown) > RECORD_SIZE_MAX or len(record.members) > RECORD_SIZE_MAX:
             raise Refusal(Reason.RECORD_TOO_LARGE)
         self.staged[key] = record
-        self._memory.public[key] = (record, public)
+        self.memory.public[key] = (record, public)
         if members is not None:
-            self._memory.members[key] = (record, members)
+            self.memory.members[key] = (record, members)
 
     def _members_salt(self, key: bytes) -> bytes:
         if self.salt:
@@ -179,7 +193,7 @@ class Workspace:
         if len(record.public) > RECORD_SIZE_MAX:
             raise Refusal(Reason.RECORD_TOO_LARGE)
         self.staged[key] = record
-        memory = self._memory
+        memory = self.memory
         memory.public[key] = (record, public)
         known = memory.members.get(key)
         if known is not None and known[0] is old:
@@ -208,7 +222,7 @@ class Workspace:
         Raises:
             Refusal: SHARE_SPENT; what a refused transaction looked at stays spent, for the work was done.
         """
-        spent = self._memory.spent
+        spent = self.memory.spent
         own = spent.get(self.organisation, 0) + lookups
         total = spent.get("", 0) + lookups
         if own > SHARE_PER_ORGANISATION or total > SHARE_PER_BLOCK:

@@ -20,16 +20,16 @@ from node.ledger import (
     block_rows,
     epoch_row,
     event_row,
+    expiring_rows,
     founding_rows,
     history_node_rows,
     history_row,
     record_rows,
     tip_row,
-    transaction_rows,
+    transaction_row,
 )
 from node.state import State
 from node.storage import Put
-from node.store_view import StoreView
 from node.tables import BlockRow, TipRow
 from tallystick.admission import VerifiedTransaction
 from tallystick.blocks import Executed, Header, HistoryLeaf
@@ -107,19 +107,18 @@ class Executor:
                 f"the records in the database give state root {root.hex()} at height {self.tip.executed.height}, "
                 f"where {self.tip.executed.state_root.hex()} was stored; restore the data folder or start it anew"
             )
-        self._view = StoreView(self.state)
         self._rows: list[Put] = []
 
     def execute(self, block: FinalBlock) -> ExecutedHeight:
         """Execute the next height in memory and collect its rows."""
         header = block.header
         assert header.height == self.tip.executed.height + 1
-        result = self._execute_block(self._view, context_of(header), block.transactions)
+        result = self._execute_block(self.state, context_of(header), block.transactions)
         encoded = tuple(encode(receipt) for receipt in result.receipts)
         first_executed = tuple(id_ for id_, _ in result.executed_ids)
         leaves = result.leaves()
         assert leaves.keys() >= result.writes.keys(), "a write that no receipt states"
-        trie = self.state.advance(header.height, result.writes, leaves, first_executed)
+        trie = self.state.advance(header.height, result.writes, result.replaced, leaves, first_executed)
         receipts_root = root_of([leaf_hash(data) for data in encoded])
         leaf = HistoryLeaf(
             header.height, block.block_hash, header.time_ms, trie.root, receipts_root, len(encoded)
@@ -135,18 +134,18 @@ class Executor:
 
     def switch(self) -> Switch | None:
         """What the newest state has decided about the next epoch's validators, for the engine."""
-        plan = planned_change(self._view)
+        plan = planned_change(self.state)
         if plan is None or plan.next_validators is None:
             return None
         return Switch(plan.switch_height, plan.next_validators.digest())
 
     def change_is_planned(self) -> bool:
         """Whether the newest state plans a change of validators."""
-        return planned_change(self._view) is not None
+        return planned_change(self.state) is not None
 
     def validators(self) -> ValidatorsRecord:
         """Number and validators of the epoch that the next block belongs to."""
-        return sitting_validators(self._view)
+        return sitting_validators(self.state)
 
     def _advance_tip(
         self, block: FinalBlock, executed: Executed, peaks: tuple[bytes, ...], result: BlockResult
@@ -191,8 +190,8 @@ def _index_rows(block: FinalBlock, result: BlockResult) -> list[Put]:
     rows = record_rows(result.writes)
     rows += [history_row(append.owner, append.index, append.entry) for append in result.histories]
     index_of = {transaction.id: index for index, transaction in enumerate(block.transactions)}
-    for id_, valid_until_ms in result.executed_ids:
-        rows += transaction_rows(id_, valid_until_ms, height, index_of[id_])
+    rows += [transaction_row(id_, height, index_of[id_]) for id_, _ in result.executed_ids]
+    rows += expiring_rows(result.executed_ids, height)
     index = -1
     for receipt in result.receipts:
         if receipt.kind is not ReceiptKind.TRANSACTION:

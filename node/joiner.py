@@ -12,7 +12,6 @@ from contracts.switch import KNOWN_ROOTS_KEY, planned_change
 from node.ledger import Ledger
 from node.logs import log_fields
 from node.state import State
-from node.store_view import StoreView
 from tallystick.encoding import Message
 from tallystick.payloads.membership import Ready
 from tallystick.records.base import read_public
@@ -36,7 +35,7 @@ class Joiner:
     ) -> None:
         """``send`` signs a payload with one of our validator keys and admits it."""
         self._state = state
-        self._view = StoreView(state)
+        self._view = state
         self._ledger = ledger
         self._heartbeat_ms = heartbeat_ms
         self._own_keys = own_keys

@@ -5,7 +5,7 @@ All keys and rows are those of ``tables``; nothing else reads or writes the stor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 from node.history_tree import Node
@@ -41,7 +41,7 @@ T = TypeVar("T", bound=Message)
 ROW_SIZE_MAX = 64 * 1_048_576  # bytes; our own rows, checked against damage, not against strangers
 _RECORDS = bytes((Table.RECORDS,))
 _TRANSACTIONS = bytes((Table.TRANSACTIONS,))
-EXPIRED_PER_SWEEP_MAX = 5_000  # rows deleted per sweep: more than the heights between two sweeps can add
+EXPIRED_PER_SWEEP_MAX = 5_000  # rows deleted per sweep: more than the blocks between two sweeps can add
 
 
 class Ledger:
@@ -215,12 +215,17 @@ def history_row(owner: bytes, index: int, entry: HistoryEntry) -> Put:
     return history_key(owner, index), encode(entry)
 
 
-def transaction_rows(id_: bytes, valid_until_ms: int, height: int, index: int) -> list[Put]:
-    """The rows of a transaction that was executed for the first time."""
-    return [
-        (_TRANSACTIONS + id_, encode(Place(height, index))),
-        (expiring_key(valid_until_ms, height, index), id_),
-    ]
+def transaction_row(id_: bytes, height: int, index: int) -> Put:
+    """The row of a transaction that was executed for the first time."""
+    return _TRANSACTIONS + id_, encode(Place(height, index))
+
+
+def expiring_rows(executed_ids: Iterable[tuple[bytes, int]], height: int) -> list[Put]:
+    """The rows that keep a block's executed ids, each with its ``valid_until_ms``, until they expire."""
+    by_hour: dict[int, list[bytes]] = {}
+    for id_, valid_until_ms in executed_ids:
+        by_hour.setdefault(valid_until_ms // HOUR_MS, []).append(id_)
+    return [(expiring_key(hour, height), b"".join(ids)) for hour, ids in by_hour.items()]
 
 
 def event_row(commitment: bytes, height: int, transaction_index: int, event_index: int) -> Put:

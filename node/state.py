@@ -1,5 +1,7 @@
 """The state in memory: tree versions of the newest heights, what they overwrote, the due queue, recent records.
 
+It is the ``contracts.interface.StateView`` that rules read.
+
 Records live in the ledger; here is what must be fast or must be known as of an earlier height. Nothing in here is
 stored: a start rebuilds it from the records.
 """
@@ -56,11 +58,12 @@ class State:
         if key in self._cache:
             return self._cache[key]
         record = self._ledger.record(key)
-        self._remember(key, record)
+        if record is not None:  # what is not there is mostly about to be written
+            self._remember({key: record})
         return record
 
-    def executed(self, transaction_id: bytes) -> bool:
-        """Whether a transaction of this id was executed."""
+    def executed(self, transaction_id: bytes, valid_until_ms: int = 0) -> bool:
+        """See ``StateView``; the index by id alone answers, since an id's head names its own expiry."""
         if transaction_id in self._absent:  # asked at the door, and again when its block is executed
             return False
         if transaction_id in self._ids or self._ledger.place(transaction_id) is not None:
@@ -79,19 +82,25 @@ class State:
             yield key, record
 
     def advance(
-        self, height: int, writes: Mapping[bytes, Record | None], leaves: Mapping[bytes, bytes], ids: Collection[bytes]
+        self,
+        height: int,
+        writes: Mapping[bytes, Record | None],
+        replaced: Mapping[bytes, Record | None],
+        leaves: Mapping[bytes, bytes],
+        ids: Collection[bytes],
     ) -> Trie:
         """Move to the next height.
 
         Args:
             writes: every record changed, None for a deletion.
+            replaced: what stood under each of these keys before.
             leaves: leaf hash of each of these keys; zeros for a deletion.
             ids: transactions executed for the first time.
         Returns:
             The tree after it.
         """
         assert height == self.height + 1
-        self._undo[height] = {key: self.get(key) for key in writes}
+        self._undo[height] = replaced
         changes = {key_hash(key): None if record is None else leaves[key] for key, record in writes.items()}
         self._tries[height] = self.trie.update(changes)
         self._unwritten.update(writes)
@@ -107,8 +116,7 @@ class State:
 
     def written(self) -> None:
         """What was advanced to is in the ledger now."""
-        for key, record in self._unwritten.items():
-            self._remember(key, record)
+        self._remember(self._unwritten)
         self._unwritten.clear()
         self._ids.clear()
 
@@ -133,11 +141,10 @@ class State:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _remember(self, key: bytes, record: Record | None) -> None:
-        self._cache.pop(key, None)
-        if len(self._cache) >= RECORDS_CACHED_MAX:
+    def _remember(self, records: Mapping[bytes, Record | None]) -> None:
+        self._cache.update(records)
+        for _ in range(len(self._cache) - RECORDS_CACHED_MAX):
             self._cache.popitem(last=False)
-        self._cache[key] = record
 
     def _index_due(self, key: bytes, record: Record | None) -> None:
         at = bisect_left(self._due, key)

@@ -9,7 +9,6 @@ from enum import IntEnum
 
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import Hash, Message, Natural, TimeMs
-from tallystick.records.chain import HOUR_MS
 from tallystick.votes import Certificate
 
 STORE_FORMAT = 1
@@ -26,7 +25,7 @@ class Table(IntEnum):
     TRANSACTIONS = 6  # transaction id -> Place of its first execution
     EVENTS = 7  # commitment, height, transaction index, event index -> empty
     HISTORIES = 8  # length of the owner's key, owner's key, index -> encoded HistoryEntry
-    EXPIRING_IDS = 9  # hour of expiry, height, transaction index -> transaction id
+    EXPIRING_IDS = 9  # hour of expiry, height -> ids of the block whose validity ends in that hour, in order
     BLOCK_HASHES = 10  # block hash -> height
     HISTORY_NODES = 11  # level, index -> hash of a perfect subtree of the history tree
     EPOCHS = 12  # epoch -> EpochProof of its end
@@ -145,10 +144,9 @@ def history_key(owner: bytes, index: int) -> bytes:
     return _HISTORIES + len(owner).to_bytes(2, "big") + owner + index.to_bytes(8, "big")
 
 
-def expiring_key(valid_until_ms: int, height: int, transaction_index: int) -> bytes:
-    """Key of an executed id: by the hour of its expiry, then in order of execution."""
-    hour = valid_until_ms // HOUR_MS
-    return _EXPIRING_IDS + hour.to_bytes(8, "big") + height.to_bytes(8, "big") + transaction_index.to_bytes(8, "big")
+def expiring_key(hour: int, height: int) -> bytes:
+    """Key of one block's executed ids whose validity ends in one hour since 1970."""
+    return _EXPIRING_IDS + hour.to_bytes(8, "big") + height.to_bytes(8, "big")
 
 
 def after_prefix(prefix: bytes) -> bytes:

@@ -111,6 +111,8 @@ def _all_entries(node: Subtree) -> bytes:
 
 def _update(node: Subtree, depth: int, changes: Changes, low: int, high: int, bucket_max: int) -> Subtree:
     """The subtree at ``depth`` with ``changes[low:high]`` applied; all of them belong below it."""
+    if high - low == 1:
+        return _update_one(node, depth, *changes[low], bucket_max)
     if len(node) == 2:
         return _build(_merge(node[1], changes, low, high), depth, bucket_max)
     middle = _split(changes, low, high, depth)
@@ -124,6 +126,39 @@ def _update(node: Subtree, depth: int, changes: Changes, low: int, high: int, bu
         entries = _all_entries(left) + _all_entries(right)
         return (sha256(b"\x02" + entries).digest(), entries)
     return (sha256(b"\x03" + left[0] + right[0]).digest(), count, left, right)
+
+
+def _update_one(node: Subtree, depth: int, key: bytes, leaf: bytes | None, bucket_max: int) -> Subtree:
+    """``_update`` for one change, as most are below the first levels: down to the bucket and back in two loops."""
+    path: list[tuple[Branch, int]] = []
+    while len(node) == 4:
+        bit = key[depth >> 3] & (128 >> (depth & 7))
+        path.append((node, bit))
+        node = node[3] if bit else node[2]
+        depth += 1
+    entries = _set(node[1], key, leaf)
+    more = (len(entries) - len(node[1])) // ENTRY_SIZE
+    node = _build(entries, depth, bucket_max)
+    for parent, bit in reversed(path):
+        left, right = (parent[2], node) if bit else (node, parent[3])
+        count = parent[1] + more
+        if count <= bucket_max:
+            entries = _all_entries(left) + _all_entries(right)
+            node = (sha256(b"\x02" + entries).digest(), entries)
+        else:
+            node = (sha256(b"\x03" + left[0] + right[0]).digest(), count, left, right)
+    return node
+
+
+def _set(entries: bytes, key: bytes, leaf: bytes | None) -> bytes:
+    """Entries with one change applied."""
+    at, size = 0, len(entries)
+    while at < size and entries[at : at + 32] < key:
+        at += ENTRY_SIZE
+    end = at + ENTRY_SIZE if entries[at : at + 32] == key else at
+    if leaf is None:
+        return entries[:at] + entries[end:]
+    return b"".join((entries[:at], key, leaf, entries[end:]))
 
 
 def _split(changes: Changes, low: int, high: int, depth: int) -> int:

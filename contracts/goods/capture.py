@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from contracts.authority import identify, require_use
+from contracts.authority import identify, own_organisation, require_use
 from contracts.goods import containers, custody, opening
 from contracts.goods.context import EventContext
 from contracts.goods.correction import append_statement, declare_error
@@ -16,7 +16,7 @@ from contracts.goods.inspection import inspect
 from contracts.goods.parties import holds_prefix, prefix_is_held, require_party
 from contracts.goods.transformation import transform
 from contracts.interface import Refusal
-from contracts.workspace import Workspace
+from contracts.workspace import Identity, Workspace
 from tallystick.admission import VerifiedTransaction
 from tallystick.encoding import ZERO32
 from tallystick.epcis import Action, EventType, Identifier, IdentifierKind, ParsedEvent
@@ -48,9 +48,17 @@ Line = tuple[Identifier, Quantity | None]
 
 
 def identify_for_capture(work: Workspace) -> None:
-    """Find out whose events these are. Errors as in ``contracts.authority.identify``, and KEY_NOT_FOR_THIS."""
-    identify(work)
-    require_use(work, KeyUse.CAPTURE)
+    """Find out whose events these are. Errors as in ``contracts.authority.identify``, and KEY_NOT_FOR_THIS.
+
+    A block holds many captures of the same device; who it is need be found out once.
+    """
+    identity = work.memory.identities.get(work.signers)
+    if identity is None:
+        identify(work)
+        require_use(work, KeyUse.CAPTURE)
+        identity = Identity(work.keys, work.organisation, own_organisation(work))
+        work.memory.identities[work.signers] = identity
+    work.keys, work.organisation, work.member = identity.keys, identity.organisation, identity.member
 
 
 def record_capture(work: Workspace, transaction: VerifiedTransaction, outcomes: list[EventOutcome]) -> None:
@@ -73,14 +81,15 @@ def record_capture(work: Workspace, transaction: VerifiedTransaction, outcomes: 
 
 def _record_event(context: EventContext, index: int) -> EventOutcome:
     work, event, commitment = context.work, context.event, context.commitment
-    key = event_key(work.organisation, commitment)
-    known = None
+    known = earlier = None
     if event.event_id is not None:
-        key_by_id = event_id_key(work.organisation, event.event_id)
-        known = work.public(key_by_id, EventRecord)
-    earlier = known
+        key = event_id_key(work.organisation, event.event_id)
+        known = earlier = work.public(key, EventRecord)
     if known is None or known.commitment != commitment:
-        earlier = work.public(key, EventRecord) if _goes_by_commitment(event) else None
+        earlier = None
+        if event.event_id is None or event.error_declaration is not None:
+            key_by_commitment = event_key(work.organisation, commitment)
+            earlier = work.public(key_by_commitment, EventRecord)
     if earlier is not None:
         return EventOutcome(
             commitment, EventStatus.REFUSED, Reason.DUPLICATE, earlier.height, earlier.transaction_index
@@ -88,17 +97,18 @@ def _record_event(context: EventContext, index: int) -> EventOutcome:
     if event.event_time_ms > work.block.time_ms + CLOCK_TOLERANCE_MS:
         raise Refusal(Reason.EVENT_IN_FUTURE, "/eventTime")
     lines = lines_of(event)
-    subjects = [identifier.key for identifier, _ in lines]
-    controlled = [context.item(subject) is not None for subject in subjects]
     digest = ZERO32
-    if event.error_declaration is not None and (known is not None or any(controlled)):
+    if event.error_declaration is not None and (known is not None or _any_controlled(context, lines)):
         context.prepare_salt()
-        status = declare_error(context, subjects, known)
+        status = declare_error(context, [identifier.key for identifier, _ in lines], known)
+        key = key_by_commitment
     else:
         if known is not None:  # an organisation uses an id once
             raise Refusal(Reason.ALREADY_EXISTS, "/eventID")
-        if event.event_id is not None:
-            key, digest = key_by_id, subjects_digest(subjects)
+        if event.event_id is None:
+            key = key_by_commitment
+        else:
+            digest = subjects_digest([identifier.key for identifier, _ in lines])
         if event.error_declaration is None:
             status = _take_effect(context, lines)
         else:  # about an event that was never recorded here: a word of its signer, kept as such
@@ -108,13 +118,18 @@ def _record_event(context: EventContext, index: int) -> EventOutcome:
     return EventOutcome(commitment, status, Reason.NONE)
 
 
-def _goes_by_commitment(event: ParsedEvent) -> bool:
-    return event.event_id is None or event.error_declaration is not None
+def _any_controlled(context: EventContext, lines: Sequence[Line]) -> bool:
+    items = [context.item(identifier.key) for identifier, _ in lines]  # all are looked up: they may give the salt
+    return any(item is not None for item in items)
 
 
 def lines_of(event: ParsedEvent) -> list[Line]:
     """Everything that an event is about, in the order of its lists: single things, then classes and lots."""
-    lines: list[Line] = [(item, None) for item in (*event.epcs, *event.inputs, *event.outputs, *event.children)]
+    lines: list[Line] = [(item, None) for item in event.epcs]
+    if event.type is EventType.OBJECT:  # it has no other lists
+        lines.extend([(quantity.item, quantity) for quantity in event.quantities])
+        return lines
+    lines.extend([(item, None) for item in (*event.inputs, *event.outputs, *event.children)])
     for quantities in (
         event.quantities,
         event.input_quantities,

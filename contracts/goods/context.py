@@ -33,9 +33,11 @@ class Item:
 
     __slots__ = ("changed", "identifier", "key", "members", "members_changed", "public")
 
-    def __init__(self, identifier: str, public: ItemPublic, members: ItemMembers, *, new: bool = False) -> None:
+    def __init__(
+        self, identifier: str, key: bytes, public: ItemPublic, members: ItemMembers, *, new: bool = False
+    ) -> None:
         self.identifier = identifier
-        self.key = item_key(identifier)
+        self.key = key
         self.public = public
         self.members = members
         self.changed = new
@@ -111,7 +113,7 @@ class EventContext:
         if public is not None:
             members = self.work.members(key, ItemMembers)
             assert members is not None
-            item = Item(identifier, public, members)
+            item = Item(identifier, key, public, members)
         self._items[identifier] = item
         return item
 
@@ -146,7 +148,7 @@ class EventContext:
 
     def add_item(self, identifier: Identifier, public: ItemPublic, members: ItemMembers) -> Item:
         """Bring an item under control."""
-        item = Item(identifier.key, public, members, new=True)
+        item = Item(identifier.key, item_key(identifier.key), public, members, new=True)
         self._items[identifier.key] = item
         return item
 

@@ -38,6 +38,8 @@ def read_context(report: Report, value: JsonValue, path: str) -> dict[str, str]:
     ``event.context-unknown`` (an address whose contents we do not know), ``event.context-prefix`` (not a prefix, or
     not a URI), ``event.context-redefined`` (a prefix of the standard vocabularies with another meaning).
     """
+    if type(value) is list and len(value) == 1 and type(value[0]) is str and value[0] in STANDARD_CONTEXTS:
+        return _STANDARD_ALONE  # the usual case
     entries = value if type(value) is list else [value]
     prefixes = _STANDARD_ALONE
     has_standard = False

@@ -27,7 +27,6 @@ CANONICAL_BASE: Final = "https://id.gs1.org/"
 _PLAIN_VALUE: Final = re.compile(r"[A-Za-z0-9._-]+")
 _RESERVED: Final = re.compile(r"[^A-Za-z0-9._~-]")
 _PERCENT: Final = re.compile(r"%([0-9A-Fa-f]{2})")
-_PREFIX: Final = re.compile(r"[0-9]{4,12}")
 
 
 class Identifier(msgspec.Struct, frozen=True, gc=False):
@@ -89,7 +88,6 @@ class Identifier(msgspec.Struct, frozen=True, gc=False):
         Args:
             prefix: 4 to 12 ASCII digits.
         """
-        assert _PREFIX.fullmatch(prefix) is not None
         if self.kind is IdentifierKind.OTHER:
             return False
         ai, _, rest = self.key.partition("/")

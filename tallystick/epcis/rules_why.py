@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
+from tallystick.epcis.identifier_reader import parse_identifier
 from tallystick.epcis.identifiers import Identifier
 from tallystick.epcis.json_value import JsonValue
 from tallystick.epcis.model import ErrorDeclaration, TypedReference
@@ -27,6 +29,7 @@ from tallystick.epcis.vocabulary import (
     SOURCE_DESTINATION,
     Vocabulary,
 )
+from tallystick.errors import EventError
 
 _EVENT_ID: Final = re.compile(
     r"urn:uuid:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -136,12 +139,21 @@ def _text(value: JsonValue) -> str:
     return value if type(value) is str else ""
 
 
+@lru_cache(4_096)
+def _parse_place(text: str) -> Identifier:
+    """``parse_identifier`` with a memory: the same few places stand in most events."""
+    return parse_identifier(text)
+
+
 def read_place(reading: EventReading, value: JsonValue, path: str) -> Identifier:
     """Read ``readPoint`` or ``bizLocation``: an object of ``id`` and extensions. Rule ``place.id-required``."""
     place = read_object(reading, value, path)
     if "id" not in place:
         reading.report("place.id-required", "the id is missing", path + "/id")
-    identifier = read_identifier(reading, place.get("id", "urn:invalid:place"), path + "/id")
+    try:
+        identifier = _parse_place(place["id"])  # type: ignore[arg-type]
+    except (EventError, KeyError, TypeError):  # read again to report it with its path
+        identifier = read_identifier(reading, place.get("id", "urn:invalid:place"), path + "/id")
     if len(place) > 1:
         for key in place:
             if key != "id":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from tallystick.epcis.bounds import TIME_MS_MAX
 from tallystick.errors import EventError
 
 _DATE_TIME: Final = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:\.([0-9]{1,9}))?(Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
 )
 _OFFSET: Final = re.compile(r"[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00)")
@@ -33,27 +34,38 @@ def parse_timestamp(text: str) -> int:
             f"{text[:40]!r} is not a date-time with a zone",
             remedy="write it like 2026-03-04T05:06:07.089Z or 2026-03-04T05:06:07+01:00",
         )
-    year, month, day = int(match[1]), int(match[2]), int(match[3])
-    hour, minute, second = int(match[4]), int(match[5]), int(match[6])
-    if not (1 <= month <= 12 and hour <= 23 and minute <= 59 and second <= 59):
-        raise EventError("time.value", f"{text} names a month, hour, minute or second that does not exist")
-    leap_day = 1 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 0
-    if not 1 <= day <= _MONTH_DAYS[month - 1] + (leap_day if month == 2 else 0):
-        raise EventError("time.value", f"{text} names a day that does not exist")
-    before = year - 1
-    days = before * 365 + before // 4 - before // 100 + before // 400 - 719_162
-    days += _DAYS_BEFORE_MONTH[month - 1] + (leap_day if month > 2 else 0) + day - 1
+    date, hours, minutes, seconds, fraction, zone = match.groups()
+    hour, minute, second = int(hours), int(minutes), int(seconds)
+    if hour > 23 or minute > 59 or second > 59:
+        raise EventError("time.value", f"{text} names an hour, minute or second that does not exist")
+    days = _days_of(date)
+    if days is None:
+        raise EventError("time.value", f"{text} names a month or day that does not exist")
     time_ms = days * _DAY_MS + (hour * 3_600 + minute * 60 + second) * 1_000
-    fraction = match[7]
     if fraction is not None:
         time_ms += int(fraction[:3].ljust(3, "0")) + (1 if fraction[3:4] >= "5" else 0)
-    if match[8] != "Z":
-        time_ms -= _offset_minutes(match[8]) * 60_000
+    if zone != "Z":
+        time_ms -= _offset_minutes(zone) * 60_000
     if not 0 <= time_ms <= TIME_MS_MAX:
         raise EventError("time.range", f"{text} lies outside the years 1970 to 9999")
     return time_ms
 
 
+@lru_cache(1_024)
+def _days_of(date: str) -> int | None:
+    """Days from 1970-01-01 to a date ``YYYY-MM-DD``; None when there is no such day."""
+    year, month, day = int(date[:4]), int(date[5:7]), int(date[8:])
+    if not 1 <= month <= 12:
+        return None
+    leap_day = 1 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 0
+    if not 1 <= day <= _MONTH_DAYS[month - 1] + (leap_day if month == 2 else 0):
+        return None
+    before = year - 1
+    days = before * 365 + before // 4 - before // 100 + before // 400 - 719_162
+    return days + _DAYS_BEFORE_MONTH[month - 1] + (leap_day if month > 2 else 0) + day - 1
+
+
+@lru_cache(1_024)
 def parse_offset(text: str) -> int:
     """Read ``eventTimeZoneOffset`` (``±HH:MM``, at most 14:00) as minutes east of UTC.
 

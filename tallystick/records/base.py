@@ -143,13 +143,13 @@ def read_stored(half: bytes, type_: type[T]) -> T:
 
 def text_key(space: Space, text: str) -> bytes:
     """Key of a space that is indexed by one text, for instance an organisation id or a GS1 key."""
-    return bytes((space,)) + text.encode()
+    return space.to_bytes() + text.encode()
 
 
 def hash_key(space: Space, hash_: bytes) -> bytes:
     """Key of a space that is indexed by 32 bytes."""
     assert len(hash_) == 32
-    return bytes((space,)) + hash_
+    return space.to_bytes() + hash_
 
 
 def number_key(space: Space, *numbers: int) -> bytes:

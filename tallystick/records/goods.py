@@ -353,9 +353,13 @@ class Recall(Message, frozen=True):
     reached: Natural
 
 
+_EVENT = Space.EVENT.to_bytes()
+_ITEM = Space.ITEM.to_bytes()
+
+
 def item_key(identifier: str) -> bytes:
     """Key of an item's record."""
-    return text_key(Space.ITEM, identifier)
+    return _ITEM + identifier.encode()
 
 
 def session_key(identifier: str, number: int) -> bytes:
@@ -375,12 +379,12 @@ def correction_key(commitment: bytes) -> bytes:
 
 def event_key(organisation: str, commitment: bytes) -> bytes:
     """Key of the record of an event that goes by its commitment."""
-    return hash_key(Space.EVENT, sha256(organisation.encode() + b"\x00" + commitment).digest())
+    return _EVENT + sha256(organisation.encode() + b"\x00" + commitment).digest()
 
 
 def event_id_key(organisation: str, event_id: str) -> bytes:
     """Key of the record of an event that goes by its ``eventID``; the second zero byte tells it from a commitment."""
-    return hash_key(Space.EVENT, sha256(organisation.encode() + b"\x00\x00" + event_id.encode()).digest())
+    return _EVENT + sha256(organisation.encode() + b"\x00\x00" + event_id.encode()).digest()
 
 
 def subjects_digest(identifiers: Iterable[str]) -> bytes:

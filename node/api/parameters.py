@@ -22,6 +22,7 @@ EXAMPLE_HASH = "5f" * 32
 EXAMPLE_ITEM = "01/09521234543213/21/A1"
 
 HeightPath = Annotated[str, Path(pattern=NUMBER, description="Height of a block, from 1.", examples=["42"])]
+EpochPath = Annotated[str, Path(pattern=NUMBER, description="Number of an epoch, from 0.", examples=["0"])]
 IdPath = Annotated[str, Path(pattern=HEX32, description="Transaction id.", examples=[EXAMPLE_HASH])]
 ItemQuery = Annotated[
     str,

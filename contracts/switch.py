@@ -38,10 +38,16 @@ def sitting_validators(view: StateView) -> ValidatorsRecord:
     return read_stored(record.public, ValidatorsRecord)
 
 
+def planned_change(view: StateView) -> PlannedChange | None:
+    """The change of validators that is planned, or None."""
+    record = view.get(PLAN_KEY)
+    return None if record is None else read_stored(record.public, PlannedChange)
+
+
 def decided_validators(view: StateView) -> ValidatorSet | None:
     """The next epoch's validators, once this state has decided on them; None while the epoch goes on."""
-    record = view.get(PLAN_KEY)
-    return None if record is None else read_stored(record.public, PlannedChange).next_validators
+    plan = planned_change(view)
+    return None if plan is None else plan.next_validators
 
 
 def oldest_ready_ms(work: Workspace) -> int:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import secrets
 from typing import Any
 
 from consensus.config import EngineConfig
 from consensus.inputs import ContentsChecked, HeightExecuted
 from contracts.execution import execute_block
+from contracts.switch import PLAN_KEY
 from contracts.workspace import PARAMETERS_KEY
-from node.admission import Admission, Door, gossip_frames
+from node.accuser import Accuser
+from node.admission import Admission, Door, Outcome, gossip_frames
 from node.catchup import CatchUp
 from node.clock import ChainClock, Clock, SystemClock
 from node.commit import Committer
@@ -25,17 +28,19 @@ from node.counters import Counters
 from node.dialogue import Dialogue
 from node.disk import Disk
 from node.engine_room import EngineRoom
+from node.epochs import Epochs
 from node.executor import ExecuteBlock, ExecutedHeight
 from node.fetcher import Fetcher
 from node.founding import read_founding
+from node.identity import read_identity
+from node.joiner import Joiner
 from node.ledger import Ledger
 from node.logs import log_fields
 from node.mempool import Mempool
 from node.metrics import Metrics
 from node.network.messages import TransactionFrame
-from node.network.peers import Peer, Peers, Seats
-from node.network.seats import other_peers
-from node.network.tls import peer_context
+from node.network.peers import Peer, Peers
+from node.network.seats import own_certificate, peer_seats
 from node.network.transport import Transport
 from node.performer import Performer
 from node.proofs import ProofService
@@ -43,14 +48,16 @@ from node.queries import Queries
 from node.runner import Runner
 from node.toml_reader import Address
 from node.tracker import Tracker
-from tallystick import keys
 from tallystick.admission import VerifiedTransaction
+from tallystick.encoding import Message
 from tallystick.errors import TallystickError
 from tallystick.limits import FRAME_TRANSACTIONS_MAX
+from tallystick.payloads import encode_payload
 from tallystick.records.base import read_public
 from tallystick.records.chain import ChainParameters
+from tallystick.transactions import sign_transaction
 
-EPOCH = 0  # the validator set of genesis
+TRANSACTION_VALID_MS = 600_000  # of what the node itself says on the chain
 # The tree has many thousand lasting objects without cycles; looking through them as often as Python does by itself
 # costs a tenth of executing a block.
 GC_THRESHOLDS = (20_000, 20, 50)
@@ -95,8 +102,12 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._failure: asyncio.Future[BaseException] = self._loop.create_future()
         self._founding = read_founding(self.config)
-        self._disk = Disk(self.config, self._founding, self._execute, EPOCH)
+        self._identity = self._founding.identity
+        self._disk = Disk(self.config, self._founding, self._execute)
         try:
+            me = self._disk.sit(self._identity)
+            self._epochs = Epochs(self._founding.genesis, self._disk.ledger, self._disk.executor)
+            self._epochs.turn(me)
             self._join_waiting_room()
             self._join_agreement()
             self._join_peers()
@@ -119,6 +130,8 @@ class Node:
                 organisation=self.config.organisation,
                 chain=self._founding.chain_id.hex()[:16],
                 height=self._disk.executor.tip.executed.height,
+                epoch=self._epochs.number,
+                seat="observer" if self._epochs.me is None else self._epochs.me,
                 peers_at=self.peer_address,
             ),
         )
@@ -132,6 +145,11 @@ class Node:
     def ledger(self) -> Ledger:
         """Everything stored."""
         return self._disk.ledger
+
+    @property
+    def epochs(self) -> Epochs:
+        """The present epoch and the proofs of those before."""
+        return self._epochs
 
     @property
     def peers(self) -> Peers:
@@ -189,7 +207,7 @@ class Node:
             self._disk.ledger,
             self._loop,
             self.metrics,
-            signer_row=self._disk.log.row,
+            signer_row=self._disk.signer_put,
             stored=self._stored,
             fatal=self.fatal,
         )
@@ -197,12 +215,12 @@ class Node:
     def _join_agreement(self) -> None:
         """Peers as such, and what performs the engine's effects with their help."""
         founding, disk = self._founding, self._disk
-        self._validators = founding.genesis.validators()
-        me = self._validators.index_of(keys.public_key_of(founding.validator_seed))
-        assert me is not None, "read_founding found our key on our card"
-        self._me = me
-        others = other_peers(self.config, founding.genesis, me)
-        self._peers = Peers(Seats(me, founding.chain_id, others), self.counters, self._loop, self.fatal)
+        self._view = disk.executor.state
+        self._shown = own_certificate(self.config, self._view) or next(iter(self._identity.transports))
+        if self._shown not in self._identity.transports:
+            self._shown = list(self._identity.transports)[-1]
+        self._peers = Peers(founding.chain_id, self._shown, self.counters, self._loop, self.fatal)
+        self._seat_peers()
         self._fetcher = Fetcher(
             founding.chain_id,
             self._contents,
@@ -214,10 +232,13 @@ class Node:
             fatal=self.fatal,
             gossip_waits=lambda: len(self._admission) > 0,
         )
-        self._engines = EngineRoom(self._engine_config(), disk, self._runner, self._contents, self._mempool)
+        self._engines = EngineRoom(self._engine_config, disk, self._runner, self._contents, self._mempool)
+        self._accuser = Accuser(
+            founding.chain_id, self._epochs, disk.executor.state, self._loop, lambda payload: self._say(payload)
+        )
         self._performer = self._runner.inside = Performer(
             give=self._runner.give,
-            log=disk.log,
+            log=lambda: disk.log,
             contents=self._contents,
             mempool=self._mempool,
             executor=disk.executor,
@@ -228,6 +249,7 @@ class Node:
             counters=self.counters,
             loop=self._loop,
             fatal=self.fatal,
+            evidence=self._accuser.accuse,
         )
 
     def _join_peers(self) -> None:
@@ -247,8 +269,7 @@ class Node:
         )
         self._catch_up = CatchUp(
             chain_id=chain_id,
-            epoch=EPOCH,
-            validators=self._validators,
+            epochs=self._epochs,
             executor=disk.executor,
             committer=self._committer,
             ledger=disk.ledger,
@@ -262,7 +283,7 @@ class Node:
         )
         self._dialogue = self._peers.handler = Dialogue(
             chain_id=chain_id,
-            validators=self._validators,
+            epochs=self._epochs,
             runner=self._runner,
             admission=self._admission,
             contents=self._contents,
@@ -276,20 +297,17 @@ class Node:
     def _join_questions(self) -> None:
         """The peers' door, and what may be asked of the node."""
         disk, founding = self._disk, self._founding
-        trusted = tuple(peer.certificate for peer in self._peers)
-        certificate, key = self.config.transport_certificate, self.config.transport_key
-        self._transport = Transport(
-            self._peers,
-            self._me,
-            peer_context(certificate, key, trusted, server=True),
-            peer_context(certificate, key, trusted, server=False),
+        files = self._identity.transport_for(self._shown)
+        self._transport = Transport(self._peers, files.certificate, files.key)
+        self._joiner = Joiner(
+            disk.executor.state, disk.ledger, founding.genesis.heartbeat_ms, lambda: self._identity.seeds, self._say
         )
-        self.proofs = ProofService(disk.ledger, disk.executor.state, self._validators)
+        self.proofs = ProofService(disk.ledger, disk.executor.state, self._epochs)
         self.queries = Queries(
             genesis=founding.genesis,
             chain_id=founding.chain_id,
             organisation=self.config.organisation,
-            validators=self._validators,
+            epochs=self._epochs,
             ledger=disk.ledger,
             state=disk.executor.state,
             mempool=self._mempool,
@@ -308,9 +326,9 @@ class Node:
         timing = self.config.timing
         return EngineConfig(
             chain_id=self._founding.chain_id,
-            validators=self._validators,
-            me=self._me,
-            epoch=EPOCH,
+            validators=self._epochs.validators,
+            me=self._epochs.me,
+            epoch=self._epochs.number,
             spacing_ms=timing.block_spacing_ms,
             idle_block_ms=timing.idle_block_ms or self._founding.genesis.heartbeat_ms,
             view_timeout_ms=timing.view_timeout_ms,
@@ -342,12 +360,71 @@ class Node:
         expired = self._mempool.evict_expired(tip.executed.time_ms)
         self._tracker.dropped(expired)
         self.counters.transactions_evicted += len(expired)
-        self._disk.log.prune(tip.view)
-        self._disk.signer.forget(tip.view)
         self._clock.offset_ms = self._clock_offset_ms()
+        if self._epochs.has_ended:
+            self._turn_epoch()
+            return
+        self._disk.forget()
+        plan = self._view.get(PLAN_KEY)
+        if plan != self._plan:
+            self._seat_peers()
+            self._transport.dial()
         for height in group:
-            self._runner.give(HeightExecuted(height.executed))
+            self._runner.give(HeightExecuted(height.executed, height.switch))
         self._engines.tell_work()
+
+    # --- epochs -------------------------------------------------------------------------------------------
+
+    def _turn_epoch(self) -> None:
+        """The boundary block is stored: our seat, our peers and our engine are now those of the next epoch."""
+        self._identity = read_identity(self.config)
+        self._epochs.turn(self._disk.sit(self._identity))
+        self._disk.forget()
+        self._fetcher.forget_peers()
+        self._seat_peers()
+        self._show_certificate()
+        self._transport.dial()
+        logger.info(
+            "an epoch begins",
+            extra=log_fields(
+                epoch=self._epochs.number,
+                validators=self._epochs.validators.count,
+                seat="observer" if self._epochs.me is None else self._epochs.me,
+            ),
+        )
+        if not self._catch_up.running:
+            self._resume()
+        self._dialogue.tell_heads(self._peers)
+
+    def _seat_peers(self) -> None:
+        self._plan = self._view.get(PLAN_KEY)
+        self._peers.seat(peer_seats(self.config, self._view, self._epochs))
+
+    def _show_certificate(self) -> None:
+        """Where our seat came with another transport certificate, show that one from now on."""
+        named = own_certificate(self.config, self._view)
+        if named is None or named == self._shown or named not in self._identity.transports:
+            return
+        files = self._identity.transport_for(named)
+        self._transport.show(files.certificate, files.key)
+        self._shown = self._peers.own_certificate = named
+
+    def _say(self, payload: Message, key: bytes | None = None) -> None:
+        """Put a payload of the node's own on the chain, signed with a validator key of ours."""
+        members = self._epochs.validators.members
+        if key is None and self._epochs.me is not None:
+            key = members[self._epochs.me].key
+        seed = self._identity.seeds.get(key or b"")
+        if seed is None:
+            return
+        transaction = sign_transaction(
+            chain_id=self._founding.chain_id,
+            nonce=secrets.token_bytes(16),
+            valid_until_ms=self._next_time_ms() + TRANSACTION_VALID_MS,
+            seeds=(seed,),
+            payload=encode_payload(secrets.token_bytes(32), payload),
+        )
+        self._admission.submit((transaction.raw,)).add_done_callback(_log_refusal)
 
     # --- the rest -----------------------------------------------------------------------------------------
 
@@ -371,6 +448,8 @@ class Node:
             self._catch_up.consider()
             self._engines.tell_work(again=True)
             self._repeat_gossip()
+            if not self._catch_up.running:
+                self._joiner.consider(self._next_time_ms())
 
     def _repeat_gossip(self) -> None:
         """Gossip is sent once and may be dropped: what has waited since the last beat is passed on again.
@@ -382,6 +461,14 @@ class Node:
         self._waited = {transaction.id for transaction in oldest}
         for frame in gossip_frames(again):
             self._peers.broadcast(TransactionFrame(frame), droppable=True)
+
+
+def _log_refusal(done: asyncio.Future[list[Outcome]]) -> None:
+    if done.cancelled() or done.exception() is not None:
+        return
+    for outcome in done.result():
+        if isinstance(outcome, TallystickError):
+            logger.warning("the node's own transaction was not admitted", extra=log_fields(error=str(outcome)))
 
 
 def _hold_peer(peer: Peer, held: bool) -> None:

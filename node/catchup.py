@@ -10,8 +10,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from consensus.chain import is_boundary
 from node.commit import Committer
 from node.counters import Counters
+from node.epochs import Epochs
 from node.executor import Executor, FinalBlock
 from node.fetcher import Fetcher
 from node.ledger import Ledger
@@ -20,9 +22,9 @@ from node.network.messages import RANGE_BLOCKS_MAX, RangeMessage, RangeRequest
 from node.network.peers import Peer, PeerFault, Peers
 from node.performer import HaltError
 from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
 from tallystick.errors import DecodeError, VerificationError
-from tallystick.validators import ValidatorSet
-from tallystick.votes import VoteKind, verify_certificate
+from tallystick.votes import Certificate, VoteKind, verify_certificate
 
 BEHIND_MIN = 24  # heights; what is less far away the engine fetches block by block
 ANSWER_TIMEOUT_S = 5.0
@@ -43,8 +45,7 @@ class CatchUp:
         self,
         *,
         chain_id: bytes,
-        epoch: int,
-        validators: ValidatorSet,
+        epochs: Epochs,
         executor: Executor,
         committer: Committer,
         ledger: Ledger,
@@ -58,8 +59,7 @@ class CatchUp:
     ) -> None:
         """``suspend`` takes the engine away, ``resume`` starts one at the new floor."""
         self._chain_id = chain_id
-        self._epoch = epoch
-        self._validators = validators
+        self._epochs = epochs
         self._executor = executor
         self._committer = committer
         self._ledger = ledger
@@ -81,9 +81,13 @@ class CatchUp:
 
     def consider(self) -> None:
         """Begin to catch up if a peer says that it is far ahead."""
-        if self._task is None and self._ahead(BEHIND_MIN):
+        if self._task is None and (self._ahead(BEHIND_MIN) or self._epoch_has_ended()):
             self._task = self._loop.create_task(self._run())
             self._task.add_done_callback(self._ended)
+
+    def _epoch_has_ended(self) -> bool:
+        """Whether a peer has blocks for us and is in a later epoch: no engine of ours can follow it there."""
+        return any(peer.head is not None and peer.head.epoch > self._epochs.number for peer in self._ahead(1))
 
     def take(self, peer: Peer, message: RangeMessage) -> None:
         """A peer's answer; ignored unless it is to the present request, not to one that was given up before."""
@@ -121,10 +125,11 @@ class CatchUp:
                 peer = next((peer for peer in self._ahead(1) if peer.index not in useless), None)
                 if peer is None:
                     break
+                epoch = self._epochs.number
                 applied = await self._one_range(peer)
                 if not applied:
                     useless.add(peer.index)
-                elif applied < NEARLY_THERE:
+                elif applied < NEARLY_THERE and epoch == self._epochs.number:
                     break
         finally:
             if self.running:
@@ -154,7 +159,7 @@ class CatchUp:
             return 0
         finally:
             self._asked = self._answer = None
-        if answer is None or not answer.blocks:
+        if answer is None or not answer.blocks or answer.blocks[0].header.epoch < self._epochs.number:
             return 0
         self._counts[peer.index] = min(RANGE_BLOCKS_MAX, 2 * count)
         try:
@@ -176,21 +181,23 @@ class CatchUp:
         hashes = [header.block_hash() for header in headers]
         if headers[0].height != first_height:
             raise PeerFault(f"a range from height {headers[0].height} where {first_height} was asked for")
-        if proof is None or proof.statement.kind is not VoteKind.FINALIZE or proof.statement.epoch != self._epoch:
+        if proof is None or proof.statement.kind is not VoteKind.FINALIZE:
             raise PeerFault("a range without a finalisation")
+        if proof.statement.epoch != self._epochs.number:
+            raise PeerFault("a range whose finalisation is of another epoch")
         chain = [*headers, *answer.descendants]
-        if proof.statement.block_hash != chain[-1].block_hash():
-            raise PeerFault("a range whose finalisation is of another block")
-        verify_certificate(proof, self._validators, self._chain_id)
+        _check_named(proof, chain[-1], answer.closing)
+        verify_certificate(proof, self._epochs.validators, self._chain_id)
         for parent, parent_hash, child in zip(
             chain, [header.block_hash() for header in chain], chain[1:], strict=False
         ):
-            if child.parent_hash != parent_hash or child.height != parent.height + 1:
-                raise PeerFault("a range whose blocks are not a chain")
+            if child.parent_hash != parent_hash or child.height != parent.height + 1 or child.epoch != parent.epoch:
+                raise PeerFault("a range whose blocks are not a chain of one epoch")
         blocks: list[FinalBlock] = []
         for message, block_hash in zip(answer.blocks, hashes, strict=True):
             transactions = await self._fetcher.verified(message.header, message.transactions)
-            blocks.append(FinalBlock(message.header, block_hash, transactions, proof))
+            closing = answer.closing if is_boundary(message.header) else None
+            blocks.append(FinalBlock(message.header, block_hash, transactions, proof, closing))
         return blocks
 
     async def _apply(self, blocks: list[FinalBlock]) -> int:
@@ -201,7 +208,7 @@ class CatchUp:
             self._suspend()
         await self._committer.idle()
         blocks = [block for block in blocks if block.header.height > self._committer.queued_height]
-        if not blocks:
+        if not blocks or blocks[0].header.epoch != self._epochs.number:  # the engine was faster
             return 0
         tip = self._executor.tip
         first = blocks[0].header
@@ -234,3 +241,12 @@ class CatchUp:
             error = task.exception()
             if error is not None:
                 self._fatal(error)
+
+
+def _check_named(proof: Certificate, last: Header, closing: ClosingHeader | None) -> None:
+    """The certificate names the last header or, of a boundary block, a closing header that names it."""
+    named = last if closing is None else closing
+    if closing is not None and (not is_boundary(last) or closing.boundary_hash != last.block_hash()):
+        raise PeerFault("a range with a closing header of another block")
+    if (proof.statement.block_hash, proof.statement.view) != (named.block_hash(), named.view):
+        raise PeerFault("a range whose finalisation is of another block")

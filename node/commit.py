@@ -15,7 +15,7 @@ from time import perf_counter
 from node.executor import ExecutedHeight, Executor, FinalBlock
 from node.ledger import Ledger
 from node.metrics import Metrics
-from node.tables import SignerRow
+from node.storage import Put
 
 GROUP_WORK_MAX = 500  # events and payloads executed in one turn of the loop, in one batch, unless one block has more
 GROUP_HEIGHTS_MAX = 32  # heights of one batch
@@ -36,12 +36,12 @@ class Committer:
         loop: asyncio.AbstractEventLoop,
         metrics: Metrics,
         *,
-        signer_row: Callable[[int], SignerRow],
+        signer_row: Callable[[], Put],
         stored: Callable[[list[ExecutedHeight]], None],
         fatal: Callable[[BaseException], None],
     ) -> None:
-        """``signer_row`` answers what to store of the signer's log at a floor view; ``stored`` is told what is durable;
-        ``fatal`` ends the process."""
+        """``signer_row`` answers what to store of the signer's log at the new floor; ``stored`` is told what is
+        durable; ``fatal`` ends the process."""
         self._executor = executor
         self._ledger = ledger
         self._loop = loop
@@ -90,7 +90,7 @@ class Committer:
                 break
             group.append(self._executor.execute(self._queue.popleft()))
         self._metrics.block_execution.observe(perf_counter() - started)
-        rows = self._executor.take_batch(self._signer_row(self._executor.tip.view))
+        rows = self._executor.take_batch(self._signer_row())
         started = perf_counter()
         if len(rows) <= THREAD_ABOVE_ROWS:
             self._ledger.write(rows)

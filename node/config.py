@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from node.toml_reader import Address, Table, choice, listen_address, path_from, peer_address, text, whole
+from node.toml_reader import Address, Table, choice, listen_address, path_from, peer_address, text, whole, yes_or_no
 from tallystick import limits
 from tallystick.errors import ConfigError
 
@@ -82,7 +82,8 @@ class NodeConfig:
         genesis: the founding document.
         keys: folder of the node's keys.
         peer_listen, api_listen: where the two doors listen.
-        peers: organisation id to address; what is not named here stands on the organisation's card.
+        peers: organisation id to address; what is not named here stands in the organisation's seat.
+        joining: the organisation's seat, or its keys, came after genesis.
         read_tokens: file of read tokens, or None when there are none.
     """
 
@@ -95,6 +96,7 @@ class NodeConfig:
     api_listen: Address
     peers: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
     read_tokens: Path | None = None
+    joining: bool = False
     timing: Timing = Timing()
     log: LogConfig = LogConfig()
     api: ApiConfig = ApiConfig()
@@ -134,6 +136,7 @@ def load_config(file: Path) -> NodeConfig:
         api_listen=top.required("api_listen", listen_address, 'write "host:port" for the HTTP door'),
         peers=_peers(top.table("peers")),
         read_tokens=top.optional("read_tokens", folder, None),
+        joining=top.optional("joining", yes_or_no, False),
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),
         api=_api(top.table("api")),

@@ -15,6 +15,7 @@ from node.admission import Admission, gossip_frames
 from node.allowance import Allowance
 from node.catchup import CatchUp
 from node.contents import Contents
+from node.epochs import Epochs
 from node.fetcher import Fetcher
 from node.ledger import Ledger
 from node.mempool import Mempool
@@ -25,6 +26,7 @@ from node.network.messages import (
     BlockRequest,
     CertificateMessage,
     CertificatesRequest,
+    ClosingMessage,
     ClosingProposalMessage,
     HeadNotice,
     Hello,
@@ -40,13 +42,13 @@ from node.network.messages import (
 from node.network.peers import Peer, PeerFault, Peers
 from node.range_server import answer_range
 from node.runner import Runner
-from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
 from tallystick.limits import BLOCK_SIZE_MAX, FRAME_TRANSACTIONS_MAX
 from tallystick.proposals import ClosingProposal, Proposal, verify_proposal_signature
-from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, Vote, verify_certificate, verify_vote
 
 REQUESTS_PER_SECOND = 100  # of one peer, of every kind; a burst of two seconds
+REMINDERS_PER_SECOND = 2  # of one peer that has not seen its epoch end
 RANGES_PER_SECOND = 20  # range requests: each may cost a few milliseconds and megabytes
 
 
@@ -57,7 +59,7 @@ class Dialogue:
         self,
         *,
         chain_id: bytes,
-        validators: ValidatorSet,
+        epochs: Epochs,
         runner: Runner,
         admission: Admission,
         contents: Contents,
@@ -68,7 +70,7 @@ class Dialogue:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._chain_id = chain_id
-        self._validators = validators
+        self._epochs = epochs
         self._runner = runner
         self._admission = admission
         self._contents = contents
@@ -79,15 +81,16 @@ class Dialogue:
         self._loop = loop
         self._requests: dict[int, Allowance] = {}
         self._ranges: dict[int, Allowance] = {}
+        self._reminders: dict[int, Allowance] = {}
 
     def head(self) -> HeadNotice:
         """How far we are."""
         engine = self._runner.engine
         executed = self._catch_up.stored_height
         if engine is None:
-            return HeadNotice(executed, 0, executed)
+            return HeadNotice(executed, 0, executed, self._epochs.number)
         status = engine.status()
-        return HeadNotice(status.final_height, status.view, executed)
+        return HeadNotice(status.final_height, status.view, executed, self._epochs.number)
 
     def tell_heads(self, peers: Peers) -> None:
         """Say to everybody how far we are."""
@@ -112,10 +115,13 @@ class Dialogue:
         """See ``PeerHandler``."""
         match message:
             case VoteMessage(vote):
+                self._remind(peer, vote.statement.epoch)
                 self._vote(vote)
             case CertificateMessage(certificate):
+                self._remind(peer, certificate.statement.epoch)
                 self._certificate(certificate)
             case ProposalMessage(proposal) | ClosingProposalMessage(proposal):
+                self._remind(peer, proposal.header.epoch)
                 self._proposal(proposal)
             case TransactionFrame(transactions):
                 self._admission.take_gossip(peer, transactions)
@@ -123,11 +129,14 @@ class Dialogue:
                 self._fetcher.take_transactions(peer, message)
             case BlockMessage():
                 self._fetcher.take_block(peer, message)
+            case ClosingMessage():
+                self._fetcher.take_closing(peer, message)
             case RangeMessage():
                 self._catch_up.take(peer, message)
             case HeadNotice():
                 peer.head = message
-                self._runner.give(PeerHead(peer.index, message.view))
+                if message.epoch == self._epochs.number and peer.index < self._epochs.validators.count:
+                    self._runner.give(PeerHead(peer.index, message.view))
                 self._catch_up.consider()
             case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
                 self._request(peer, message)
@@ -136,12 +145,22 @@ class Dialogue:
             case _:
                 assert_never(message)
 
+    def _remind(self, peer: Peer, epoch: int) -> None:
+        """Tell a peer that speaks of an epoch that has ended how far we are: it then asks for the blocks up to its end.
+
+        Their range comes with the proof of the end, so nothing else of an old epoch needs an answer.
+        """
+        if epoch < self._epochs.number:
+            allowance = self._reminders.setdefault(peer.index, Allowance(REMINDERS_PER_SECOND, REMINDERS_PER_SECOND))
+            if allowance.take(self._loop.time()):
+                peer.send(self.head())
+
     # --- agreement ----------------------------------------------------------------------------------------
 
     def _vote(self, vote: Vote) -> None:
         engine = self._runner.engine
         if engine is not None and engine.wants_vote(vote):
-            verify_vote(vote, self._validators, self._chain_id)
+            verify_vote(vote, self._epochs.validators, self._chain_id)
             self._runner.give(VoteReceived(vote))
 
     def _certificate(self, certificate: Certificate) -> None:
@@ -151,7 +170,7 @@ class Dialogue:
 
     def _take_certificate(self, engine: Engine, certificate: Certificate) -> None:
         if engine.wants_certificate(certificate):
-            verify_certificate(certificate, self._validators, self._chain_id)
+            verify_certificate(certificate, self._epochs.validators, self._chain_id)
             self._runner.give(CertificateReceived(certificate))
 
     def _proposal(self, proposal: Proposal | ClosingProposal) -> None:
@@ -163,7 +182,7 @@ class Dialogue:
         block_hash = header.block_hash()
         if not engine.wants_proposal(header, block_hash):
             return
-        verify_proposal_signature(proposal, self._validators)
+        verify_proposal_signature(proposal, self._epochs.validators)
         if isinstance(proposal, Proposal) and proposal.finalisation is not None:
             self._take_certificate(engine, proposal.finalisation)
         for certificate in proposal.certificates:
@@ -215,13 +234,15 @@ class Dialogue:
         if raws:
             peer.send(TransactionsAnswer(tuple(raws)))
 
-    def _block(self, block_hash: bytes) -> BlockMessage | None:
+    def _block(self, block_hash: bytes) -> BlockMessage | ClosingMessage | None:
         known = self._contents.get(block_hash)
         if known is not None:
             return BlockMessage(known.header, tuple(item.signed.raw for item in known.transactions))
         engine = self._runner.engine
         header = None if engine is None else engine.header(block_hash)
-        if isinstance(header, Header) and header.transaction_count == 0:
+        if isinstance(header, ClosingHeader):
+            return ClosingMessage(header)
+        if header is not None and header.transaction_count == 0:
             return BlockMessage(header, ())
         height = self._ledger.height_of(block_hash)
         row = None if height is None else self._ledger.block(height)

@@ -10,32 +10,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from consensus.config import Switch
 from contracts.interface import BlockContext, StateView, context_of
 from contracts.result import BlockResult
+from contracts.switch import planned_change, sitting_validators
 from node.history_tree import append_leaf
 from node.ledger import (
     Ledger,
     block_rows,
+    epoch_row,
     event_row,
     expiring_rows,
     founding_rows,
     history_node_rows,
     history_row,
     record_rows,
-    signer_row,
     tip_row,
     transaction_row,
 )
 from node.state import State
 from node.storage import Put
-from node.tables import BlockRow, SignerRow, TipRow
+from node.tables import BlockRow, TipRow
 from tallystick.admission import VerifiedTransaction
 from tallystick.blocks import Executed, Header, HistoryLeaf
 from tallystick.encoding import encode
+from tallystick.epochs import ClosingHeader, EpochProof
 from tallystick.errors import StorageError
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
 from tallystick.receipts import Receipt, ReceiptKind
 from tallystick.records.base import Record, key_hash
+from tallystick.records.chain import ValidatorsRecord
 from tallystick.records.goods import EventStatus
 from tallystick.trie import Trie
 from tallystick.votes import Certificate
@@ -51,12 +55,14 @@ class FinalBlock:
 
     Attributes:
         proof: a finalisation of this block or of a descendant.
+        closing: for a boundary block: the closing header that ``proof`` names, if it names one.
     """
 
     header: Header
     block_hash: bytes
     transactions: tuple[VerifiedTransaction, ...]
     proof: Certificate
+    closing: ClosingHeader | None = None
 
     @property
     def finalisation(self) -> Certificate | None:
@@ -71,6 +77,7 @@ class ExecutedHeight:
     Attributes:
         first_executed: ids of transactions that were not executed before.
         faults: one text per rule that had a fault, for the log.
+        switch: the change of validators that the state of this height has decided, if any.
     """
 
     block: FinalBlock
@@ -78,6 +85,7 @@ class ExecutedHeight:
     receipts: tuple[Receipt, ...]
     first_executed: tuple[bytes, ...]
     faults: tuple[str, ...]
+    switch: Switch | None = None
 
 
 class Executor:
@@ -117,20 +125,52 @@ class Executor:
         ).leaf_hash()
         peaks, nodes = append_leaf(self.tip.history_peaks, header.height, leaf)
         executed = Executed(header.height, header.time_ms, trie.root, receipts_root, peaks_root(peaks))
-        self.tip = TipRow(executed, block.block_hash, header.view, block.proof, peaks, result.next_due_ms)
+        self._advance_tip(block, executed, peaks, result)
         row = BlockRow(header, block.block_hash, block.finalisation, executed, len(encoded))
         self._rows += block_rows(row, tuple(item.signed.raw for item in block.transactions), encoded)
         self._rows += history_node_rows(nodes)
         self._rows += _index_rows(block, result)
-        return ExecutedHeight(block, executed, result.receipts, first_executed, result.faults)
+        return ExecutedHeight(block, executed, result.receipts, first_executed, result.faults, self.switch())
 
-    def take_batch(self, signer: SignerRow) -> list[Put]:
-        """All rows since the last batch; after they are durable call ``state.written``."""
+    def switch(self) -> Switch | None:
+        """What the newest state has decided about the next epoch's validators, for the engine."""
+        plan = planned_change(self.state)
+        if plan is None or plan.next_validators is None:
+            return None
+        return Switch(plan.switch_height, plan.next_validators.digest())
+
+    def change_is_planned(self) -> bool:
+        """Whether the newest state plans a change of validators."""
+        return planned_change(self.state) is not None
+
+    def validators(self) -> ValidatorsRecord:
+        """Number and validators of the epoch that the next block belongs to."""
+        return sitting_validators(self.state)
+
+    def _advance_tip(
+        self, block: FinalBlock, executed: Executed, peaks: tuple[bytes, ...], result: BlockResult
+    ) -> None:
+        """The new tip; where a boundary block ended its epoch, with the proof of that and as floor of the next one."""
+        header = block.header
+        certificate: Certificate | None
+        if header.next_validators_hash == header.validators_hash:
+            view, certificate, epoch = header.view, block.proof, header.epoch
+        else:
+            following = self.validators()
+            if following.validators.digest() != header.next_validators_hash:
+                raise StorageError(f"the state of height {header.height} has other validators than its boundary block")
+            proof = EpochProof(header, block.closing, block.proof, following.validators)
+            self._rows.append(epoch_row(header.epoch, proof))
+            view, certificate, epoch = 0, None, following.epoch
+        self.tip = TipRow(executed, block.block_hash, view, certificate, peaks, result.next_due_ms, epoch)
+
+    def take_batch(self, signer: Put) -> list[Put]:
+        """All rows since the last batch, with the row about the signer's log; once durable call ``state.written``."""
         rows, self._rows = self._rows, []
         if self.tip.executed.height % EXPIRY_SWEEP_HEIGHTS == 0:
             rows += self._ledger.expired_ids(self.tip.executed.time_ms)
         rows.append(tip_row(self.tip))
-        rows.append(signer_row(signer))
+        rows.append(signer)
         return rows
 
 

@@ -16,6 +16,7 @@ from node.ledger import Ledger
 from node.network.messages import (
     BlockMessage,
     BlockRequest,
+    ClosingMessage,
     TransactionsAnswer,
     TransactionsRequest,
 )
@@ -157,6 +158,19 @@ class Fetcher:
             index = order[0]
         asked.append(index)
         connected[index].send(BlockRequest(block_hash))
+
+    def take_closing(self, peer: Peer, message: ClosingMessage) -> None:
+        """A peer's answer to a request that named a closing header, which has no contents."""
+        block_hash = message.header.block_hash()
+        if peer.index in self._blocks.get(block_hash, ()):
+            self._blocks.pop(block_hash, None)
+            self._give(BlockReceived(message.header, block_hash))
+
+    def forget_peers(self) -> None:
+        """Drop what is open with peers: their indices have changed."""
+        self._asked.clear()
+        self._answers.clear()
+        self._blocks.clear()
 
     def take_block(self, peer: Peer, message: BlockMessage) -> None:
         """A peer's answer."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from contracts.genesis_state import genesis_writes
 from node.config import NodeConfig
-from node.key_files import read_certificate_der, read_file, read_validator_seed
-from tallystick import keys
+from node.identity import Identity, read_identity
+from node.key_files import read_file
 from tallystick.encoding import decode
 from tallystick.errors import ConfigError, DecodeError, SignatureError
 from tallystick.genesis import GENESIS_VERSION, Card, Genesis, merge_cards
@@ -22,15 +22,15 @@ class Founding:
 
     Attributes:
         genesis, genesis_bytes, chain_id: the document, its encoding, its hash.
-        card: this organisation's own.
-        validator_seed: 32 bytes; its public key is the card's.
+        card: this organisation's own; None when it joined, or is to join, after genesis.
+        identity: the keys in the node's folder.
     """
 
     genesis: Genesis
     genesis_bytes: bytes
     chain_id: bytes
-    card: Card
-    validator_seed: bytes
+    card: Card | None
+    identity: Identity
 
 
 def read_genesis(path: Path) -> tuple[Genesis, bytes]:
@@ -67,26 +67,35 @@ def read_genesis(path: Path) -> tuple[Genesis, bytes]:
 def read_founding(config: NodeConfig) -> Founding:
     """Read genesis and keys and check that they belong together.
 
+    A node whose configuration says ``joining`` takes its seat from the chain; for all others genesis names it.
+
     Raises:
         ConfigError: the organisation is not in the genesis, or stands there with other keys.
     """
     genesis, data = read_genesis(config.genesis)
+    identity = read_identity(config)
     card = next((card for card in genesis.cards if card.body.organisation == config.organisation), None)
+    if not config.joining:
+        _check_founder(config, genesis, card, identity)
+    return Founding(genesis, data, genesis.chain_id(), card, identity)
+
+
+def _check_founder(config: NodeConfig, genesis: Genesis, card: Card | None, identity: Identity) -> None:
     if card is None:
         there = ", ".join(card.body.organisation for card in genesis.cards)
         raise ConfigError(
             f"{config.genesis}: wrong genesis: {config.organisation} is not among its founders ({there}); "
-            "check `organisation` and `genesis` in the configuration"
+            "check `organisation` and `genesis` in the configuration, or write `joining = true` if it is to join"
         )
-    seed = read_validator_seed(config.validator_key)
-    if keys.public_key_of(seed) != card.body.validator_key:
+    if card.body.validator_key not in identity.seeds:
         raise ConfigError(
             f"{config.genesis}: wrong genesis: {config.organisation} stands in it with another validator key than "
-            f"{config.validator_key}; check `genesis` and `keys` in the configuration"
+            f"{config.validator_key}; check `genesis` and `keys` in the configuration, or write `joining = true` if "
+            "its key was replaced"
         )
-    if read_certificate_der(config.transport_certificate) != card.body.certificate:
+    if card.body.certificate not in identity.transports:
         raise ConfigError(
             f"{config.genesis}: wrong genesis: {config.organisation} stands in it with another transport certificate "
-            f"than {config.transport_certificate}; check `genesis` and `keys` in the configuration"
+            f"than {config.transport_certificate}; check `genesis` and `keys` in the configuration, or write "
+            "`joining = true` if it was replaced"
         )
-    return Founding(genesis, data, genesis.chain_id(), card, seed)

@@ -12,7 +12,6 @@ from node.history_tree import Node
 from node.storage import Put, Store
 from node.tables import (
     FORMAT_KEY,
-    SIGNER_KEY,
     STORE_FORMAT,
     TIP_KEY,
     BlockRow,
@@ -28,8 +27,10 @@ from node.tables import (
     expiring_key,
     history_key,
     number_key,
+    signer_row_key,
 )
 from tallystick.encoding import Message, decode, encode
+from tallystick.epochs import EpochProof
 from tallystick.errors import ConfigError, DecodeError, StorageError
 from tallystick.records.base import Record
 from tallystick.records.chain import HOUR_MS
@@ -93,9 +94,9 @@ class Ledger:
         """The newest executed height."""
         return self._need(TIP_KEY, TipRow, "the newest executed height")
 
-    def signer(self) -> SignerRow | None:
-        """What the signer's log must hold; None before the first block."""
-        data = self._store.get(SIGNER_KEY)
+    def signer(self, public_key: bytes) -> SignerRow | None:
+        """What the signer's log of a validator key must hold; None when there never was one."""
+        data = self._store.get(signer_row_key(public_key))
         return None if data is None else _read(data, SignerRow)
 
     def block(self, height: int) -> BlockRow | None:
@@ -110,6 +111,11 @@ class Ledger:
     def receipts(self, height: int) -> tuple[bytes, ...]:
         """Encoded receipts of an executed height, in order."""
         return self._need(number_key(Table.RECEIPTS, height), ByteList, f"the receipts of height {height}").items
+
+    def epoch_proof(self, epoch: int) -> EpochProof | None:
+        """The proof of an epoch's end, or None while it goes on."""
+        data = self._store.get(number_key(Table.EPOCHS, epoch))
+        return None if data is None else _read(data, EpochProof)
 
     def height_of(self, block_hash: bytes) -> int | None:
         """Height of an executed block, or None."""
@@ -237,9 +243,14 @@ def tip_row(tip: TipRow) -> Put:
     return TIP_KEY, encode(tip)
 
 
-def signer_row(signer: SignerRow) -> Put:
-    """The row about the signer's log."""
-    return SIGNER_KEY, encode(signer)
+def signer_row(public_key: bytes, signer: SignerRow) -> Put:
+    """The row about the signer's log of a validator key."""
+    return signer_row_key(public_key), encode(signer)
+
+
+def epoch_row(epoch: int, proof: EpochProof) -> Put:
+    """The row of an epoch's end."""
+    return number_key(Table.EPOCHS, epoch), encode(proof)
 
 
 def _read(data: bytes, type_: type[T]) -> T:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
+from consensus.chain import is_boundary
 from consensus.effects import (
     Accuse,
     Broadcast,
@@ -67,7 +69,7 @@ class Performer:
         self,
         *,
         give: Callable[[Input], None],
-        log: SignerLog,
+        log: Callable[[], SignerLog],
         contents: Contents,
         mempool: Mempool,
         executor: Executor,
@@ -78,7 +80,10 @@ class Performer:
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         fatal: Callable[[BaseException], None],
+        evidence: Callable[[Accuse], None],
     ) -> None:
+        """``evidence`` is told of every contradiction; ``fatal`` ends the process."""
+        self._evidence = evidence
         self._give = give
         self._log = log
         self._contents = contents
@@ -93,6 +98,7 @@ class Performer:
         self._fatal = fatal
         self._alarms: dict[tuple[str, int], float] = {}  # what and who: when it may be logged again
         self.stored_height = executor.tip.executed.height
+        self._boundary: FinalBlock | None = None  # final; waits for the header that its certificate names
 
     # --- durability and sending ---------------------------------------------------------------------------
 
@@ -107,14 +113,14 @@ class Performer:
             transactions = self._contents.transactions_of(header, block_hash)
             assert transactions is not None, "a header is persisted only when its contents are at hand"
             if transactions:
-                self._log.append_body(block_hash, header.view, tuple(item.signed.raw for item in transactions))
+                self._log().append_body(block_hash, header.view, tuple(item.signed.raw for item in transactions))
         elif isinstance(record, Certificate) and record.statement.kind is VoteKind.NULLIFY:
             self._counters.views_nullified += 1
-        self._log.append(record, lazy=effect.lazy)
+        self._log().append(record, lazy=effect.lazy)
 
     def sync(self) -> None:
         """One sync of the signer's log, if a promise waits for it."""
-        if self._log.sync():
+        if self._log().sync():
             self._counters.signer_log_syncs += 1
 
     def send(self, effect: Broadcast | Send) -> None:
@@ -176,18 +182,25 @@ class Performer:
             transactions = self._contents.transactions_of(header, block_hash)
             assert transactions is not None, "a block is final only when its contents are at hand"
             block = FinalBlock(header, block_hash, transactions, effect.certificate)
+            if is_boundary(header):
+                self._boundary = block
+                continue
             self._committer.push(block)
             self._tracker.final(block)
 
     def epoch_ended(self, effect: EpochEnded) -> None:
-        """The validators of this epoch have handed over."""
+        """The validators of this epoch have handed over; its last block is stored together with the proof of that."""
         logger.info("the epoch ended", extra=log_fields(epoch=effect.boundary.epoch, height=effect.boundary.height))
+        block, self._boundary = self._boundary, None
+        if block is not None:
+            self._committer.push(replace(block, proof=effect.finalisation, closing=effect.closing))
 
     # --- alarms -------------------------------------------------------------------------------------------
 
     def accuse(self, effect: Accuse) -> None:
         """A validator contradicted itself."""
         self._counters.evidence += 1
+        self._evidence(effect)
         first = effect.first
         who = first.validator if isinstance(first, Vote) else first.header.proposer
         if not self._may_log("contradiction", who):

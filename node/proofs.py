@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from node.epochs import Epochs
 from node.ledger import Ledger
 from node.state import State
 from tallystick.blocks import Header
@@ -59,10 +60,10 @@ class CertifiedHeight:
 class ProofService:
     """Makes bundles for the public door. Answers ``UnavailableError`` while nothing but genesis is certified."""
 
-    def __init__(self, ledger: Ledger, state: State, validators: ValidatorSet) -> None:
+    def __init__(self, ledger: Ledger, state: State, epochs: Epochs) -> None:
         self._ledger = ledger
         self._state = state
-        self._validators = validators
+        self._epochs = epochs
 
     def item(self, identifier: str) -> ItemBundle:
         """The closure of an identifier, given as key text.
@@ -103,5 +104,6 @@ class ProofService:
                 raise StorageError(
                     f"the state of height {row.header.executed.height} is not the one that was certified"
                 )
-            return CertifiedHeight(self._ledger, self._state, row.header, row.finalisation, self._validators, trie)
+            validators = self._epochs.validators_of(row.header.epoch)
+            return CertifiedHeight(self._ledger, self._state, row.header, row.finalisation, validators, trie)
         raise UnavailableError("no height is certified yet; try again in a second")

@@ -12,6 +12,7 @@ from consensus.status import Waiting
 from node.admission import Admission
 from node.clock import ChainClock
 from node.counters import Counters
+from node.epochs import Epochs
 from node.ledger import Ledger
 from node.mempool import Mempool
 from node.network.peers import Peers
@@ -40,7 +41,6 @@ from tallystick.receipts import Receipt
 from tallystick.records.base import Record
 from tallystick.records.goods import HistoryEntry
 from tallystick.transactions import decode_transaction
-from tallystick.validators import ValidatorSet
 
 BLOCKS_MAX = 256  # heights of one answer
 BLOCKS_SIZE_MAX = 16 * 1_048_576  # bytes of transactions and receipts of one answer, unless one height is larger
@@ -58,7 +58,7 @@ class Queries:
         genesis: Genesis,
         chain_id: bytes,
         organisation: str,
-        validators: ValidatorSet,
+        epochs: Epochs,
         ledger: Ledger,
         state: State,
         mempool: Mempool,
@@ -73,7 +73,7 @@ class Queries:
         self.genesis = genesis
         self.chain_id = chain_id
         self._organisation = organisation
-        self._validators = validators
+        self._epochs = epochs
         self._ledger = ledger
         self._state = state
         self._mempool = mempool
@@ -96,7 +96,7 @@ class Queries:
         """What the node is doing and what it waits for."""
         engine = self._engine()
         stored = self._stored_height()
-        names = [validator.organisation for validator in self._validators.members]
+        names = [validator.organisation for validator in self._epochs.validators.members]
         view, leader, height, missing, waiting = 0, "", stored, [], "catching up with the others"
         if engine is not None:
             status = engine.status()
@@ -270,8 +270,8 @@ class Queries:
         proof = certify(self._ledger, height, self._stored_height())
         if proof is None:
             return None
-        descendants, finalisation = proof
-        return CertifiedHeader(encode(row.header), tuple(encode(header) for header in descendants), finalisation)
+        descendants = tuple(encode(header) for header in proof.descendants)
+        return CertifiedHeader(encode(row.header), descendants, proof.finalisation, proof.closing)
 
     # --- the state ----------------------------------------------------------------------------------------
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from node.ledger import Ledger
 from node.network.messages import RANGE_BLOCKS_MAX, RANGE_HEADERS_MAX, BlockMessage, RangeMessage
 from node.tables import BlockRow
 from tallystick.blocks import Header
+from tallystick.epochs import ClosingHeader
 from tallystick.limits import BLOCK_SIZE_MAX
 from tallystick.votes import Certificate
 
 
-def certify(ledger: Ledger, height: int, stored_height: int) -> tuple[tuple[Header, ...], Certificate] | None:
-    """What proves an executed height final: headers behind it, child first, up to one with a finalisation of its own.
+class Certified(NamedTuple):
+    """What proves an executed height final.
+
+    Attributes:
+        descendants: headers behind it, child first, up to the one that is certified; all of one epoch.
+        closing: the closing header that the certificate names, when it names neither of those.
+    """
+
+    descendants: tuple[Header, ...]
+    finalisation: Certificate
+    closing: ClosingHeader | None
+
+
+def certify(ledger: Ledger, height: int, stored_height: int) -> Certified | None:
+    """The nearest certificate at or above an executed height, within its epoch.
 
     Returns:
         None when there is none within ``RANGE_HEADERS_MAX`` headers.
@@ -24,12 +40,15 @@ def certify(ledger: Ledger, height: int, stored_height: int) -> tuple[tuple[Head
         if above > height:
             descendants.append(row.header)
         if row.finalisation is not None:
-            return tuple(descendants), row.finalisation
+            return Certified(tuple(descendants), row.finalisation, None)
+        if row.header.next_validators_hash != row.header.validators_hash:
+            proof = ledger.epoch_proof(row.header.epoch)
+            return None if proof is None else Certified(tuple(descendants), proof.finalisation, proof.closing)
     return None
 
 
 def answer_range(ledger: Ledger, first_height: int, count: int, stored_height: int) -> RangeMessage:
-    """Blocks from ``first_height`` on: at most ``count``, at most ``BLOCK_SIZE_MAX`` bytes or one block."""
+    """Blocks of one epoch from ``first_height`` on: at most ``count``, and ``BLOCK_SIZE_MAX`` bytes or one block."""
     rows: list[BlockRow] = []
     blocks: list[BlockMessage] = []
     size = 0
@@ -39,7 +58,7 @@ def answer_range(ledger: Ledger, first_height: int, count: int, stored_height: i
             break
         transactions = ledger.transactions(height)
         size += sum(map(len, transactions)) + 512
-        if blocks and size > BLOCK_SIZE_MAX:
+        if blocks and (size > BLOCK_SIZE_MAX or row.header.epoch != blocks[0].header.epoch):
             break
         rows.append(row)
         blocks.append(BlockMessage(row.header, transactions))

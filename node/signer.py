@@ -33,13 +33,14 @@ class Signer:
     """A validator's key with its record of one epoch.
 
     Attributes:
+        epoch: nothing of another one is signed.
         floor_view: nothing at or below this view is signed: what was said there is no longer remembered.
     """
 
     def __init__(self, seed: bytes, chain_id: bytes, epoch: int, floor_view: int) -> None:
         self._seed: bytes | None = seed
         self._chain_id = chain_id
-        self._epoch = epoch
+        self.epoch = epoch
         self.floor_view = floor_view
         self._views: dict[int, _Signed] = {}
 
@@ -90,14 +91,14 @@ class Signer:
         return self._seed
 
     def _check_place(self, epoch: int, view: int) -> None:
-        if epoch != self._epoch or view <= self.floor_view:
+        if epoch != self.epoch or view <= self.floor_view:
             raise ContradictionError(
                 f"asked to sign in epoch {epoch}, view {view}; the record begins above view {self.floor_view} of "
-                f"epoch {self._epoch}"
+                f"epoch {self.epoch}"
             )
 
     def _note_statement(self, statement: Statement) -> None:
-        if statement.epoch != self._epoch or statement.view <= self.floor_view:
+        if statement.epoch != self.epoch or statement.view <= self.floor_view:
             return
         signed = self._views.setdefault(statement.view, _Signed())
         where = f"in view {statement.view}"

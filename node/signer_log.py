@@ -24,6 +24,10 @@ LOG_FORMAT = 1
 _ENTRY_SIZE_MAX = 16 * 1_048_576
 
 
+class SignerRecordLostError(ConfigError):
+    """What this key has signed is no longer known here: it must never sign again."""
+
+
 class Opening(Message, frozen=True, tag=1):
     """First record of a log: whose it is."""
 
@@ -70,9 +74,14 @@ class BodyEntry(Message, frozen=True, tag=5):
 Entry: TypeAlias = Opening | VoteEntry | CertificateEntry | HeaderEntry | ClosingEntry | BodyEntry
 
 
-def view_of(record: DurableRecord) -> int:
-    """The view that a record is about."""
-    return record.header.view if isinstance(record, HeaderRecord) else record.statement.view
+Place: TypeAlias = tuple[int, int]  # epoch and view, in the order of time
+
+
+def place_of(record: DurableRecord) -> Place:
+    """The epoch and view that a record is about."""
+    if isinstance(record, Vote | Certificate):
+        return record.statement.epoch, record.statement.view
+    return record.header.epoch, record.header.view
 
 
 class SignerLog:
@@ -81,13 +90,16 @@ class SignerLog:
     Attributes:
         records: durable records above the floor, in order.
         bodies: raw transactions by block hash, as found at the start.
-        floor_view: records at or below it are dropped.
+        floor: epoch and view; records at or below it are dropped.
     """
 
-    def __init__(self, folder: Path, chain_id: bytes, key: bytes, known: SignerRow | None, floor_view: int) -> None:
+    def __init__(
+        self, folder: Path, chain_id: bytes, key: bytes, known: SignerRow | None, floor_view: int, epoch: int = 0
+    ) -> None:
         """Open or begin the log.
 
         Args:
+            floor_view, epoch: where the next engine starts.
             known: what the database says the log must hold; None for a database without blocks.
         Raises:
             ConfigError: the signer record is lost, or belongs to another key or chain.
@@ -97,8 +109,8 @@ class SignerLog:
         self._log = WriteAheadLog(folder)
         self.records: list[DurableRecord] = []
         self.bodies: dict[bytes, tuple[bytes, ...]] = {}
-        self.floor_view = floor_view
-        self._newest_view: dict[int, int] = {}  # by segment
+        self.floor: Place = (epoch, floor_view)
+        self._newest: dict[int, Place] = {}  # by segment
         self._dirty = False
         mark = None
         if known is not None:
@@ -130,12 +142,12 @@ class SignerLog:
         else:
             entry = VoteEntry(record) if isinstance(record, Vote) else CertificateEntry(record)
         self.records.append(record)
-        self._write(entry, view_of(record))
+        self._write(entry, place_of(record))
         self._dirty = self._dirty or not lazy
 
     def append_body(self, block_hash: bytes, view: int, transactions: tuple[bytes, ...]) -> None:
         """Note the contents of a block, before its header."""
-        self._write(BodyEntry(block_hash, view, transactions), view)
+        self._write(BodyEntry(block_hash, view, transactions), (self.floor[0], view))
 
     def sync(self) -> bool:
         """Make everything durable if a record that is not lazy waits; whether the disk was asked."""
@@ -149,49 +161,45 @@ class SignerLog:
         self._dirty = False
         return True
 
-    def row(self, floor_view: int) -> SignerRow:
+    def row(self, floor_view: int, epoch: int = 0) -> SignerRow:
         """What the database is to remember of this log, with the next batch."""
         mark = self._log.mark()
-        return SignerRow(self._instance, mark.oldest, mark.newest, mark.size, floor_view)
+        return SignerRow(self._instance, mark.oldest, mark.newest, mark.size, floor_view, epoch)
 
-    def prune(self, floor_view: int) -> None:
+    def prune(self, floor_view: int, epoch: int = 0) -> None:
         """Drop records at or below a floor that is durable in the database."""
-        self.floor_view = max(self.floor_view, floor_view)
-        self.records = [record for record in self.records if view_of(record) > self.floor_view]
+        self.floor = max(self.floor, (epoch, floor_view))
+        self.records = [record for record in self.records if place_of(record) > self.floor]
         oldest = self._log.segments[0]
-        keep = next((n for n in self._log.segments if self._newest_view.get(n, 0) > self.floor_view), None)
+        keep = next((n for n in self._log.segments if self._newest.get(n, (0, 0)) > self.floor), None)
         self._log.delete_before(self._log.segments[-1] if keep is None else keep)
         for number in range(oldest, self._log.segments[0]):
-            self._newest_view.pop(number, None)
+            self._newest.pop(number, None)
 
     def close(self) -> None:
         """Release the file."""
         self._log.close()
 
-    def _write(self, entry: Entry, view: int) -> None:
+    def _write(self, entry: Entry, place: Place) -> None:
         segment = self._log.append(encode(entry))
-        self._newest_view[segment] = max(view, self._newest_view.get(segment, 0))
+        self._newest[segment] = max(place, self._newest.get(segment, (0, 0)))
 
     def _take(self, segment: int, entry: Entry) -> None:
-        view = 0
         match entry:
             case Opening():
                 return
             case VoteEntry(vote):
-                view = vote.statement.view
-                record: DurableRecord | None = vote
+                record: DurableRecord = vote
             case CertificateEntry(certificate):
-                view = certificate.statement.view
                 record = certificate
             case HeaderEntry(header, own) | ClosingEntry(header, own):
-                view = header.view
                 record = HeaderRecord(header, own)
-            case BodyEntry(block_hash, view, transactions):
-                record = None
-                if view > self.floor_view:
-                    self.bodies[block_hash] = transactions
-        self._newest_view[segment] = max(view, self._newest_view.get(segment, 0))
-        if record is not None and view > self.floor_view:
+            case BodyEntry(block_hash, _, transactions):
+                self.bodies[block_hash] = transactions  # that of a dropped header goes once the others were claimed
+                return
+        place = place_of(record)
+        self._newest[segment] = max(place, self._newest.get(segment, (0, 0)))
+        if place > self.floor:
             self.records.append(record)
 
     def _check_opening(
@@ -210,8 +218,8 @@ class SignerLog:
             raise self._lost(f"the log in {self._folder} is not the one that this database was written with")
         return opening.instance
 
-    def _lost(self, how: str) -> ConfigError:
-        return ConfigError(
+    def _lost(self, how: str) -> SignerRecordLostError:
+        return SignerRecordLostError(
             f"the signer record is lost: {how}, but the database holds blocks that this validator voted on; it must "
             "not sign with this key again, so register a new validator key for the organisation"
         )

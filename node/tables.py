@@ -28,6 +28,7 @@ class Table(IntEnum):
     EXPIRING_IDS = 9  # hour of expiry, height -> ids of the block whose validity ends in that hour, in order
     BLOCK_HASHES = 10  # block hash -> height
     HISTORY_NODES = 11  # level, index -> hash of a perfect subtree of the history tree
+    EPOCHS = 12  # epoch -> EpochProof of its end
 
 
 class FormatRow(Message, frozen=True):
@@ -41,7 +42,9 @@ class TipRow(Message, frozen=True):
     """The newest executed height.
 
     Attributes:
-        proof: a finalisation of this block or of a descendant; None for genesis.
+        epoch: of the next block.
+        view: this block's in that epoch; 0 for genesis and for the boundary block of the epoch before.
+        proof: a finalisation of this block or of a descendant, of that epoch; None where ``view`` is 0.
         history_peaks: compact range of the history tree over heights 0 to this one.
         next_due_ms: time of the earliest due work, or None.
     """
@@ -52,6 +55,7 @@ class TipRow(Message, frozen=True):
     proof: Certificate | None
     history_peaks: tuple[Hash, ...]
     next_due_ms: TimeMs | None
+    epoch: Natural = 0
 
 
 class SignerRow(Message, frozen=True):
@@ -61,7 +65,7 @@ class SignerRow(Message, frozen=True):
         instance: 16 random bytes that log and database share.
         oldest_segment, newest_segment: numbers of its files.
         newest_size: bytes of the newest one that were synced.
-        floor_view: nothing at or below this view may be signed any more.
+        floor_view: nothing at or below this view of ``floor_epoch`` may be signed any more.
     """
 
     instance: bytes
@@ -69,6 +73,7 @@ class SignerRow(Message, frozen=True):
     newest_segment: Natural
     newest_size: Natural
     floor_view: Natural
+    floor_epoch: Natural = 0
 
 
 class BlockRow(Message, frozen=True):
@@ -105,7 +110,12 @@ TIP_KEY = bytes((Table.META,)) + b"tip"
 _EVENTS = bytes((Table.EVENTS,))
 _HISTORIES = bytes((Table.HISTORIES,))
 _EXPIRING_IDS = bytes((Table.EXPIRING_IDS,))
-SIGNER_KEY = bytes((Table.META,)) + b"signer"
+_SIGNER = bytes((Table.META,)) + b"signer"
+
+
+def signer_row_key(public_key: bytes) -> bytes:
+    """Key of the row about the signer's log of one validator key."""
+    return _SIGNER + public_key
 
 
 def number_key(table: Table, *numbers: int) -> bytes:

@@ -114,6 +114,13 @@ def whole(minimum: int, maximum: int) -> Reader[int]:
     return read
 
 
+def yes_or_no(value: object) -> bool:
+    """``true`` or ``false``."""
+    if not isinstance(value, bool):
+        raise Complaint(f"write true or false, not {_kind(value)}")
+    return value
+
+
 def choice(*names: str) -> Reader[str]:
     """One of these names."""
 

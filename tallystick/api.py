@@ -14,6 +14,7 @@ from enum import StrEnum
 import msgspec
 
 from tallystick.encoding import Message
+from tallystick.epochs import ClosingHeader
 from tallystick.errors import DecodeError
 from tallystick.votes import Certificate
 
@@ -163,11 +164,13 @@ class CertifiedHeader(Message, frozen=True):
     Attributes:
         header: encoded header.
         descendants: encoded headers, child first, up to the one that the certificate names; often empty.
+        closing: the closing header that the certificate names instead; it names the last header, a boundary block.
     """
 
     header: bytes
     descendants: tuple[bytes, ...]
     finalisation: Certificate
+    closing: ClosingHeader | None = None
 
 
 class BlockAnswer(Message, frozen=True):

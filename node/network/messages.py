@@ -9,6 +9,7 @@ import msgspec
 from node.network.frames import encode_frame
 from tallystick.blocks import Header
 from tallystick.encoding import Bytes32, Hash, Message, Natural, decode, encode
+from tallystick.epochs import ClosingHeader
 from tallystick.limits import (
     BLOCK_TRANSACTIONS_MAX,
     FRAME_SIZE_MAX,
@@ -46,11 +47,13 @@ class HeadNotice(Message, frozen=True, tag=2):
     Attributes:
         height, view: its newest final block's height, and its current view.
         executed_height: newest height it can serve with its transactions.
+        epoch: of its next block; the view is of that epoch.
     """
 
     height: Natural
     view: Natural
     executed_height: Natural
+    epoch: Natural = 0
 
 
 class ProposalMessage(Message, frozen=True, tag=3):
@@ -122,19 +125,28 @@ class RangeMessage(Message, frozen=True, tag=13):
     Attributes:
         blocks: may be empty: the sender has nothing from that height on.
         descendants: headers behind the last block, child first, up to the one that ``finalisation`` names.
+            All of them are of one epoch.
         finalisation: None only when there are no blocks.
+        closing: the closing header that ``finalisation`` names; then the last header is the boundary block.
     """
 
     first_height: Natural
     blocks: Annotated[tuple[BlockMessage, ...], msgspec.Meta(max_length=RANGE_BLOCKS_MAX)]
     descendants: Annotated[tuple[Header, ...], msgspec.Meta(max_length=RANGE_HEADERS_MAX)]
     finalisation: Certificate | None
+    closing: ClosingHeader | None = None
 
 
 class ClosingProposalMessage(Message, frozen=True, tag=14):
     """A leader's proposal of a closing header."""
 
     proposal: ClosingProposal
+
+
+class ClosingMessage(Message, frozen=True, tag=15):
+    """A closing header: the answer to a block request that named one."""
+
+    header: ClosingHeader
 
 
 PeerMessage: TypeAlias = (
@@ -152,6 +164,7 @@ PeerMessage: TypeAlias = (
     | RangeRequest
     | RangeMessage
     | ClosingProposalMessage
+    | ClosingMessage
 )
 _ANY: Any = Union[PeerMessage]  # noqa: UP007 — the decoder takes a union as a value
 

@@ -1,10 +1,10 @@
-"""Who is connected: the members of genesis, each with at most one link, dialled again with back-off."""
+"""Who is connected: validators and observers, each with at most one link, dialled again with back-off."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,7 @@ SILENCE_MAX_S = 10.0  # a link that says nothing for so long is dead; heads are 
 LINKS_PER_SECOND, LINKS_BURST = 1.0, 8.0  # of one peer that are taken; more is no honest loss of a connection
 PENALTY_S = 5.0  # after a peer broke the protocol, nothing is taken from it for so long
 SOFTWARE = "tallystick"
+OBSERVERS_FROM = 1_000  # indices of peers that are no validators of the present epoch
 
 logger = logging.getLogger("tallystick.peers")
 
@@ -39,14 +40,15 @@ class Peer:
     """A member of the network as this node sees it.
 
     Attributes:
-        index: its index in the validator set.
+        index: its index in the validator set; of an observer a number from ``OBSERVERS_FROM`` on.
+        address: None where none is known: it must dial us.
         head: what it last said of itself, or None.
         faults: how often it broke the protocol.
         greeted: its hello was read on the present link.
         links: how many more links of it are taken.
     """
 
-    def __init__(self, index: int, organisation: str, certificate: bytes, address: Address) -> None:
+    def __init__(self, index: int, organisation: str, certificate: bytes, address: Address | None) -> None:
         self.index = index
         self.organisation = organisation
         self.certificate = certificate
@@ -86,12 +88,13 @@ class PeerHandler(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Seats:
-    """Our own index, the chain we speak of, and all other members."""
+class PeerSeat:
+    """Who may be a peer: index in the validator set, or None for an observer, and how it is known and reached."""
 
-    me: int
-    chain_id: bytes
-    others: tuple[Peer, ...]
+    index: int | None
+    organisation: str
+    certificate: bytes
+    address: Address | None
 
 
 class Peers:
@@ -105,25 +108,50 @@ class Peers:
 
     def __init__(
         self,
-        seats: Seats,
+        chain_id: bytes,
+        own_certificate: bytes,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         fatal: Callable[[BaseException], None],
     ) -> None:
         """``fatal`` is told what no peer may cause, and ends the process."""
         self.fatal = fatal
-        self._seats = seats
+        self.own_certificate = own_certificate
+        self._chain_id = chain_id
         self._counters = counters
         self._loop = loop
-        self._by_certificate = {peer.certificate: peer for peer in seats.others}
-        self._by_index = {peer.index: peer for peer in seats.others}
+        self._others: tuple[Peer, ...] = ()
+        self._by_certificate: dict[bytes, Peer] = {}
+        self._by_index: dict[int, Peer] = {}
+        self._next_observer = OBSERVERS_FROM
         self._peer_of: dict[Link, Peer] = {}
-        self._hello = message_frame(Hello(PEER_PROTOCOL, seats.chain_id, SOFTWARE))
+        self._hello = message_frame(Hello(PEER_PROTOCOL, chain_id, SOFTWARE))
 
     # --- what the node does with peers --------------------------------------------------------------------
 
+    def seat(self, seats: Sequence[PeerSeat]) -> None:
+        """Have exactly these for peers; links of those that stay are kept, the others are cut."""
+        others: list[Peer] = []
+        for seat in seats:
+            peer = self._by_certificate.get(seat.certificate)
+            if peer is None:
+                peer = Peer(0, seat.organisation, seat.certificate, seat.address)
+            peer.organisation, peer.address = seat.organisation, seat.address
+            if seat.index is not None:
+                peer.index = seat.index
+            elif peer.index < OBSERVERS_FROM:
+                peer.index, self._next_observer = self._next_observer, self._next_observer + 1
+            others.append(peer)
+        gone = [peer for peer in self._others if peer not in others]
+        self._others = tuple(others)
+        self._by_certificate = {peer.certificate: peer for peer in others}
+        self._by_index = {peer.index: peer for peer in others}
+        for peer in gone:
+            if peer.link is not None:
+                peer.link.abort()
+
     def __iter__(self) -> Iterator[Peer]:
-        return iter(self._seats.others)
+        return iter(self._others)
 
     def get(self, index: int) -> Peer | None:
         """The peer of a validator index; None for ourselves and strangers."""
@@ -131,12 +159,12 @@ class Peers:
 
     def connected(self) -> list[Peer]:
         """Peers that can be talked to now."""
-        return [peer for peer in self._seats.others if peer.connected]
+        return [peer for peer in self._others if peer.connected]
 
     def broadcast(self, message: PeerMessage, *, droppable: bool = False) -> None:
         """Send to every connected peer."""
         frame = message_frame(message)
-        for peer in self._seats.others:
+        for peer in self._others:
             peer.send_frame(frame, droppable=droppable)
 
     def penalise(self, peer: Peer, error: Exception) -> None:
@@ -155,14 +183,18 @@ class Peers:
 
     def cut_silent(self) -> None:
         """Cut links on which nothing came for too long."""
-        for peer in self._seats.others:
+        for peer in self._others:
             if peer.link is not None and self._loop.time() - peer.link.heard_at > SILENCE_MAX_S:
                 logger.warning("peer is silent; its link is cut", extra=log_fields(peer=peer.organisation))
                 peer.link.abort()
 
     def preferred(self, peer: Peer, link: Link) -> bool:
-        """Of two links between the same nodes both ends keep the one that the lower index dialled."""
-        return link.dialled == (self._seats.me < peer.index)
+        """Of two links between the same nodes both ends keep the one that ``dials_first`` names."""
+        return link.dialled == self.dials_first(peer)
+
+    def dials_first(self, peer: Peer) -> bool:
+        """Whether we dial this peer rather than wait for it: the lower certificate does, as both ends know."""
+        return self.own_certificate < peer.certificate
 
     # --- what links say -----------------------------------------------------------------------------------
 
@@ -218,7 +250,7 @@ class Peers:
     def _greet(self, peer: Peer, message: PeerMessage) -> None:
         if not isinstance(message, Hello):
             raise PeerFault("the first message is not a hello")
-        if message.chain_id != self._seats.chain_id:
+        if message.chain_id != self._chain_id:
             raise PeerFault(f"it speaks of chain {message.chain_id.hex()[:16]}…")
         if message.protocol != PEER_PROTOCOL:
             raise PeerFault(f"it speaks peer protocol {message.protocol}, we speak {PEER_PROTOCOL}")

@@ -1,15 +1,18 @@
-"""TLS contexts that trust exactly the certificates of genesis, byte for byte, and no authority or calendar.
+"""TLS contexts that trust exactly the certificates of the seats, byte for byte, and no authority or calendar.
 
 A connection proves which member is at the other end; what that member says is checked as if a stranger had said it.
 """
 
 from __future__ import annotations
 
+import logging
 import ssl
 from pathlib import Path
 
+from node.logs import log_fields
 from tallystick.errors import ConfigError
 
+logger = logging.getLogger("tallystick.peers")
 _NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, x509_vfy(3): no expiry can stop consensus
 
 
@@ -26,13 +29,30 @@ def peer_context(certificate: Path, key: Path, trusted: tuple[bytes, ...], *, se
         context.num_tickets = 0  # every connection proves its certificate anew
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN | ssl.VerifyFlags(_NO_CHECK_TIME)
+    load_own(context, certificate, key)
+    for der in trusted:
+        trust(context, der)
+    return context
+
+
+def load_own(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Show this certificate on connections from now on.
+
+    Raises:
+        ConfigError: certificate and key do not fit, or cannot be read.
+    """
     try:
         context.load_cert_chain(certificate, key)
     except (ssl.SSLError, OSError) as error:
         raise ConfigError(f"{certificate} and {key} are no pair of certificate and key: {error}") from error
-    for der in trusted:
-        context.load_verify_locations(cadata=der)
-    return context
+
+
+def trust(context: ssl.SSLContext, certificate: bytes) -> None:
+    """Trust one more certificate (DER) on connections from now on; one that cannot be read is trusted by nobody."""
+    try:
+        context.load_verify_locations(cadata=certificate)
+    except (ssl.SSLError, ValueError) as error:
+        logger.warning("a certificate cannot be read", extra=log_fields(error=str(error)))
 
 
 def shown_certificate(connection: ssl.SSLObject | None) -> bytes | None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
 
 from node.logs import log_fields
 from node.network.link import Link
 from node.network.peers import Peer, Peers
+from node.network.tls import load_own, peer_context, trust
 from node.toml_reader import Address
 from tallystick.errors import ConfigError
 
 DIAL_DELAY_S = 0.05  # before the second attempt, then growing by half
 DIAL_DELAY_MAX_S = 2.0
 HANDSHAKE_TIMEOUT_S = 5.0
-SECOND_DIALLER_DELAY_S = 1.0  # the node of the higher index leaves the first try to the other
+SECOND_DIALLER_DELAY_S = 1.0  # the node of the higher certificate leaves the first try to the other
 WATCH_S = 0.5  # between two looks whether a peer that is connected still is
 BACKLOG = 64  # connections that wait to be accepted
 
@@ -26,14 +29,23 @@ logger = logging.getLogger("tallystick.peers")
 class Transport:
     """The peers' door and the way to theirs."""
 
-    def __init__(self, peers: Peers, me: int, server: ssl.SSLContext, client: ssl.SSLContext) -> None:
+    def __init__(self, peers: Peers, certificate: Path, key: Path) -> None:
+        """
+        Args:
+            certificate, key: PEM files that we show and prove with.
+        Raises:
+            ConfigError: they do not fit together, or cannot be read.
+        """
         self._peers = peers
-        self._me = me
-        self._server_context = server
-        self._client_context = client
+        self._trusted = {peer.certificate for peer in peers}
+        trusted = tuple(sorted(self._trusted))
+        self._server_context = peer_context(certificate, key, trusted, server=True)
+        self._client_context = peer_context(certificate, key, trusted, server=False)
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
+        self._tasks: dict[Peer, asyncio.Task[None]] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def listen(self, address: Address) -> Address:
         """Open the peers' door; returns where it is (a port of 0 lets the system choose).
@@ -59,17 +71,43 @@ class Transport:
         return Address(address.host, port)
 
     def dial(self) -> None:
-        """Begin to keep a link to every peer."""
-        self._tasks = [self._loop.create_task(self._keep(peer)) for peer in self._peers]
-        self._tasks.append(self._loop.create_task(self._watch()))
-        for task in self._tasks:
-            task.add_done_callback(self._ended)
+        """Keep a link to every peer of now, and to nobody else; again whenever the peers have changed."""
+        if self._watching is None:
+            self._watching = self._started(self._watch())
+        peers = list(self._peers)
+        for peer in [peer for peer in self._tasks if peer not in peers]:
+            task = self._tasks.pop(peer)
+            task.cancel()
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        for peer in peers:
+            if peer.certificate not in self._trusted:
+                self._trusted.add(peer.certificate)
+                for context in (self._server_context, self._client_context):
+                    trust(context, peer.certificate)
+            if peer not in self._tasks:
+                self._tasks[peer] = self._started(self._keep(peer))
+
+    def show(self, certificate: Path, key: Path) -> None:
+        """Show another certificate on new connections.
+
+        Raises:
+            ConfigError: certificate and key do not fit together, or cannot be read.
+        """
+        for context in (self._server_context, self._client_context):
+            load_own(context, certificate, key)
+
+    def _started(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
 
     async def close(self) -> None:
         """Close the door, stop dialling, cut every link."""
-        for task in self._tasks:
+        tasks = [*self._tasks.values(), *self._ending, *([self._watching] if self._watching else [])]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._server is not None:
             self._server.close()
         self._peers.close()
@@ -79,7 +117,7 @@ class Transport:
     async def _keep(self, peer: Peer) -> None:
         """Dial a peer whenever there is no link to it."""
         delay = DIAL_DELAY_S
-        first = self._me < peer.index
+        first = self._peers.dials_first(peer)
         while True:
             if peer.link is not None:
                 delay = DIAL_DELAY_S
@@ -96,6 +134,8 @@ class Transport:
                 delay = min(delay * 1.5, DIAL_DELAY_MAX_S)
 
     async def _dial_once(self, peer: Peer) -> None:
+        if peer.address is None:
+            return
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
                 await self._loop.create_connection(

@@ -19,7 +19,7 @@ from node.counters import Counters
 from node.fetcher import Fetcher
 from node.mempool import Mempool
 from node.network.messages import PEER_PROTOCOL, HeadNotice, Hello, RangeMessage, TransactionsAnswer, message_frame
-from node.network.peers import Peer, PeerFault, Peers, Seats
+from node.network.peers import Peer, PeerFault, Peers, PeerSeat
 from node.performer import Performer
 from node.toml_reader import Address
 from tallystick.errors import RefusedError
@@ -151,8 +151,9 @@ class FakeLink:
 
 def test_a_peer_that_connects_again_and_again_is_let_in_at_a_bounded_rate(caplog: pytest.LogCaptureFixture) -> None:
     async def story() -> None:
-        one = peer(1)
-        peers = Peers(Seats(0, CHAIN, (one,)), Counters(), asyncio.get_running_loop(), pytest.fail)
+        peers = Peers(CHAIN, b"\x00", Counters(), asyncio.get_running_loop(), pytest.fail)
+        peers.seat((PeerSeat(1, "org:1", b"\x01", Address("127.0.0.1", 1)),))
+        (one,) = peers
         peers.handler = cast(Any, SimpleNamespace(peer_connected=lambda p: None, peer_lost=lambda p: None))
         taken = 0
         with caplog.at_level(logging.INFO, "tallystick.peers"):
@@ -261,6 +262,7 @@ def test_who_claims_the_most_is_not_always_asked_first() -> None:
         catch_up._loop = asyncio.get_running_loop()
         catch_up._asked, catch_up._answer, catch_up.running = None, None, False
         catch_up._useful = {}
+        catch_up._epochs = cast(Any, SimpleNamespace(number=0))
 
         async def applied(blocks: object) -> int:
             return 1 if asked[-1] == 1 else 50
@@ -270,7 +272,8 @@ def test_who_claims_the_most_is_not_always_asked_first() -> None:
 
         catch_up._apply = applied  # type: ignore[method-assign,assignment]
         catch_up._checked = checked  # type: ignore[method-assign,assignment]
-        answer = cast(RangeMessage, SimpleNamespace(blocks=(1,)))
+        block = SimpleNamespace(header=SimpleNamespace(epoch=0))
+        answer = cast(RangeMessage, SimpleNamespace(blocks=(block,)))
         for _ in range(4):
             task = asyncio.get_running_loop().create_task(catch_up._one_range(catch_up._ahead(1)[0]))
             await asyncio.sleep(0)

@@ -11,7 +11,7 @@ import pytest
 from contracts.execution import execute_block
 from contracts.genesis_state import genesis_writes
 from node.executor import ExecutedHeight, Executor, FinalBlock, found
-from node.ledger import Ledger
+from node.ledger import Ledger, signer_row
 from node.memory_store import MemoryStore
 from node.storage import LevelStore, Store
 from node.tables import SignerRow, Table, bytes_key
@@ -26,7 +26,7 @@ from tallystick.trie import Trie
 from tallystick.votes import Certificate, Statement, VoteKind
 from tests.world import World, gtin
 
-SIGNER = SignerRow(bytes(16), 1, 1, 0, 0)
+SIGNER = signer_row(bytes(32), SignerRow(bytes(16), 1, 1, 0, 0))
 
 
 @cache

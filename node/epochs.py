@@ -1,0 +1,56 @@
+"""Epochs as this node knows them: the present one, and the sets and proofs of those before."""
+
+from __future__ import annotations
+
+from node.executor import Executor
+from node.ledger import Ledger
+from tallystick.epochs import EpochProof
+from tallystick.errors import StorageError
+from tallystick.genesis import Genesis
+from tallystick.validators import ValidatorSet
+
+
+class Epochs:
+    """The present epoch, and what is kept of those before for ever: one proof each.
+
+    Attributes:
+        number: of the epoch that the next block belongs to.
+        validators: its set.
+        me: our index in it; None for an observer.
+    """
+
+    def __init__(self, genesis: Genesis, ledger: Ledger, executor: Executor) -> None:
+        self._genesis = genesis
+        self._ledger = ledger
+        self._executor = executor
+        self.me: int | None = None
+        self.turn(None)
+
+    def turn(self, me: int | None) -> None:
+        """Read number and set anew from the state; ``me`` is our index in it."""
+        record = self._executor.validators()
+        self.number, self.validators, self.me = record.epoch, record.validators, me
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the newest stored block has ended the epoch that ``number`` says."""
+        return self._executor.tip.epoch != self.number
+
+    def validators_of(self, epoch: int) -> ValidatorSet:
+        """The set of an epoch up to the present one.
+
+        Raises:
+            StorageError: its proof is missing.
+        """
+        if epoch == self.number:
+            return self.validators
+        if epoch == 0:
+            return self._genesis.validators()
+        proof = self.proof(epoch - 1)
+        if proof is None:
+            raise StorageError(f"the database lacks the proof that epoch {epoch - 1} has ended")
+        return proof.next_validators
+
+    def proof(self, epoch: int) -> EpochProof | None:
+        """The proof of an epoch's end, or None while it goes on."""
+        return self._ledger.epoch_proof(epoch)

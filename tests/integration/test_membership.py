@@ -1,0 +1,230 @@
+"""Validators come and go while real nodes run: joins by readiness, leaves, rotated keys, proofs across epochs."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+
+from contracts.switch import PLAN_KEY
+from node.app import Node
+from node.certificates import make_transport_identity
+from node.config import NodeConfig
+from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
+from node.toml_reader import Address
+from tallystick import keys
+from tallystick.encoding import Message
+from tallystick.epochs import verify_epoch_proof
+from tallystick.payloads import encode_payload
+from tallystick.payloads.governance import AdmitOrganisation
+from tallystick.payloads.membership import ChangeValidators, NewSeat, RotateValidator
+from tallystick.reasons import Reason
+from tallystick.records.base import read_public
+from tallystick.records.membership import PlannedChange
+from tallystick.transactions import SignedTransaction, sign_transaction
+from tests.integration.network import Network, free_ports, now_ms
+
+FIFTH = "org:laboratory"
+
+
+class Members(Network):
+    """A network whose validators change.
+
+    Attributes:
+        newcomers: seats of organisations that were not among the founders.
+    """
+
+    def signed(self, payload: Message, *seeds: bytes) -> SignedTransaction:
+        return sign_transaction(
+            chain_id=self.chain_id,
+            nonce=secrets.token_bytes(16),
+            valid_until_ms=now_ms() + 600_000,
+            seeds=seeds,
+            payload=encode_payload(secrets.token_bytes(32), payload),
+        )
+
+    def governed(self, payload: Message) -> SignedTransaction:
+        return self.signed(payload, *(self.roots[name] for name in self.organisations[:3]))
+
+    async def put(self, transaction: SignedTransaction, through: str = "org:grower") -> int:
+        """Have a transaction executed, with effect; returns its height."""
+        node = self.nodes[through]
+        await node.queries.submit(transaction.raw)
+        await self.until(lambda: node.ledger.place(transaction.id) is not None, 15)
+        receipt = node.queries.receipt(transaction.id)
+        assert receipt is not None and receipt.reason is Reason.NONE, receipt
+        return receipt.height
+
+    def new_node(self, folder: Path, name: str) -> NewSeat:
+        """Keys and a configuration of an organisation that is to join."""
+        (port,) = free_ports(1)
+        home = folder / name.replace(":", "-")
+        (home / "keys").mkdir(parents=True)
+        config = NodeConfig(
+            file=home / "node.toml",
+            organisation=name,
+            data=home / "data",
+            genesis=folder / "genesis.bin",
+            keys=home / "keys",
+            peer_listen=Address("127.0.0.1", port),
+            api_listen=Address("127.0.0.1", 0),
+            joining=True,
+            timing=self.configs["org:grower"].timing,
+        )
+        self.configs[name] = config
+        self.roots[name] = keys.generate()
+        identity, seed = make_transport_identity(name), keys.generate()
+        config.validator_key.write_text(seed.hex())
+        config.validator_key.chmod(0o600)
+        config.transport_key.write_bytes(identity.key_pem)
+        config.transport_certificate.write_bytes(identity.certificate_pem)
+        address = f"127.0.0.1:{port}"
+        return NewSeat(name, keys.public_key_of(seed), identity.certificate_der, address, address)
+
+    def next_keys(self, name: str, *, transport: bool) -> tuple[NewSeat, bytes]:
+        """What ``tallystick-node rotate`` puts beside the keys in use; the seat and the new seed."""
+        config = self.configs[name]
+        seed = keys.generate()
+        path = config.keys / NEXT_VALIDATOR_KEY
+        path.write_text(seed.hex())
+        path.chmod(0o600)
+        certificate = next(card.body.certificate for card in self.genesis.cards if card.body.organisation == name)
+        if transport:
+            identity = make_transport_identity(name)
+            (config.keys / NEXT_TRANSPORT_KEY).write_bytes(identity.key_pem)
+            (config.keys / NEXT_TRANSPORT_CERTIFICATE).write_bytes(identity.certificate_pem)
+            certificate = identity.certificate_der
+        address = str(config.peer_listen)
+        return NewSeat(name, keys.public_key_of(seed), certificate, address, address), seed
+
+    async def in_epoch(self, number: int, *names: str, seconds: float = 40.0) -> None:
+        await self.until(lambda: all(self.nodes[name].epochs.number == number for name in names), seconds)
+
+    def plan(self, name: str = "org:grower") -> PlannedChange | None:
+        record = self.nodes[name].queries.record(PLAN_KEY)
+        return None if record is None else read_public(record, PlannedChange)
+
+
+def height_of(node: Node) -> int:
+    return node.queries.status().executed_height
+
+
+async def load(network: Members, stop: asyncio.Event) -> list[SignedTransaction]:
+    """Transactions all the time; every one of them must be executed in the end."""
+    sent = []
+    while not stop.is_set():
+        transaction = network.register_key(0)
+        await network.nodes["org:processor"].queries.submit(transaction.raw)
+        sent.append(transaction)
+        await asyncio.sleep(0.05)
+    return sent
+
+
+def test_a_fifth_joins_while_transactions_run_one_leaves_and_keys_rotate(tmp_path: Path) -> None:
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        stop = asyncio.Event()
+        loading = asyncio.create_task(load(network, stop))
+        try:
+            await _fifth_joins(network, tmp_path)
+            await _one_leaves_and_one_rotates(network)
+            stop.set()
+            sent = await loading
+            node = network.nodes["org:grower"]
+            await network.until(lambda: all(node.ledger.place(one.id) is not None for one in sent), 20)
+            assert len(sent) > 20
+            _walk(network)
+        finally:
+            stop.set()
+            await network.stop()
+
+    asyncio.run(story())
+
+
+async def _fifth_joins(network: Members, folder: Path) -> None:
+    seat = network.new_node(folder, FIFTH)
+    root = keys.public_key_of(network.roots[FIFTH])
+    await network.put(network.governed(AdmitOrganisation(FIFTH, "Laboratory", ("inspector",), (), (), root)))
+    switch = height_of(network.node()) + 150
+    await network.put(network.governed(ChangeValidators((seat,), (), switch)))
+    await network.start(FIFTH)
+    everybody = (*network.organisations, FIFTH)
+    await network.in_epoch(1, *everybody)
+    fifth = network.nodes[FIFTH]
+    assert fifth.epochs.me is not None and fifth.epochs.validators.count == 5
+    votes = fifth.counters.as_dict()["signer_log_syncs"]
+    await network.until(lambda: fifth.counters.as_dict()["signer_log_syncs"] > votes + 3)
+
+
+async def _one_leaves_and_one_rotates(network: Members) -> None:
+    seat, seed = network.next_keys("org:carrier", transport=True)
+    switch = height_of(network.node()) + 60
+    await network.put(network.governed(ChangeValidators((), ("org:retailer",), switch)))
+    await network.put(network.signed(RotateValidator(seat, switch), network.roots["org:carrier"], seed))
+    stay = ("org:grower", "org:processor", "org:carrier", FIFTH)
+    await network.in_epoch(2, *stay, "org:retailer")
+    assert network.nodes["org:retailer"].epochs.me is None
+    carrier = network.nodes["org:carrier"]
+    assert carrier.epochs.me is not None
+    assert carrier.epochs.validators.members[carrier.epochs.me].key == keys.public_key_of(seed)
+    await network.stop("org:retailer")
+    before = height_of(carrier)
+    await network.until(lambda: height_of(carrier) > before + 10)
+    await network.stop("org:carrier")
+    await network.start("org:carrier")
+    await network.until(lambda: all(height_of(network.nodes[name]) > before + 20 for name in stay))
+    network.assert_equal_chains()
+
+
+def _walk(network: Members) -> None:
+    """A client with epoch 0 pinned gets to the present set with one proof per epoch."""
+    node = network.nodes["org:grower"]
+    validators = network.genesis.validators()
+    for epoch in range(node.epochs.number):
+        proof = node.epochs.proof(epoch)
+        assert proof is not None
+        validators = verify_epoch_proof(proof, validators, network.chain_id)
+    assert validators == node.epochs.validators
+
+
+def test_a_joiner_that_is_not_there_is_left_out_and_the_chain_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        try:
+            seat = network.new_node(tmp_path, FIFTH)
+            root = keys.public_key_of(network.roots[FIFTH])
+            await network.put(network.governed(AdmitOrganisation(FIFTH, "Laboratory", ("inspector",), (), (), root)))
+            switch = height_of(network.node()) + 18
+            await network.put(network.governed(ChangeValidators((seat,), (), switch)))
+            assert network.plan() is not None
+            await network.until(lambda: network.plan() is None, 60)
+            assert network.node().epochs.number == 0
+            await network.put(network.register_key())
+        finally:
+            await network.stop()
+
+    asyncio.run(story())
+
+
+def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        try:
+            await network.stop("org:retailer")
+            others = network.organisations[:3]
+            for epoch, name in ((1, "org:grower"), (2, "org:processor")):
+                seat, seed = network.next_keys(name, transport=False)
+                rotation = RotateValidator(seat, height_of(network.node()) + 20)
+                await network.put(network.signed(rotation, network.roots[name], seed))
+                await network.in_epoch(epoch, *others)
+            await network.start("org:retailer")
+            await network.in_epoch(2, "org:retailer")
+            await network.put(network.register_key(), "org:retailer")
+            network.assert_equal_chains()
+        finally:
+            await network.stop()
+
+    asyncio.run(story())

@@ -27,7 +27,7 @@ from node.memory_store import MemoryStore
 from node.signer import Signer
 from node.signer_log import SignerLog
 from node.storage import Put
-from node.tables import SIGNER_KEY
+from node.tables import signer_row_key
 from tallystick.admission import VerifiedTransaction, verify_transaction
 from tallystick.blocks import Executed, Header, check_contents
 from tallystick.epochs import ClosingHeader
@@ -197,7 +197,7 @@ class FullDisk:
         """What only a traitor's operator does: go on without the record, hiding from the node that there was one."""
         shutil.rmtree(self.folder, ignore_errors=True)
         rate, self.database.store.rate = self.database.store.rate, 0.0
-        self.database.store.write([(SIGNER_KEY, None)])
+        self.database.store.write([(signer_row_key(public_key(self.holder)), None)])
         self.database.store.rate = rate
 
     def live_records(self) -> list[DurableRecord]:
@@ -243,10 +243,10 @@ class FullMachine(Machine):
         tip = self.executor.tip
         key = public_key(self.holder)
         chain_id = self.cluster.ground.chain_id
-        known = database.ledger.signer()
+        known = database.ledger.signer(key)
         disk.log = SignerLog(disk.folder, chain_id, key, known, tip.view)
         if known is None:
-            database.ledger.write([signer_row(disk.log.row(tip.view))])
+            database.ledger.write([signer_row(key, disk.log.row(tip.view))])
         self.signer = Signer(seed_of(self.holder), chain_id, 0, tip.view)
         for record in disk.log.records:
             if isinstance(record, Vote):
@@ -360,7 +360,8 @@ class FullMachine(Machine):
             block = FinalBlock(header, block_hash, catalogue().of(leaves), certificate)
             done.append((self.executor.execute(block), leaves))
         tip = self.executor.tip
-        self.disk.database.ledger.write(self.executor.take_batch(self.disk.log.row(tip.view)))
+        signer = signer_row(public_key(self.holder), self.disk.log.row(tip.view))
+        self.disk.database.ledger.write(self.executor.take_batch(signer))
         self.executor.state.written()
         self.disk.log.prune(tip.view)
         self.signer.forget(tip.view)

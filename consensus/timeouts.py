@@ -89,10 +89,10 @@ def help_due(core: Core, validator: int) -> bool:
 
 def help_on(core: Core, vote: Vote) -> None:
     """Rule S: who nullifies a view is stuck in it; send what takes it on."""
-    if vote.statement.view == core.view:
-        core.woken_view = core.view
     if not help_due(core, vote.validator):
         return
+    if vote.statement.view == core.view:  # so that nobody keeps a network awake for more than a block a second
+        core.woken_view = core.view
     core.helped_ms[vote.validator] = core.now.monotonic_ms
     pinned, entry = core.views.pinned, core.views.entry(core.view)
     if pinned.certificate is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from tallystick.receipts import Receipt
 from tallystick.records.base import Record
 from tallystick.records.goods import HistoryEntry
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryAppend:
+class HistoryAppend(msgspec.Struct, frozen=True, gc=False):
     """One new leaf of a history: which record's (item, session, statements), at which index, what."""
 
     owner: bytes

@@ -56,7 +56,9 @@ class Metrics:
         self.registry = CollectorRegistry(auto_describe=False)
         self.block_execution = self._histogram("block_execution_seconds", "Executing one block")
         self.block_storage = self._histogram("block_storage_seconds", "Writing and syncing one batch")
-        self.submit_to_final = self._histogram("submit_to_final_seconds", "From admission here to finality")
+        self.submit_to_final = self._histogram(
+            "submit_to_final_seconds", "From admission here to finality, once for all admitted in one turn"
+        )
         self.requests = Counter(
             "tallystick_http_requests", "HTTP requests", ("route", "status"), registry=self.registry
         )

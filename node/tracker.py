@@ -32,43 +32,41 @@ class Tracker:
         self._loop = loop
         self._metrics = metrics
         self.proven_height = proven_height
-        self._final: dict[bytes, Place] = {}
+        self._final: dict[int, FinalBlock] = {}
         self._waiters: dict[bytes, list[tuple[int, asyncio.Future[None]]]] = {}
         self._unproven: deque[tuple[int, list[bytes]]] = deque()
         self._admitted_at: dict[bytes, float] = {}
 
     def final_place(self, transaction_id: bytes) -> Place | None:
         """Where a transaction stands that is final and not executed yet, or None."""
-        return self._final.get(transaction_id)
+        for height, block in self._final.items():
+            for index, transaction in enumerate(block.transactions):
+                if transaction.id == transaction_id:
+                    return Place(height, index)
+        return None
 
     def admitted(self, transaction_ids: Sequence[bytes]) -> None:
         """These are in the mempool."""
-        now = self._loop.time()
-        for id_ in transaction_ids:
-            if len(self._admitted_at) < TIMED_MAX:
-                self._admitted_at[id_] = now
-            self._wake(id_, TransactionState.ADMITTED)
+        if len(self._admitted_at) < TIMED_MAX:
+            self._admitted_at.update(dict.fromkeys(transaction_ids, self._loop.time()))
+        self._wake_all(transaction_ids, TransactionState.ADMITTED)
 
     def final(self, block: FinalBlock) -> None:
         """A block is final."""
+        self._final[block.header.height] = block
         now = self._loop.time()
-        for index, transaction in enumerate(block.transactions):
-            id_ = transaction.id
-            self._final.setdefault(id_, Place(block.header.height, index))
-            admitted_at = self._admitted_at.pop(id_, None)
-            if admitted_at is not None:
-                self._metrics.submit_to_final.observe(now - admitted_at)
-            self._wake(id_, TransactionState.FINAL)
+        ids = [transaction.id for transaction in block.transactions]
+        admitted_at = {self._admitted_at.pop(id_, now) for id_ in ids}
+        for time in sorted(admitted_at - {now}):  # once for all that were admitted in one turn of the loop
+            self._metrics.submit_to_final.observe(now - time)
+        self._wake_all(ids, TransactionState.FINAL)
 
     def stored(self, executed: ExecutedHeight) -> None:
         """A height is executed and durable; its header may prove earlier ones."""
-        waited: list[bytes] = []
-        for transaction in executed.block.transactions:
-            id_ = transaction.id
-            self._final.pop(id_, None)
-            self._wake(id_, TransactionState.EXECUTED)
-            if id_ in self._waiters:
-                waited.append(id_)
+        self._final.pop(executed.executed.height, None)
+        ids = [transaction.id for transaction in executed.block.transactions]
+        self._wake_all(ids, TransactionState.EXECUTED)
+        waited = [id_ for id_ in ids if id_ in self._waiters]
         if waited:
             self._unproven.append((executed.executed.height, waited))
         self.proven_height = max(self.proven_height, executed.block.header.executed.height)
@@ -103,6 +101,11 @@ class Tracker:
         if height > self.proven_height:
             self._unproven.append((height, [transaction_id]))
             self._unproven = deque(sorted(self._unproven, key=lambda item: item[0]))
+
+    def _wake_all(self, transaction_ids: Sequence[bytes], state: TransactionState) -> None:
+        if self._waiters:
+            for id_ in transaction_ids:
+                self._wake(id_, state)
 
     def _wake(self, transaction_id: bytes, state: TransactionState) -> None:
         waiting = self._waiters.get(transaction_id)

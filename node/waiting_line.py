@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from node.network.peers import Peer
 from tallystick.errors import TallystickError
 
@@ -20,8 +22,7 @@ PEER_QUEUE_MAX = 2_000  # of gossip of one peer; above, that peer is not read un
 PEER_QUEUE_SIZE_MAX = 8 * 1_048_576  # bytes of gossip of one peer; as above
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A transaction is in the mempool; ``new`` is False when it was there or in a block already."""
 
     id: bytes
@@ -50,8 +51,7 @@ class Batch:
             self.done.set_result([outcome for outcome in self.outcomes if outcome is not None])
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(msgspec.Struct, frozen=True):
     """One transaction that waits: a client's, with its place in a batch, or a peer's."""
 
     raw: bytes

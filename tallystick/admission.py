@@ -7,7 +7,8 @@ when the block is executed, and answered by a receipt.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tallystick.encoding import Message
 from tallystick.epcis import ParsedEvent, parse_parts
@@ -16,8 +17,7 @@ from tallystick.payloads import decode_payload
 from tallystick.transactions import ContentKind, SignedTransaction, decode_transaction
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedTransaction:
+class VerifiedTransaction(msgspec.Struct, frozen=True, gc=False):
     """A transaction whose structure, signatures and contents hold. Only this module builds one.
 
     Attributes:

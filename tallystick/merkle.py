@@ -28,6 +28,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 def root_of(leaf_hashes: Sequence[bytes]) -> bytes:
     """Root over 32-byte leaf hashes in order; the empty tree has the hash of the empty string."""
+    if len(leaf_hashes) == 1:
+        return leaf_hashes[0]
     return peaks_root(append_all((), 0, leaf_hashes))
 
 

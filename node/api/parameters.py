@@ -22,7 +22,6 @@ EXAMPLE_HASH = "5f" * 32
 EXAMPLE_ITEM = "01/09521234543213/21/A1"
 
 HeightPath = Annotated[str, Path(pattern=NUMBER, description="Height of a block, from 1.", examples=["42"])]
-EpochPath = Annotated[str, Path(pattern=NUMBER, description="Number of an epoch, from 0.", examples=["0"])]
 IdPath = Annotated[str, Path(pattern=HEX32, description="Transaction id.", examples=[EXAMPLE_HASH])]
 ItemQuery = Annotated[
     str,
@@ -44,6 +43,8 @@ WaitQuery = Annotated[
 TimeoutQuery = Annotated[
     str, Query(pattern=NUMBER, description=f"Milliseconds to wait, up to {WAIT_MAX_MS}.", examples=["5000"])
 ]
+
+EpochPath = Annotated[str, Path(pattern=NUMBER, description="Number of an epoch, from 0.", examples=["0"])]
 
 
 async def strict_query(request: Request) -> None:

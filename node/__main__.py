@@ -14,7 +14,7 @@ from importlib import import_module
 from node.commands import EXIT_DAMAGED, EXIT_REFUSED, say_error
 from tallystick.errors import StorageError, TallystickError
 
-COMMANDS = ("init", "genesis", "run", "check", "status")  # modules of node.commands
+COMMANDS = ("init", "genesis", "run", "check", "status", "rotate", "evidence")  # modules of node.commands
 
 
 def build_parser(chosen: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

@@ -32,7 +32,7 @@ from node.tables import (
 from tallystick.encoding import Message, decode, encode
 from tallystick.epochs import EpochProof
 from tallystick.errors import ConfigError, DecodeError, StorageError
-from tallystick.records.base import Record
+from tallystick.records.base import Record, Space
 from tallystick.records.chain import HOUR_MS
 from tallystick.records.goods import HistoryEntry
 
@@ -127,9 +127,9 @@ class Ledger:
         data = self._store.get(_RECORDS + key)
         return None if data is None else _read(data, Record)
 
-    def records(self) -> Iterator[tuple[bytes, Record]]:
-        """Every record with its key, in key order."""
-        prefix = bytes((Table.RECORDS,))
+    def records(self, space: Space | None = None) -> Iterator[tuple[bytes, Record]]:
+        """Every record, or every record of a space, with its key, in key order."""
+        prefix = bytes((Table.RECORDS,)) if space is None else bytes((Table.RECORDS, space))
         for key, data in self._store.range(prefix, after_prefix(prefix)):
             yield key[1:], _read(data, Record)
 

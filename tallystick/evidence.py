@@ -6,17 +6,19 @@ without the network. Specification: docs/spec/epochs.md, section 4.
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from enum import IntEnum
 from typing import Annotated
 
 import msgspec
 
 from tallystick import keys
-from tallystick.encoding import ZERO32, Bytes32, Message, Natural, PublicKey, Signature
-from tallystick.errors import ProofError
+from tallystick.encoding import ZERO32, Bytes32, Message, Natural, PublicKey, Signature, decode, encode
+from tallystick.errors import DecodeError, ProofError
 from tallystick.proposals import proposal_signing_bytes
 from tallystick.votes import Statement, VoteKind
 
+EVIDENCE_FILE_FORMAT = 1
 PROPOSE = 0  # the step of a leader's proposal; other steps are those of ``VoteKind``
 
 
@@ -91,3 +93,41 @@ def _signed_bytes(evidence: Evidence, said: Said) -> tuple[keys.Purpose, bytes]:
         return keys.Purpose.PROPOSAL, proposal_signing_bytes(evidence.epoch, evidence.view, said.block_hash)
     statement = Statement(evidence.epoch, VoteKind(said.step), evidence.view, said.block_hash)
     return keys.Purpose.VOTE, statement.signing_bytes()
+
+
+class EvidenceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Evidence as JSON for whoever is no member.
+
+    Attributes:
+        chain_id: hex.
+        organisation: whose key it is, as the chain recorded; not covered by the signatures.
+        evidence: the encoding of ``Evidence`` in base64url without padding.
+    """
+
+    format: int
+    chain_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    organisation: Annotated[str, msgspec.Meta(max_length=128)]
+    evidence: Annotated[str, msgspec.Meta(max_length=1_024)]
+
+
+def write_evidence_file(evidence: Evidence, organisation: str, chain_id: bytes) -> bytes:
+    """The JSON of one piece of evidence."""
+    text = urlsafe_b64encode(encode(evidence)).rstrip(b"=").decode()
+    file = EvidenceFile(EVIDENCE_FILE_FORMAT, chain_id.hex(), organisation, text)
+    return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+
+
+def read_evidence_file(data: bytes) -> tuple[EvidenceFile, Evidence]:
+    """A file and the evidence in it, not verified yet.
+
+    Raises:
+        DecodeError: not an evidence file of this format.
+    """
+    try:
+        file = msgspec.json.decode(data, type=EvidenceFile)
+        encoded = urlsafe_b64decode(file.evidence + "=" * (-len(file.evidence) % 4))
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise DecodeError("evidence.file", f"not an evidence file: {error}") from error
+    if file.format != EVIDENCE_FILE_FORMAT:
+        raise DecodeError("evidence.format", f"format {file.format}; this software reads {EVIDENCE_FILE_FORMAT}")
+    return file, decode(encoded, Evidence, size_max=1_024)

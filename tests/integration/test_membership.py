@@ -5,25 +5,38 @@ from __future__ import annotations
 import asyncio
 import secrets
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from client_sdk.trust import pin
+from consensus.inputs import VoteReceived
 from contracts.switch import PLAN_KEY
 from contracts.workspace import PARAMETERS_KEY
+from explorer.database import open_database
+from explorer.follower import Follower
+from explorer.founding import founding_of
+from explorer.node_client import NodeClient
+from node.__main__ import main
 from node.app import Node
 from node.certificates import make_transport_identity
 from node.config import NodeConfig
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
+from node.key_files import read_validator_seed
 from node.toml_reader import Address
 from tallystick import keys
+from tallystick.api import BlockAnswer
 from tallystick.encoding import Message, encode
+from tallystick.epochs import EpochStep
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdmitOrganisation
 from tallystick.payloads.membership import ChangeValidators, NewSeat, RotateValidator
 from tallystick.proofs import verify_record
 from tallystick.reasons import Reason
-from tallystick.records.base import read_public
+from tallystick.records.base import Space, read_public
 from tallystick.records.membership import PlannedChange
 from tallystick.transactions import SignedTransaction, sign_transaction
+from tallystick.votes import Statement, Vote, VoteKind
 from tests.integration.network import Network, free_ports, now_ms
 
 FIFTH = "org:laboratory"
@@ -189,6 +202,14 @@ def _walk(network: Members) -> None:
         store.learn(step)
     assert node.queries.epoch(node.epochs.number) is None
     assert store.trust().validators_hashes[node.epochs.number] == node.epochs.validators.digest()
+    founding = founding_of(network.genesis)
+    engine = open_database("sqlite://", founding.chain_id, founding.genesis.network)
+    follower = Follower(founding, engine, cast(NodeClient, Beside(node)))
+    while follower.step():
+        pass
+    assert follower.validators.newest == node.epochs.validators
+    again = Follower(founding, engine, cast(NodeClient, Beside(node)))
+    assert again.validators.trust.validators_hashes == store.trust().validators_hashes
     bundle = node.proofs.record(PARAMETERS_KEY)
     assert verify_record(bundle, store.trust()).public is not None
 
@@ -233,3 +254,60 @@ def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path: Path) -> None
             await network.stop()
 
     asyncio.run(story())
+
+
+def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        try:
+            await network.put(network.register_key())
+            seed = read_validator_seed(network.configs["org:retailer"].validator_key)
+            index = network.genesis.validators().index_of(keys.public_key_of(seed))
+            assert index is not None
+            for name in network.organisations[:3]:
+                node = network.nodes[name]
+                view = node.queries.status().view + 3
+                for fill in (1, 2):
+                    statement = Statement(0, VoteKind.NOTARIZE, view, bytes((fill,)) * 32)
+                    message = statement.signing_bytes()
+                    signature = keys.sign(seed, keys.Purpose.VOTE, network.chain_id, message)
+                    node._runner.give(VoteReceived(Vote(statement, index, signature)))
+            nodes = list(network.nodes.values())
+            await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes), 15)
+        finally:
+            await network.stop()
+
+    asyncio.run(story())
+    written = write_config(tmp_path)
+    assert main(["evidence", "export", "--config", str(written), "--dir", str(tmp_path / "out")]) == 0
+    (file, *_) = sorted((tmp_path / "out").iterdir())
+    assert main(["evidence", "verify", str(file), "--genesis", str(tmp_path / "genesis.bin")]) == 0
+    assert "that of org:retailer" in capsys.readouterr().out
+
+
+def write_config(folder: Path) -> Path:
+    """The configuration file of the first node, as an operator would have it."""
+    home = folder / "org-grower"
+    (home / "node.toml").write_text(
+        'organisation = "org:grower"\ndata = "data"\ngenesis = "../genesis.bin"\nkeys = "keys"\n'
+        'peer_listen = "127.0.0.1:0"\napi_listen = "127.0.0.1:0"\n'
+    )
+    return home / "node.toml"
+
+
+class Beside:
+    """What an explorer asks of the node beside it, without HTTP between."""
+
+    def __init__(self, node: Node) -> None:
+        self._queries = node.queries
+
+    def blocks(self, from_height: int, limit: int) -> tuple[BlockAnswer, ...]:
+        return tuple(self._queries.blocks(from_height, limit))
+
+    def epoch(self, epoch: int) -> EpochStep:
+        step = self._queries.epoch(epoch)
+        assert step is not None
+        return step

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from client_sdk.environment import SYSTEM, Environment
-from client_sdk.errors import AnswerError
+from client_sdk.errors import AnswerError, MissingError
 from client_sdk.nodes import MSGPACK, Nodes
 from client_sdk.trust import TrustStore
 from client_sdk.values import read_identifier
 from tallystick import api
 from tallystick.encoding import Message, decode
+from tallystick.epochs import EpochStep
 from tallystick.errors import DecodeError, ProofError
 from tallystick.limits import RECORD_SIZE_MAX
 from tallystick.proofs import (
@@ -39,6 +40,7 @@ M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 RETRY_S = 0.15  # pause before a node that was behind is asked again
+EPOCH_STEP_SIZE_MAX = 65_536  # bytes: two sets of 31 validators and a certificate
 TRIES = 20  # so about three seconds in all: an idle chain certifies within one or two
 
 
@@ -180,6 +182,27 @@ class Reader:
             raise _MovedError("the record changed between its proof and its contents")
         return ProvenRecord(proven.anchor, proven.key, proven.public, proven.members_hash, record.members)
 
+    def walk(self) -> int:
+        """Walk from the newest epoch known to the present one, a proof at a time; says how many epochs were crossed.
+
+        Raises:
+            ProofError, CertificateError: what a node showed does not lead on.
+            DoorError, UnavailableError: as ``Nodes.get``.
+        """
+        crossed = 0
+        while True:
+            path = api.EPOCH.format(epoch=self._trust.newest_epoch)
+            try:
+                data = self._nodes.get(path, accept=MSGPACK).body
+            except MissingError:
+                return crossed
+            try:
+                step = decode(data, EpochStep, size_max=EPOCH_STEP_SIZE_MAX)
+            except DecodeError as error:
+                raise ProofError(ProofCode.UNREADABLE, f"not the end of an epoch: {error}") from error
+            self._trust.learn(step)
+            crossed += 1
+
     def _verified(self, fetch: Callable[[], T]) -> T:
         """Try again while a node is only behind, or the ledger moved between two questions."""
         for attempt in range(1, TRIES + 1):
@@ -189,6 +212,8 @@ class Reader:
                 if attempt == TRIES:
                     raise AnswerError(f"after {TRIES} tries, {error}") from error
             except ProofError as error:
+                if error.code == ProofCode.UNKNOWN_VALIDATORS and self.walk():
+                    continue
                 if error.code != ProofCode.ROLLED_BACK or attempt == TRIES:
                     raise
             self._environment.sleep(RETRY_S)

@@ -1,7 +1,8 @@
 """What this member trusts, kept between runs: the pinned chain, its validators, the newest state it has verified.
 
-Pinned once from genesis bytes whose hash people compared. Each verified proof moves the newest state on, and nothing
-older is believed afterwards from a node: a node that shows an older state is behind, or lies.
+Pinned once from genesis bytes whose hash people compared. Later validators are learnt from proofs, epoch by epoch.
+Each verified proof moves the newest state on, and nothing older is believed afterwards from a node: a node that shows
+an older state is behind, or lies.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from client_sdk import secure_files
 from client_sdk.errors import AnswerError
 from tallystick.blocks import Executed
 from tallystick.encoding import decode
+from tallystick.epochs import EpochStep, verify_epoch_step
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import Genesis
 from tallystick.proofs.anchor import Anchor, Trust
@@ -82,6 +84,28 @@ class TrustStore:
         newest = self._file.newest
         hashes = {int(epoch): bytes.fromhex(hash_) for epoch, hash_ in self._file.validators.items()}
         return Trust(self.chain_id, hashes, newest.height if newest is not None and refuse_older else 0)
+
+    @property
+    def newest_epoch(self) -> int:
+        """The newest epoch whose validators are known."""
+        return max(int(epoch) for epoch in self._file.validators)
+
+    def learn(self, step: EpochStep) -> None:
+        """Walk on by one epoch, and remember who votes then.
+
+        Raises:
+            ProofError, CertificateError: it does not lead on from the newest epoch known.
+        """
+        epoch = self.newest_epoch
+        known = bytes.fromhex(self._file.validators[str(epoch)])
+        following = verify_epoch_step(step, epoch, known, self.chain_id)
+        validators = {**self._file.validators, str(epoch + 1): following.digest().hex()}
+        self._file = msgspec.structs.replace(self._file, validators=validators)
+        if self._path is not None:
+            with_disk = self._read_again()
+            if with_disk is not None and (self._file.newest is None or with_disk.height > self._file.newest.height):
+                self._file = msgspec.structs.replace(self._file, newest=with_disk)
+            self.save(self._path)
 
     def advance(self, anchor: Anchor) -> None:
         """Remember a verified header when it is newer.

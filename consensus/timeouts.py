@@ -25,9 +25,8 @@ def expire(core: Core) -> None:
     elif timers.busy_since_ms is None:
         timers.busy_since_ms = now_ms
     held = core.views.at(core.view)
-    leader = core.config.validators.leader_of(core.view)
     late = now_ms >= deadline_ms(core.config, timers, core.timeout_ms())
-    hopeless = held.fault is not None or leader in held.votes[VoteKind.NULLIFY] or core.skips(leader)
+    hopeless = held.fault is not None or core.leader in held.votes[VoteKind.NULLIFY] or core.skips(core.leader)
     if not late and not hopeless:
         return
     if VoteKind.NULLIFY not in held.own and VoteKind.FINALIZE not in held.own:
@@ -89,10 +88,10 @@ def help_due(core: Core, validator: int) -> bool:
 
 def help_on(core: Core, vote: Vote) -> None:
     """Rule S: who nullifies a view is stuck in it; send what takes it on."""
-    if vote.statement.view == core.view:
-        core.woken_view = core.view
     if not help_due(core, vote.validator):
         return
+    if vote.statement.view == core.view:  # so that nobody keeps a network awake for more than a block a second
+        core.woken_view = core.view
     core.helped_ms[vote.validator] = core.now.monotonic_ms
     pinned, entry = core.views.pinned, core.views.entry(core.view)
     if pinned.certificate is not None:

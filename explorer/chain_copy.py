@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from explorer.validator_book import ValidatorBook
 from tallystick.admission import VerifiedTransaction, verify_transaction
 from tallystick.api import BlockAnswer
 from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf, check_contents
@@ -25,7 +26,6 @@ from tallystick.merkle import append_all, peaks_root
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import key_hash
 from tallystick.trie import Trie
-from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, VoteKind, verify_certificate
 
 HEADER_SIZE_MAX = 4_096  # bytes of an encoded header; it has a fixed set of fields
@@ -63,6 +63,7 @@ class Position:
     time_ms: int
     peaks: tuple[bytes, ...]
     state: Trie
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +86,30 @@ class CheckedHeight:
         return tuple(receipt for receipt in self.receipts if receipt.kind is ReceiptKind.TRANSACTION)
 
 
+class EpochEndedError(Exception):
+    """A block is of a later epoch: who votes there must be learnt first, from the proof that ``epoch`` has ended."""
+
+    def __init__(self, epoch: int, height: int) -> None:
+        super().__init__(f"height {height} is beyond epoch {epoch}")
+        self.epoch = epoch
+        self.height = height
+
+
 class ChainCopy:
     """Takes blocks in order and gives back those heights that are checked through and through.
 
     Args:
         chain_id: of the pinned genesis.
-        validators: of the pinned epoch.
+        validators: sets by epoch, from the pinned one on.
         position: the newest checked height, genesis at first.
     Attributes:
         tail: blocks above the position up to the finalised one whose header certifies it, of the last ``accept`` that
             moved on.
     """
 
-    def __init__(self, chain_id: bytes, validators: ValidatorSet, position: Position) -> None:
+    def __init__(self, chain_id: bytes, validators: ValidatorBook, position: Position) -> None:
         self._chain_id = chain_id
         self._validators = validators
-        self._validators_hash = validators.digest()
         self.position = position
         self.tail: tuple[BlockAnswer, ...] = ()
 
@@ -112,6 +121,7 @@ class ChainCopy:
                 are looked at and left for the next call.
         Raises:
             CopyError: something does not hold; the position stays where it was.
+            EpochEndedError: the proof of an epoch's end is needed before.
         """
         headers = self._check_headers(answers)
         last_final = self._last_final(answers, headers)
@@ -134,6 +144,7 @@ class ChainCopy:
         found: list[tuple[Header, bytes]] = []
         height, parent_hash = self.position.height, self.position.block_hash
         view, time_ms, executed_height = self.position.view, self.position.time_ms, -1
+        epoch = self.position.epoch
         for answer in answers:
             height += 1
             try:
@@ -144,14 +155,19 @@ class ChainCopy:
                 raise CopyError("not-our-chain", height, "the header is of another chain or protocol version")
             if header.height != height:
                 raise CopyError("not-in-block", height, f"the node answered height {header.height}")
+            if self._validators.ends_with(epoch, parent_hash):
+                epoch, view = epoch + 1, 0
+            if header.epoch > epoch:
+                raise EpochEndedError(epoch, height)
             if header.parent_hash != parent_hash or header.parent_view != view:
                 raise CopyError("fork-seen", height, "the block does not continue the chain that was checked before")
             if not (header.view > view and header.time_ms > time_ms):
                 raise CopyError("not-in-block", height, "view or time does not grow")
             if not executed_height <= header.executed.height < height:
                 raise CopyError("not-in-block", height, "the executed tuple goes back or is of the block itself")
-            if header.validators_hash != self._validators_hash or header.epoch:
-                raise CopyError("unknown-validators", height, "another validator set; pin the newer epoch's")
+            validators = self._validators.validators_of(epoch)
+            if validators is None or header.epoch != epoch or header.validators_hash != validators.digest():
+                raise CopyError("unknown-validators", height, "not the validators of the block's epoch")
             block_hash = header.block_hash()
             found.append((header, block_hash))
             parent_hash, view, time_ms = block_hash, header.view, header.time_ms
@@ -169,8 +185,10 @@ class ChainCopy:
             names = (statement.kind, statement.epoch, statement.view, statement.block_hash)
             if names != (VoteKind.FINALIZE, header.epoch, header.view, block_hash):
                 raise CopyError("not-in-block", header.height, "the certificate is about another block")
+            validators = self._validators.validators_of(header.epoch)
+            assert validators is not None, "headers were checked first"
             try:
-                verify_certificate(certificate, self._validators, self._chain_id)
+                verify_certificate(certificate, validators, self._chain_id)
             except CertificateError as error:
                 raise CopyError(error.code, header.height, error.detail) from error
             newest = index
@@ -195,7 +213,7 @@ class ChainCopy:
         )  # fmt: skip
         next_position = replace(
             position, height=header.height, block_hash=block_hash, view=header.view, time_ms=header.time_ms,
-            peaks=peaks, state=state,
+            peaks=peaks, state=state, epoch=header.epoch,
         )  # fmt: skip
         return checked, next_position
 

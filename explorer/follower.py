@@ -14,13 +14,16 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from explorer import schema
-from explorer.chain_copy import ChainCopy, CopyError, Position
+from explorer.chain_copy import ChainCopy, CopyError, EpochEndedError, Position
 from explorer.database import storage_error
 from explorer.founding import Founding
-from explorer.node_client import BLOCKS_MAX, NodeClient
+from explorer.node_client import BLOCKS_MAX, EPOCH_STEP_SIZE_MAX, NodeClient
 from explorer.projection import Projection
+from explorer.validator_book import ValidatorBook
 from tallystick.blocks import HistoryLeaf
-from tallystick.errors import DecodeError, StorageError, UnavailableError
+from tallystick.encoding import decode
+from tallystick.epochs import EpochProof
+from tallystick.errors import CertificateError, DecodeError, ProofError, StorageError, UnavailableError
 from tallystick.merkle import append_all
 from tallystick.records.base import key_hash
 from tallystick.trie import Trie
@@ -56,6 +59,8 @@ class Follower:
 
     Args:
         engine: the read model with all rights, tables made.
+    Attributes:
+        validators: who voted in which epoch, as far as it was proven.
     Raises:
         StorageError: what the read model holds does not fit together; rebuild it.
     """
@@ -66,8 +71,9 @@ class Follower:
         self._node = node
         self._stop = threading.Event()
         with engine.begin() as connection:
-            position = restore(connection, founding)
-        self._copy = ChainCopy(founding.chain_id, founding.validators, position)
+            self.validators = restore_validators(connection, founding)
+            position = restore(connection, founding, self.validators)
+        self._copy = ChainCopy(founding.chain_id, self.validators, position)
         self.status = FollowerStatus(position.height, position.time_ms)
 
     def step(self) -> int:
@@ -81,10 +87,14 @@ class Follower:
         answers = self._node.blocks(before.height + 1, BLOCKS_MAX)
         if not answers:
             return 0
-        checked = self._copy.accept(answers)
+        try:
+            checked = self._copy.accept(answers)
+        except EpochEndedError as ended:
+            self._cross(ended)
+            return self.step()
         try:
             with self._engine.begin() as connection:
-                projection = Projection(connection, self._founding.validators)
+                projection = Projection(connection, self.validators)
                 for height in checked:
                     projection.height(height)
                 if checked:
@@ -95,6 +105,25 @@ class Follower:
         position = self._copy.position
         self.status = FollowerStatus(position.height, position.time_ms)
         return len(checked)
+
+    def _cross(self, ended: EpochEndedError) -> None:
+        """Ask for the proof of an epoch's end, check it, keep it.
+
+        Raises:
+            UnavailableError, DecodeError, CopyError: there is none, or it does not hold.
+        """
+        if ended.epoch != self.validators.newest_epoch:
+            raise CopyError("fork-seen", ended.height, "a block of a later epoch that does not follow its boundary")
+        proof = self._node.epoch(ended.epoch).proof
+        try:
+            self.validators.learn(proof)
+        except (ProofError, CertificateError) as error:
+            raise CopyError(error.code, ended.height, error.detail) from error
+        try:
+            with self._engine.begin() as connection:
+                Projection(connection, self.validators).epoch(proof)
+        except SQLAlchemyError as error:
+            raise storage_error(error) from error
 
     def run(self, poll_ms: int) -> None:
         """Follow until ``stop``. Trouble is shown in ``status`` and tried again, each time after a longer pause."""
@@ -127,7 +156,23 @@ def _trouble(error: Exception) -> str:
             return "unreadable"
 
 
-def restore(connection: Connection, founding: Founding) -> Position:
+def restore_validators(connection: Connection, founding: Founding) -> ValidatorBook:
+    """Who voted in which epoch, out of the proofs that are kept.
+
+    Raises:
+        StorageError: a proof does not hold.
+    """
+    book = ValidatorBook(founding.chain_id, founding.validators)
+    epochs = schema.epochs
+    for row in connection.execute(select(epochs.c.proof).order_by(epochs.c.epoch)):
+        try:
+            book.learn(decode(row.proof, EpochProof, size_max=EPOCH_STEP_SIZE_MAX))
+        except (DecodeError, ProofError, CertificateError) as error:
+            raise StorageError(f"the proof of an epoch's end does not hold ({error}); name a new database") from error
+    return book
+
+
+def restore(connection: Connection, founding: Founding, validators: ValidatorBook) -> Position:
     """The position that a read model stands at; a new one gets the rows of genesis first.
 
     Raises:
@@ -137,20 +182,26 @@ def restore(connection: Connection, founding: Founding) -> Position:
     query = select(leaves.c.record_key, leaves.c.leaf).where(leaves.c.to_height.is_(None), leaves.c.leaf.is_not(None))
     held = {key_hash(row.record_key): row.leaf for row in connection.execute(query)}
     if not held:
-        Projection(connection, founding.validators).genesis(founding.genesis, founding.changes)
+        Projection(connection, validators).genesis(founding.genesis, founding.changes)
         return founding.position
     state = Trie().update(held)
     blocks = schema.blocks
     hashes, position = [founding.leaf.leaf_hash()], founding.position
     columns = (blocks.c.height, blocks.c.block_hash, blocks.c.time_ms, blocks.c.state_root, blocks.c.receipts_root,
-               blocks.c.receipt_count, blocks.c.view)  # fmt: skip
+               blocks.c.receipt_count, blocks.c.view, blocks.c.epoch)  # fmt: skip
     for row in connection.execute(select(*columns).order_by(blocks.c.height)):
         if row.height != position.height + 1:
             raise StorageError(f"the read model lacks height {position.height + 1}; name a new database to rebuild it")
         leaf = HistoryLeaf(*row[:6])
         hashes.append(leaf.leaf_hash())
         position = replace(
-            position, height=row.height, block_hash=row.block_hash, view=row.view, time_ms=row.time_ms, state=state
+            position,
+            height=row.height,
+            block_hash=row.block_hash,
+            view=row.view,
+            time_ms=row.time_ms,
+            state=state,
+            epoch=row.epoch,
         )
     newest = connection.execute(select(func.max(blocks.c.height))).scalar_one() or 0
     root = founding.position.state.root

@@ -8,9 +8,12 @@ import msgspec
 
 from client_sdk.transport import HttpTransport, Request, Response, Transport
 from tallystick import api
+from tallystick.encoding import decode
+from tallystick.epochs import EpochStep
 from tallystick.errors import DecodeError, UnavailableError
 
 BLOCKS_MAX = 200  # blocks of one question; the node may answer fewer
+EPOCH_STEP_SIZE_MAX = 65_536  # bytes: two sets of 31 validators and a certificate
 PROOF_SIZE_MAX = 4 * 1_048_576  # bytes
 _blocks_decoder = msgspec.msgpack.Decoder(tuple[api.BlockAnswer, ...])
 
@@ -58,6 +61,12 @@ class NodeClient:
             return _blocks_decoder.decode(response.body)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise DecodeError("malformed", f"the node's blocks cannot be read: {error}") from error
+
+    def epoch(self, epoch: int) -> EpochStep:
+        """How an epoch ended, as the node says. Raises: as ``blocks``."""
+        response = self._get(api.EPOCH.format(epoch=epoch), {}, "application/msgpack")
+        self._require(response)
+        return decode(response.body, EpochStep, size_max=EPOCH_STEP_SIZE_MAX)
 
     def head(self) -> api.HeadAnswer:
         """The node's newest final header. Raises: as ``blocks``."""

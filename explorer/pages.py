@@ -79,7 +79,7 @@ def _home(site: Site, request: Request) -> Response:
             problem, status = "code.mistyped", 400
     with site.engine.connect() as connection:
         counts = ReadModel(connection).counts()
-    validators = site.founding.validators
+    validators = site.validators.newest
     told = problem and {"title": words(problem), "text": words(f"{problem}_text")}
     return page(
         site, request, words, "home.html", status=status, q=given[:500], problem=told, counts=counts,
@@ -243,8 +243,11 @@ def signers_of(site: Site, finalisation: bytes | None) -> list[tuple[str, bool]]
     """Each validator and whether it signed a block's own finalisation; empty where a later block brought it."""
     if finalisation is None:
         return []
-    signed = set(decode(finalisation, Certificate, size_max=8_192).signer_indices())
-    return [(member.organisation, index in signed) for index, member in enumerate(site.founding.validators.members)]
+    certificate = decode(finalisation, Certificate, size_max=8_192)
+    signed = set(certificate.signer_indices())
+    validators = site.validators.validators_of(certificate.statement.epoch)
+    members = validators.members if validators is not None else ()
+    return [(member.organisation, index in signed) for index, member in enumerate(members)]
 
 
 def _transaction_views(voice: Voice, height: int) -> list[dict[str, Any]]:

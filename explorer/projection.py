@@ -16,15 +16,16 @@ from explorer.chain_copy import CheckedHeight
 from explorer.goods_rows import GoodsRows
 from explorer.member_rows import MemberRows
 from explorer.rows import RowWriter
+from explorer.validator_book import ValidatorBook
 from tallystick.admission import VerifiedTransaction
 from tallystick.api import BlockAnswer
 from tallystick.encoding import ZERO32, Message, encode
+from tallystick.epochs import EpochProof
 from tallystick.genesis import Genesis
 from tallystick.payloads import goods, governance
 from tallystick.reasons import Reason
 from tallystick.receipts import Change, EventOutcome, Receipt, ReceiptKind
 from tallystick.records.goods import EventStatus
-from tallystick.validators import ValidatorSet
 
 _leaves = schema.members_leaves
 # Run for every changed record, so it is built once.
@@ -40,10 +41,10 @@ class Projection:
 
     Args:
         connection: with rights on all tables.
-        validators: of the pinned epoch, for proposers' names.
+        validators: by epoch, for proposers' names.
     """
 
-    def __init__(self, connection: Connection, validators: ValidatorSet) -> None:
+    def __init__(self, connection: Connection, validators: ValidatorBook) -> None:
         self._writer = RowWriter(connection)
         self._members = MemberRows(self._writer)
         self._goods = GoodsRows(self._writer)
@@ -71,6 +72,12 @@ class Projection:
             self._add_transaction(index, transaction, receipt)
         self._writer.flush()
 
+    def epoch(self, proof: EpochProof) -> None:
+        """The proof that an epoch has ended."""
+        boundary = proof.boundary
+        row = {"epoch": boundary.epoch, "height": boundary.height, "proof": encode(proof)}
+        self._writer.connection.execute(schema.epochs.insert(), row)
+
     def tail(self, height: int, answers: Sequence[BlockAnswer]) -> None:
         """Keep the headers that certify the newest height, in place of those kept before."""
         self._writer.connection.execute(schema.tail.delete())
@@ -81,13 +88,15 @@ class Projection:
 
     def _add_block(self, checked: CheckedHeight) -> None:
         header = checked.header
+        validators = self._validators.validators_of(header.epoch)
+        assert validators is not None, "the header was checked against them"
         self._writer.add(
             schema.blocks,
             block_hash=checked.block_hash,
             parent_hash=header.parent_hash,
             epoch=header.epoch,
             view=header.view,
-            proposer=self._validators.members[header.proposer].organisation,
+            proposer=validators.members[header.proposer].organisation,
             time_ms=header.time_ms,
             transaction_count=header.transaction_count,
             receipt_count=len(checked.receipts),

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine, Table, create_engine, func, select
 from sqlalchemy.pool import StaticPool
 
 from explorer import schema
-from explorer.chain_copy import ChainCopy, CopyError
-from explorer.follower import restore
+from explorer.chain_copy import ChainCopy, CopyError, EpochEndedError
+from explorer.follower import restore, restore_validators
 from explorer.founding import Founding
 from explorer.projection import Projection
 from tallystick.api import BlockAnswer
@@ -42,16 +42,17 @@ def check(engine: Engine, founding: Founding) -> CheckResult:
     twin = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     schema.metadata.create_all(twin)
     with engine.connect() as ours, twin.begin() as theirs:
-        copy = ChainCopy(founding.chain_id, founding.validators, restore(theirs, founding))
+        validators = restore_validators(ours, founding)
+        copy = ChainCopy(founding.chain_id, validators, restore(theirs, founding, validators))
         differences: list[str] = []
         try:
-            _rebuild(ours, copy, Projection(theirs, founding.validators))
-        except (CopyError, DecodeError) as error:
+            _rebuild(ours, copy, Projection(theirs, validators))
+        except (CopyError, DecodeError, EpochEndedError) as error:
             differences.append(f"the copied chain does not verify: {error}")
         height = copy.position.height
         rows = 0
         for table in schema.metadata.sorted_tables:
-            if table not in (schema.copy_of, schema.tail):
+            if table not in (schema.copy_of, schema.tail, schema.epochs):
                 rows += _compare(table, ours, theirs, height, differences)
     twin.dispose()
     return CheckResult(height, rows, tuple(differences))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MEMBERS_PREFIX = "members_"
 
 metadata = MetaData()
@@ -46,6 +46,14 @@ blocks = Table(
     Column("receipts_root", LargeBinary(32), nullable=False),
     Column("header", LargeBinary, nullable=False),
     Column("finalisation", LargeBinary),  # empty where only a descendant was finalised directly
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    _height("height"),  # of its boundary block
+    Column("proof", LargeBinary, nullable=False),
 )
 
 # Headers above the newest checked height, up to the one that certifies it. Not facts but evidence, replaced each time.

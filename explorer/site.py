@@ -21,10 +21,10 @@ from explorer.founding import Founding
 from explorer.i18n import HTML_LANGUAGE, LANGUAGES, Words, choose_language, iso
 from explorer.node_client import NodeClient
 from explorer.proof_source import ProofSource
+from explorer.validator_book import ValidatorBook
 from tallystick.api import unb64
 from tallystick.epcis import parse_key
 from tallystick.errors import DecodeError, EventError
-from tallystick.proofs import Trust
 
 STATIC = Path(__file__).parent / "static"
 INLINED_MAX = 98_304  # bytes of a proof inside its page: about 40 KiB compressed
@@ -56,10 +56,15 @@ class Site:
         self.engine = engine
         self.node = node
         self._follower = follower
-        self.trust = Trust(founding.chain_id, {0: founding.validators.digest()})
+        self.trust = follower.validators.trust
         self.proofs = ProofSource(node, self.trust)
         self.assets = _read_assets()
         self._templates = _templates(self.assets)
+
+    @property
+    def validators(self) -> ValidatorBook:
+        """Who votes, and who did."""
+        return self._follower.validators
 
     @property
     def status(self) -> FollowerStatus:

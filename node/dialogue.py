@@ -122,7 +122,7 @@ class Dialogue:
                 self._certificate(certificate)
             case ProposalMessage(proposal) | ClosingProposalMessage(proposal):
                 self._remind(peer, proposal.header.epoch)
-                self._proposal(proposal)
+                self._proposal(peer, proposal)
             case TransactionFrame(transactions):
                 self._admission.take_gossip(peer, transactions)
             case TransactionsAnswer():
@@ -173,11 +173,12 @@ class Dialogue:
             verify_certificate(certificate, self._epochs.validators, self._chain_id)
             self._runner.give(CertificateReceived(certificate))
 
-    def _proposal(self, proposal: Proposal | ClosingProposal) -> None:
+    def _proposal(self, peer: Peer, proposal: Proposal | ClosingProposal) -> None:
+        """From its leader alone: the signature covers the header, not the leaves and certificates beside it."""
         engine, header = self._runner.engine, proposal.header
         if header.chain_id != self._chain_id:
             raise PeerFault("a proposal for another chain")
-        if engine is None:
+        if engine is None or header.proposer != peer.index:
             return
         block_hash = header.block_hash()
         if not engine.wants_proposal(header, block_hash):

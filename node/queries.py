@@ -35,6 +35,7 @@ from tallystick.api import (
     b64,
 )
 from tallystick.encoding import decode, encode
+from tallystick.epochs import EpochStep
 from tallystick.errors import DecodeError, RefusedError, TallystickError
 from tallystick.genesis import Genesis
 from tallystick.receipts import Receipt
@@ -272,6 +273,11 @@ class Queries:
             return None
         descendants = tuple(encode(header) for header in proof.descendants)
         return CertifiedHeader(encode(row.header), descendants, proof.finalisation, proof.closing)
+
+    def epoch(self, epoch: int) -> EpochStep | None:
+        """How an epoch ended, or None while it goes on."""
+        proof = self._epochs.proof(epoch)
+        return None if proof is None else EpochStep(self._epochs.validators_of(epoch), proof)
 
     # --- the state ----------------------------------------------------------------------------------------
 

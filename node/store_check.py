@@ -16,6 +16,7 @@ from node.record_check import Disagreement, Progress, check_records
 from node.tables import BlockRow, TipRow
 from tallystick.blocks import Executed, Header, HistoryLeaf, check_contents
 from tallystick.encoding import ZERO32, decode
+from tallystick.epochs import verify_epoch_proof
 from tallystick.errors import CertificateError, TallystickError
 from tallystick.genesis import Genesis
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
@@ -58,6 +59,8 @@ class StoreCheck:
         self._genesis = genesis
         self._chain_id = genesis.chain_id()
         self._validators = genesis.validators()
+        self._epoch = 0
+        self._boundary = False  # whether the height before ended its epoch
         self._signatures = signatures
         self._progress = progress
         self._leaves: dict[bytes, bytes] = {}
@@ -134,9 +137,10 @@ class StoreCheck:
 
     def _check_header(self, height: int, row: BlockRow, header: Header, previous: BlockRow) -> None:
         validators = self._validators.digest()
-        parent_view = previous.header.view if previous.header is not None else 0
+        parent_view = previous.header.view if previous.header is not None and not self._boundary else 0
         for what, stored, computed in (
             ("chain id", header.chain_id, self._chain_id),
+            ("epoch", header.epoch, self._epoch),
             ("height", header.height, height),
             ("block hash", row.block_hash, header.block_hash()),
             ("parent", header.parent_hash, previous.block_hash),
@@ -157,12 +161,24 @@ class StoreCheck:
             del self._executed[earlier]  # a later header never certifies less than its parent
         if row.finalisation is not None:
             statement = row.finalisation.statement
-            told = (statement.kind, statement.view, statement.block_hash)
-            if told != (VoteKind.FINALIZE, header.view, row.block_hash):
+            told = (statement.kind, statement.epoch, statement.view, statement.block_hash)
+            if told != (VoteKind.FINALIZE, header.epoch, header.view, row.block_hash):
                 raise Disagreement("the certificate is about something else than this block", height)
             verify_certificate(row.finalisation, self._validators, self._chain_id)
             self._certificates += 1
             self._newest_certified = height
+        self._boundary = header.next_validators_hash != validators
+        if self._boundary:
+            self._check_epoch_end(height, header)
+
+    def _check_epoch_end(self, height: int, boundary: Header) -> None:
+        """The stored proof is of this boundary block; what follows is held against the next epoch's validators."""
+        proof = self._ledger.epoch_proof(self._epoch)
+        if proof is None or proof.boundary != boundary:
+            raise Disagreement(f"the proof that epoch {self._epoch} ended is missing, or is of another block", height)
+        self._validators = verify_epoch_proof(proof, self._validators, self._chain_id)
+        self._epoch += 1
+        self._newest_certified = height
 
     def _check_tip_proof(self, tip: TipRow, last: int) -> None:
         """The newest height is final: by its own certificate, or by one of a descendant that is not executed yet.

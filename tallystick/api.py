@@ -24,6 +24,7 @@ HEALTH = "/health"  # GET -> HealthAnswer
 METRICS = "/metrics"  # GET -> Prometheus text
 GENESIS = "/v1/genesis"  # GET -> application/msgpack: the genesis bytes
 HEADER = "/v1/headers/{height}"  # GET -> application/msgpack: CertifiedHeader
+EPOCH = "/v1/epochs/{epoch}"  # GET -> application/msgpack: EpochStep, how the epoch ended
 ITEM_PROOF = "/v1/proofs/item"  # GET ?id=01/…/21/… -> proof bundle (application/json)
 EVENT_PROOF = "/v1/proofs/event"  # GET ?commitment=hex&item=01/… -> proof bundle
 RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only;

@@ -80,3 +80,28 @@ def verify_epoch_proof(proof: EpochProof, validators: ValidatorSet, chain_id: by
         raise ProofError("not-in-chain", "the certificate does not finalise the boundary block")
     verify_certificate(proof.finalisation, validators, chain_id)
     return proof.next_validators
+
+
+class EpochStep(Message, frozen=True):
+    """An epoch's end for a verifier that pinned nothing but the hash of its validators.
+
+    Attributes:
+        validators: the set of the epoch that ends.
+    """
+
+    validators: ValidatorSet
+    proof: EpochProof
+
+
+def verify_epoch_step(step: EpochStep, epoch: int, validators_hash: bytes, chain_id: bytes) -> ValidatorSet:
+    """The validators of epoch + 1.
+
+    Args:
+        epoch, validators_hash: what the verifier pinned, or has learnt from what it pinned.
+    Raises:
+        ProofError: ``wrong-chain``, ``unknown-validators`` or ``not-in-chain``.
+        CertificateError: the certificate does not hold.
+    """
+    if step.proof.boundary.epoch != epoch or step.validators.digest() != validators_hash:
+        raise ProofError("unknown-validators", f"not the pinned validators of epoch {epoch}")
+    return verify_epoch_proof(step.proof, step.validators, chain_id)

@@ -44,6 +44,8 @@ TimeoutQuery = Annotated[
     str, Query(pattern=NUMBER, description=f"Milliseconds to wait, up to {WAIT_MAX_MS}.", examples=["5000"])
 ]
 
+EpochPath = Annotated[str, Path(pattern=NUMBER, description="Number of an epoch, from 0.", examples=["0"])]
+
 
 async def strict_query(request: Request) -> None:
     """Refuse query parameters that the route does not know or that come twice.

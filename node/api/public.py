@@ -16,6 +16,7 @@ from node.api.examples import HEAD, HEALTH
 from node.api.parameters import (
     EXAMPLE_ITEM,
     CommitmentQuery,
+    EpochPath,
     HeightPath,
     ItemQuery,
     KeyQuery,
@@ -110,6 +111,18 @@ class PublicDoor:
             },
         )
 
+        router.add_api_route(
+            api.EPOCH,
+            self.epoch,
+            operation_id="epoch",
+            summary="How an epoch ended: who hands over to whom, proven",
+            responses={
+                200: openapi.other_answer(MSGPACK, "Encoded `EpochStep`.", "92"),
+                **limited,
+                **openapi.refusals("not-found"),
+            },
+        )
+
     def _add_proofs(self, router: APIRouter, refused: openapi.Responses) -> None:
         bundle = openapi.other_answer(JSON, "A proof bundle; docs/spec/proofs.md.", EXAMPLE_ITEM)
         for path, handler, name, summary in (
@@ -159,6 +172,18 @@ class PublicDoor:
                 height=self._node.status().executed_height,
             )
         return Response(encode(certified), headers=IMMUTABLE, media_type=MSGPACK)
+
+    async def epoch(self, epoch: EpochPath) -> Response:
+        """From pinned validators to the present ones: one of these for each epoch between."""
+        step = self._node.epoch(int(epoch))
+        if step is None:
+            raise ProblemError(
+                "not-found",
+                f"epoch {epoch} has not ended here",
+                "its validators are the present ones, or ask another node",
+                path="/path/epoch",
+            )
+        return Response(encode(step), headers=IMMUTABLE, media_type=MSGPACK)
 
     async def item_proof(self, id: ItemQuery) -> Response:
         """An identifier that was never issued gives a proof of its absence, not a 404."""

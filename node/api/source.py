@@ -18,6 +18,7 @@ from tallystick.api import (
     TransactionState,
     TransactionStatus,
 )
+from tallystick.epochs import EpochStep
 from tallystick.genesis import Genesis
 from tallystick.receipts import Receipt
 from tallystick.records.base import Record
@@ -71,6 +72,9 @@ class NodeQueries(Protocol):
 
     def certified_header(self, height: int) -> CertifiedHeader | None:
         """A final header with what certifies it, or None."""
+
+    def epoch(self, epoch: int) -> EpochStep | None:
+        """How an epoch ended, or None while it goes on."""
 
     def record(self, key: bytes) -> Record | None:
         """The newest executed record of a key, or None."""

@@ -23,7 +23,7 @@ from node.network.messages import (
 from node.toml_reader import Address
 from tallystick.errors import DecodeError, TallystickError, VerificationError
 
-SILENCE_MAX_S = 10.0  # a link that says nothing for so long is dead; heads are said once a second
+SILENCE_MAX_S = 4.0  # a link silent for so long is made anew: TCP alone may wait longer; heads come each second
 LINKS_PER_SECOND, LINKS_BURST = 1.0, 8.0  # of one peer that are taken; more is no honest loss of a connection
 PENALTY_S = 5.0  # after a peer broke the protocol, nothing is taken from it for so long
 SOFTWARE = "tallystick"

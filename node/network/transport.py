@@ -17,8 +17,8 @@ from node.toml_reader import Address
 from tallystick.errors import ConfigError
 
 DIAL_DELAY_S = 0.05  # before the second attempt, then growing by half
-DIAL_DELAY_MAX_S = 2.0
-HANDSHAKE_TIMEOUT_S = 5.0
+DIAL_DELAY_MAX_S = 1.0
+HANDSHAKE_TIMEOUT_S = 3.0
 SECOND_DIALLER_DELAY_S = 1.0  # the node of the higher certificate leaves the first try to the other
 WATCH_S = 0.5  # between two looks whether a peer that is connected still is
 BACKLOG = 64  # connections that wait to be accepted

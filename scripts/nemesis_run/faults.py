@@ -14,6 +14,7 @@ from scripts.story.network import NetworkError
 
 RECOVERY_MAX_S = 60.0  # what takes longer is a broken promise, whatever the machine
 FULL_DISK_END_S = 10.0
+STANDSTILL_S = 4.0  # without a commit, while one node alone is affected, is a broken promise, too
 STARTED = "node started"
 
 
@@ -53,10 +54,14 @@ class Faults:
         if step.kind.startswith(("kill", "wipe")) or step.kind == "full-disk":
             return self._end_and_start(step)
         self._break(step)
+        at_first = self._watch.highest(self._watchable(step))
         time.sleep(step.hold_s)
         before = self._watch.highest(self._watchable(step))
         self._heal(step)
-        return self._recovered(step, before, time.monotonic())
+        recovery = self._recovered(step, before, time.monotonic())
+        if len(step.victims) == 1 and step.hold_s >= STANDSTILL_S and before == at_first:
+            raise NetworkError(f"{step}: nothing was committed for {step.hold_s:.1f} s, though three nodes were well")
+        return recovery
 
     def gather_votes(self) -> None:
         """Read every node's record of own votes."""

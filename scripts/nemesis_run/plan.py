@@ -82,7 +82,7 @@ def _drawn(kind: str, chance: Random, nodes: Sequence[str]) -> Step:
     victims = tuple(chance.sample(list(nodes), size))
     hold_s, amount = chance.uniform(0.2, 1.5), 0
     if kind in ("split", "split-reset", "isolate", "one-way") or kind.startswith("pause"):
-        hold_s = chance.choice((0.5, 1.5, 3.0, 4.5)) * chance.uniform(0.8, 1.2)
+        hold_s = chance.choice((0.5, 1.5, 3.0, 4.5, 6.5)) * chance.uniform(0.8, 1.2)
     elif kind == "slow-disk":
         hold_s, amount = chance.uniform(2.0, 4.0), chance.choice((50, 200, 1_000))
     elif kind == "clock-one":

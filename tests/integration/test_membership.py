@@ -6,18 +6,20 @@ import asyncio
 import secrets
 from pathlib import Path
 
+from client_sdk.trust import pin
 from contracts.switch import PLAN_KEY
+from contracts.workspace import PARAMETERS_KEY
 from node.app import Node
 from node.certificates import make_transport_identity
 from node.config import NodeConfig
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
 from node.toml_reader import Address
 from tallystick import keys
-from tallystick.encoding import Message
-from tallystick.epochs import verify_epoch_proof
+from tallystick.encoding import Message, encode
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdmitOrganisation
 from tallystick.payloads.membership import ChangeValidators, NewSeat, RotateValidator
+from tallystick.proofs import verify_record
 from tallystick.reasons import Reason
 from tallystick.records.base import read_public
 from tallystick.records.membership import PlannedChange
@@ -180,12 +182,15 @@ async def _one_leaves_and_one_rotates(network: Members) -> None:
 def _walk(network: Members) -> None:
     """A client with epoch 0 pinned gets to the present set with one proof per epoch."""
     node = network.nodes["org:grower"]
-    validators = network.genesis.validators()
+    store = pin(encode(network.genesis), network.chain_id)
     for epoch in range(node.epochs.number):
-        proof = node.epochs.proof(epoch)
-        assert proof is not None
-        validators = verify_epoch_proof(proof, validators, network.chain_id)
-    assert validators == node.epochs.validators
+        step = node.queries.epoch(epoch)
+        assert step is not None
+        store.learn(step)
+    assert node.queries.epoch(node.epochs.number) is None
+    assert store.trust().validators_hashes[node.epochs.number] == node.epochs.validators.digest()
+    bundle = node.proofs.record(PARAMETERS_KEY)
+    assert verify_record(bundle, store.trust()).public is not None
 
 
 def test_a_joiner_that_is_not_there_is_left_out_and_the_chain_goes_on(tmp_path: Path) -> None:

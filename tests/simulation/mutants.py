@@ -1,156 +1,353 @@
-"""Planted bugs: each breaks one rule of the engine for as long as its context lasts. The seeds must catch every one."""
+"""Planted bugs: each is a change of text, applied to a copy of the code; the product has no switch for any of them.
+
+The same seeds that every change must survive have to catch each one. A patch whose text is no longer found, once and
+only once, is an error: then the code it breaks has changed, and the patch must follow.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from consensus import core, finality, recovery, timeouts, views, voter
-from consensus.effects import Effect
-from tallystick.votes import Certificate, Vote, VoteKind
-
-Mutant = Callable[[], Any]
-MUTANTS: dict[str, Mutant] = {}
-
-
-def planted(target: Any, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a replacement for ``target.name``; it gets the original as its first argument."""
-
-    def register(replacement: Callable[..., Any]) -> Callable[..., Any]:
-        @contextmanager
-        def plant() -> Iterator[None]:
-            original = getattr(target, name)
-            setattr(target, name, lambda *a, **k: replacement(original, *a, **k))
-            try:
-                yield
-            finally:
-                setattr(target, name, original)
-
-        MUTANTS[replacement.__name__] = plant
-        return replacement
-
-    return register
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("consensus", "node", "tests/simulation")  # of which a copy may be changed
+TIMEOUT_S = 1_200
 
 
-@planted(views.Round, "count")
-def quorum_one_short(original: Any, self: Any, vote: Vote, quorum: int) -> Any:
-    return original(self, vote, quorum - 1)
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One bug.
+
+    Attributes:
+        breaks: the rule, or where the idea comes from.
+        file: relative to the repository.
+        old, new: the text and what replaces it.
+        kind: of runs that must catch it.
+    """
+
+    name: str
+    breaks: str
+    file: str
+    old: str
+    new: str
+    kind: str = "consensus"
 
 
-@planted(recovery, "_replay_vote")
-def own_vote_forgotten_at_restart(original: Any, core_: Any, vote: Vote) -> None:
-    return None
+def _engine(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
+    return Mutant(name, breaks, f"consensus/{file}.py", old, new)
 
 
-@planted(recovery, "_replay_vote")
-def own_vote_not_counted_again_at_restart(original: Any, core_: Any, vote: Vote) -> None:
-    core_.views.at(vote.statement.view).own[vote.statement.kind] = vote
-    core_.reached = max(core_.reached, vote.statement.view)
+def _shell(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
+    return Mutant(name, breaks, f"tests/simulation/{file}.py", old, new)
 
 
-@planted(recovery, "replay")
-def resume_from_the_last_record(original: Any, core_: Any, records: Any) -> None:
-    original(core_, records)
-    if records:
-        last = records[-1]
-        view = last.header.view if hasattr(last, "header") else last.statement.view
-        core_.reached = max(core_.views.pinned.view + 1, view)
+MUTANTS: tuple[Mutant, ...] = (
+    # --- quorums and certificates
+    _engine(
+        "a quorum is one short", "C", "core",
+        "held.count(vote, self.config.validators.quorum)", "held.count(vote, self.config.validators.quorum - 1)",
+    ),
+    _engine(
+        "a quorum is 2f + 1 whatever n is", "section 1", "core",
+        "held.count(vote, self.config.validators.quorum)", "held.count(vote, 2 * self.config.faults + 1)",
+    ),
+    _engine(
+        "votes for different blocks add up", "C", "views",
+        " for i, v in votes.items() if v.statement.block_hash == vote.statement.block_hash}",
+        " for i, v in votes.items()}",
+    ),
+    _engine(
+        "one certificate per view is kept", "section 2", "views",
+        "        self.at(statement.view).certificates[statement.kind] = certificate\n",
+        "        held = self.at(statement.view)\n"
+        "        if statement.kind is VoteKind.NULLIFY and VoteKind.NOTARIZE in held.certificates:\n"
+        "            return\n"
+        "        held.certificates[statement.kind] = certificate\n",
+    ),
+    # --- what is durable, and when
+    _engine(
+        "a vote is sent before it is durable", "section 8", "core",
+        "effects = self._persists + self._others", "effects = self._others + self._persists",
+    ),
+    _engine(
+        "votes are written without a sync", "section 8", "core",
+        "        self.persist(vote)\n", "        self.persist(vote, lazy=True)\n",
+    ),
+    _engine(
+        "an own vote is forgotten at the restart", "I1, I2", "recovery",
+        "            _replay_vote(core, record)\n", "            pass\n",
+    ),
+    _engine(
+        "an own vote is not counted again at the restart", "section 8", "recovery",
+        "    core.reached = max(core.reached, statement.view)\n    core.count(vote)\n",
+        "    core.reached = max(core.reached, statement.view)\n",
+    ),
+    _engine(
+        "the view is the last record's, not the highest", "section 8", "recovery",
+        "    core.reached = max(core.reached, statement.view)\n    core.count(vote)\n",
+        "    core.count(vote)\n    core.reached = statement.view\n",
+    ),
+    # --- the rules of voting
+    _engine(
+        "finalize after nullify", "I2", "voter",
+        "core.config.me is None or VoteKind.NULLIFY in held.own or VoteKind.FINALIZE in held.own:",
+        "core.config.me is None or VoteKind.FINALIZE in held.own:",
+    ),
+    _engine(
+        "finalize without a notarisation", "I3", "voter",
+        '    for view in list(core.views.open):\n',
+        "    held = core.views.rounds.get(core.view)\n"
+        "    if held is not None and held.own.keys() == {VoteKind.NOTARIZE}:\n"
+        "        core.cast(VoteKind.FINALIZE, core.view, held.own[VoteKind.NOTARIZE].statement.block_hash)\n"
+        "    for view in list(core.views.open):\n",
+    ),
+    _engine(
+        "finalize waits for execution", "F", "voter",
+        "        if block is None or not block.at_hand:\n            checking",
+        "        if block is None or not block.at_hand or core.chain.executed.height < block.height - 1:\n"
+        "            checking",
+    ),
+    _engine(
+        "a gap without nullification", "I4, N2", "views",
+        '        return (first, self._nullified.before(view - 1)) if first < view else None\n',
+        '        return None\n',
+    ),
+    _engine(
+        "a leader passes over views that nobody nullified", "L2", "views",
+        'if block_hash is not None and self.unproven(below, view) is None else None',
+        'if block_hash is not None else None',
+    ),
+    _engine(
+        "the parent is not compared", "V4 to V9", "voter",
+        "    held.fault = child_fault(header, parent, finalisation=finalisation)\n", "    held.fault = None\n",
+    ),
+    _engine(
+        "roots are not compared", "N5", "voter",
+        "    if ours != theirs:\n", "    if False:\n",
+    ),
+    _engine(
+        "roots that cannot be compared yet are refused", "N5", "voter",
+        "        return Waiting.EXECUTION,", '        held.fault = "unknown"\n        return Waiting.EXECUTION,',
+    ),
+    _engine(
+        "contents are not awaited", "N7", "voter",
+        "    return None if block.at_hand else (Waiting.CONTENTS", "    return None if True else (Waiting.CONTENTS",
+    ),
+    _engine(
+        "a bound on the lag without the exception", "V8", "validity",
+        "    if lag > config.execution_lag_max and not empty:", "    if lag > config.execution_lag_max:",
+    ),
+    _engine(
+        "no bound on the lag", "V8", "leader",
+        "    if occasion.crowded or boundary:  # V8, E1\n", "    if boundary:\n",
+    ),
+    _engine(
+        "parent + 1 ms judged by the clock", "section 6", "validity",
+        "    return header.time_ms == parent.time_ms + 1\n", "    return False\n",
+    ),
+    # --- going on
+    _engine(
+        "views never time out", "X", "timeouts",
+        "    if not late and not hopeless:\n", "    if not hopeless:\n",
+    ),
+    _engine(
+        "the time-out grows without a cap", "section 6", "pacing",
+        "        if timeout >= config.view_timeout_cap_ms:\n"
+        "            break\n"
+        "        timeout = timeout * 3 // 2\n"
+        "    return min(timeout, config.view_timeout_cap_ms)\n",
+        '        timeout = timeout * 3 // 2\n    return timeout\n',
+    ),
+    _engine(
+        "nothing is sent again", "S", "timeouts",
+        "    for message in _words(core):\n        core.emit(Broadcast(message))\n", "    return\n",
+    ),
+    _engine(
+        "older views are not sent again", "S", "timeouts",
+        "    for known in older[start : start + RESEND_VIEWS_MAX]:\n", "    for known in older[:0]:\n",
+    ),
+    _engine(
+        "a claim of a high view moves us", "A", "engine",
+        "        if view > core.views.pinned.view:\n            core.count(vote)\n",
+        "        if view > core.views.pinned.view:\n            core.reached = max(core.reached, view)\n"
+        "            core.changes += 1\n            core.count(vote)\n",
+    ),
+    _engine(
+        "a question is asked once", "section 9", "fetches",
+        "                asked.due_ms = now_ms + asked.delay_ms\n", "                asked.due_ms = now_ms + 10**9\n",
+    ),
+    _engine(
+        "the same holder is asked again and again", "section 9", "fetches",
+        "        start = turn % len(others) if others else 0\n", "        start = 0\n",
+    ),
+    _engine(
+        "ancestors of a finalised block are left out", "Z", "chain",
+        "            path.append(block)\n"
+        "            block = self._blocks[block.parent_hash]\n"
+        "        if block.block_hash",
+        "            if not path:\n"
+        "                path.append(block)\n"
+        "            block = self._blocks[block.parent_hash]\n"
+        "        if block.block_hash",
+    ),
+    _engine(
+        "leaders that were absent twice are skipped for ever", "X", "core",
+        "        return self.config.validators.count - silent >= self.config.validators.quorum\n",
+        "        return silent >= 0\n",
+    ),
+    # --- bounds and evidence
+    _engine(
+        "votes of every view are kept", "section 10", "engine",
+        "        if statement.view > core.view + core.config.view_window or statement.view < 1:\n",
+        "        if statement.view < 1:\n",
+    ),
+    _engine(
+        "rounds below finality are kept", "section 10", "views",
+        "            for view in [view for view in self.rounds if view <= statement.view]:\n",
+        "            for view in [view for view in self.rounds if view == statement.view]:\n",
+    ),
+    _engine(
+        "notarize and nullify is evidence", "section 4", "views",
+        "            return self.votes[VoteKind.FINALIZE].get(vote.validator)\n        if kind is VoteKind.FINALIZE:",
+        "            return self.votes[VoteKind.NOTARIZE].get(vote.validator)\n        if kind is VoteKind.FINALIZE:",
+    ),
+    # --- epochs
+    _engine(
+        "a closing header is counted as a height", "E2", "chain",
+        "        while isinstance(block.header, ClosingHeader):\n"
+        "            block = self._blocks[block.parent_hash]\n",
+        "",
+    ),
+    _engine(
+        "the next validators are those of the newest state", "E1", "chain",
+        "switch.height <= executed_height else None", "switch.height <= self.executed.height else None",
+    ),
+    _engine(
+        "the epoch is missing from a vote", "section 2", "core",
+        "Statement(self.config.epoch, kind, view, block_hash)", "Statement(0, kind, view, block_hash)",
+    ),
+    _engine(
+        "blocks go on above the boundary block", "E3", "validity",
+        "    if parent.closes is not None:  # E3\n", "    if False:\n",
+    ),
+    _engine(
+        "closing headers are not proposed", "E2", "leader",
+        "    if tip.closes is not None:  # E2\n", "    if False:\n",
+    ),
+    _engine(
+        "the engine goes on after its epoch", "E4", "finality",
+        "        core.ended = True\n", "",
+    ),
+    # --- the simulated shell: what every shell must do
+    _shell(
+        "one answer in sync is trusted", "section 9", "doors",
+        "        if self.cluster.hash_of(header) == block_hash and (", "        if closing is not None and (",
+    ),
+    _shell(
+        "certificates are not checked", "section 9", "doors",
+        "        if self.signatures.certificate_is_good(certificate, self.config.validators):\n",
+        "        if certificate is not None:\n",
+    ),
+    _shell(
+        "votes are not checked", "section 9", "doors",
+        "            elif self.engine.wants_vote(message) and self.signatures.vote_is_good(message):\n",
+        "            elif self.engine.wants_vote(message):\n",
+    ),
+    _shell(
+        "a proposal is taken from anybody", "section 9", "doors",
+        "        if self.cluster.machines[source].holder != self.cluster.holder_of(header.epoch, header.proposer):\n",
+        "        if False:\n",
+    ),
+    _shell(
+        "a vote leaves before the log is synced", "section 8", "machine",
+        "        if self.unsynced:\n"
+        "            self.sync()\n"
+        "        if kind is Broadcast:\n"
+        "            self.broadcast(effect.message)\n",
+        "        if kind is Broadcast:\n            self.broadcast(effect.message)\n        elif self.unsynced:\n"
+        "            self.sync()\n            self.perform(effect)\n",
+    ),
+    _shell(
+        "the signer's record is restored with the backup", "section 8", "faults",
+        "    machine.disk.database = restored\n",
+        "    from tests.simulation.disk import place_of\n"
+        "    machine.disk.database = restored\n"
+        "    machine.disk.records = [r for r in machine.disk.records if place_of(r) <= (\n"
+        "        restored.membership.epoch, restored.floor.view + 1)]\n"
+        "    machine.disk.synced = len(machine.disk.records)\n",
+    ),
+    _shell(
+        "a wiped disk signs again", "section 8", "machine",
+        "None if self.disk.wiped else self.holder", "self.holder",
+    ),
+    _shell(
+        "the set of executed transactions is lost at the restart", "exactly once", "work",
+        "        disk = self.disk\n        self.pool = {}\n",
+        "        disk = self.disk\n        disk.database.seen = {}\n        self.pool = {}\n",
+    ),
+    _shell(
+        "only executed transactions are looked for when a block is judged", "exactly once", "work",
+        "        fresh = [leaf for leaf in leaves if leaf not in database.seen]\n", "        fresh = list(leaves)\n",
+    ),
+    _shell(
+        "the proof of an epoch's end is not checked", "E4", "doors",
+        "        if not genuine or not self.signatures.certificate_is_good(certificate, self.config.validators):\n",
+        "        if False:\n",
+    ),
+)  # fmt: skip
 
 
-@planted(core.Core, "take_effects")
-def sent_before_durable(original: Any, self: Any) -> list[Effect]:
-    effects = self._others + self._persists
-    self._persists, self._others = [], []
-    return effects  # type: ignore[no-any-return]
+def plant(mutant: Mutant, folder: Path) -> None:
+    """A copy of the code in ``folder``, with this bug.
+
+    Raises:
+        AssertionError: the text to be changed is not there exactly once.
+    """
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, folder / package)
+    file = folder / mutant.file
+    text = file.read_text()
+    assert text.count(mutant.old) == 1, f"{mutant.name}: its text is {text.count(mutant.old)} times in {mutant.file}"
+    file.write_text(text.replace(mutant.old, mutant.new))
 
 
-@planted(core.Core, "persist")
-def votes_written_without_sync(original: Any, self: Any, record: Any, *, lazy: bool = False) -> None:
-    original(self, record, lazy=True)
+def hunt(mutant: Mutant, seeds: int, first: int = 0) -> tuple[int | None, str]:
+    """Number of seeds until the bug is caught (None: it survived), and the complaint."""
+    with TemporaryDirectory(prefix="planted-") as name:
+        folder = Path(name)
+        plant(mutant, folder)
+        paths = [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.simulation.hunt", mutant.kind, str(first), str(seeds)],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise RuntimeError(f"{mutant.name}: {done.stderr[-2_000:]}")
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return (None if answer["seed"] is None else answer["seed"] - first + 1), answer["complaint"]
 
 
-@planted(voter, "finalize")
-def finalize_after_nullify(original: Any, core_: Any) -> None:
-    for view in list(core_.views.open):
-        if view > core_.views.pinned.view:
-            held = core_.views.at(view)
-            if VoteKind.NULLIFY in held.own and VoteKind.FINALIZE not in held.own:
-                core_.cast(VoteKind.FINALIZE, view, held.certificates[VoteKind.NOTARIZE].statement.block_hash)
-    original(core_)
-
-
-@planted(voter, "finalize")
-def finalize_without_notarisation(original: Any, core_: Any) -> None:
-    original(core_)
-    held = core_.views.rounds.get(core_.view)
-    if held is not None and held.own.keys() == {VoteKind.NOTARIZE}:
-        core_.cast(VoteKind.FINALIZE, core_.view, held.own[VoteKind.NOTARIZE].statement.block_hash)
-
-
-@planted(voter, "finalize")
-def finalize_waits_for_execution(original: Any, core_: Any) -> None:
-    tip = core_.tip()
-    if tip is None or core_.chain.executed.height >= tip.height:
-        original(core_)
-
-
-@planted(views.Views, "unproven")
-def gap_without_nullification(original: Any, self: Any, parent_view: int, view: int) -> None:
-    return None
-
-
-@planted(views.Views, "install")
-def one_certificate_per_view(original: Any, self: Any, certificate: Certificate) -> None:
-    statement = certificate.statement
-    other = {VoteKind.NOTARIZE: VoteKind.NULLIFY, VoteKind.NULLIFY: VoteKind.NOTARIZE}.get(statement.kind)
-    if other is None or self.holds(statement.view, other) is None:
-        original(self, certificate)
-
-
-@planted(voter, "own_fault")
-def lag_bound_without_the_exception(original: Any, header: Any, config: Any, validators_hash: bytes) -> Any:
-    if header.height - header.executed.height > config.execution_lag_max:
-        return "too far above its tuple"
-    return original(header, config, validators_hash)
-
-
-@planted(voter, "beyond_clocks")
-def parent_plus_one_judged_by_the_clock(original: Any, header: Any, parent: Any) -> bool:
-    return False
-
-
-@planted(voter, "_roots")
-def roots_not_compared(original: Any, *arguments: Any) -> None:
-    return None
-
-
-@planted(voter, "_contents")
-def contents_not_awaited(original: Any, *arguments: Any) -> None:
-    return None
-
-
-@planted(voter, "child_fault")
-def parent_not_compared(original: Any, header: Any, parent: Any, *, finalisation: bool) -> None:
-    return None
-
-
-@planted(timeouts, "_words")
-def nothing_is_sent_again(original: Any, core_: Any) -> list[Any]:
-    return []
-
-
-@planted(timeouts, "expire")
-def views_never_time_out(original: Any, core_: Any) -> None:
-    return None
-
-
-@planted(finality, "deliver")
-def ancestors_left_out(original: Any, core_: Any) -> None:
-    pinned = core_.views.pinned
-    block = core_.chain.get(pinned.block_hash)
-    if block is None or not block.at_hand or block.height == core_.chain.final.height + 1:
-        original(core_)
-    elif block.height > core_.chain.final.height:
-        core_.chain._walked = None
-        core_.chain.final = block
+def run_mutants(seeds: int, jobs: int, only: str) -> int:
+    """After how many seeds each planted bug is caught; the number that survived."""
+    chosen = [mutant for mutant in MUTANTS if only in mutant.name]
+    survivors = 0
+    with ThreadPoolExecutor(jobs) as pool:
+        answers = pool.map(lambda mutant: hunt(mutant, seeds), chosen)
+        for mutant, (needed, complaint) in zip(chosen, answers, strict=True):
+            survivors += needed is None
+            verdict = "SURVIVED" if needed is None else f"caught after {needed:4} seeds"
+            print(f"{verdict}  {mutant.name} ({mutant.breaks}): {complaint[:90]}", flush=True)
+    print(f"{len(chosen)} planted bugs, {survivors} survived {seeds} seeds")
+    return survivors

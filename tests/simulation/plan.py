@@ -1,23 +1,20 @@
-"""A run drawn from one seed: who is a traitor, which faults happen when, and the demand for progress at the end."""
+"""Runs drawn from seeds: who is a traitor, which faults happen when; and how a run goes."""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from random import Random
 
-from consensus.engine import Engine
-from tests.simulation.cluster import Cluster, Setup
-from tests.simulation.machine import Machine
-from tests.simulation.traitors.amnesiac import Amnesiac
-from tests.simulation.traitors.equivocator import Equivocator
-from tests.simulation.traitors.liar import Forger, Forker, Liar
-from tests.simulation.traitors.replayer import Replayer
-from tests.simulation.traitors.withholder import Mute, Nuller, Withholder
-from tests.simulation.world import Faults
+import msgspec
 
-TRAITORS: tuple[type[Machine], ...] = (Equivocator, Withholder, Nuller, Replayer, Amnesiac, Liar, Forger, Forker, Mute)
-INSIDERS: tuple[type[Machine], ...] = (Equivocator, Liar, Forger, Forker)
-PROGRESS_BOUND_MS = 20_000
+from tests.simulation.cluster import Cluster
+from tests.simulation.faults import DROPPED
+from tests.simulation.schedule import Fault, Network, Schedule, Temper
+from tests.simulation.traitors import INSIDERS
+from tests.simulation.traitors import KINDS as TRAITORS
+
+PROGRESS_BOUND_MS = 15_000
+HEIGHTS = 20  # of a run, about
 
 
 def is_calm(seed: int) -> bool:
@@ -25,113 +22,224 @@ def is_calm(seed: int) -> bool:
     return seed % 4 == 3
 
 
-def setup_of(seed: int, engine_class: type[Engine] = Engine) -> Setup:
-    """Size and traitors; two of three runs have as many traitors as n allows."""
+def draw(seed: int) -> Schedule:
+    """The schedule of a seed. Each run draws its own rates, so that quiet and wild networks both happen."""
     random = Random(seed * 2 + 1)
-    count = random.choice((1, 4, 4, 4, 4, 5, 7))
-    faults = (count - 1) // 3 if random.random() < 0.67 else 0
-    indices = random.sample(range(count), faults)
-    kinds = INSIDERS if is_calm(seed) else TRAITORS
-    traitors = {index: random.choice(kinds) for index in sorted(indices)}
-    return Setup(count, traitors, engine_class, idle_block_ms=random.choice((100, 1_000)))
+    count = random.choice((1, 4, 4, 4, 4, 4, 4, 5, 7, 10))
+    budget = (count - 1) // 3 if random.random() < 0.75 else 0  # of traitors and lost disks
+    calm = is_calm(seed)
+    lost = [index for index in random.sample(range(count), budget) if not calm and random.random() < 0.15]
+    chosen = random.sample([index for index in range(count) if index not in lost], budget - len(lost))
+    kinds = INSIDERS if calm else tuple(TRAITORS)
+    traitors = {index: random.choice(kinds) for index in sorted(chosen)}
+    duration_ms = random.randint(900, 1_400) if calm else random.randint(1_000, 3_500)
+    total = count + random.choice((0, 0, 0, 0, 1, 3))
+    base = Schedule(
+        seed=seed,
+        count=count,
+        duration_ms=duration_ms,
+        traitors=traitors,
+        observers=total - count,
+        idle_block_ms=random.choice((100, 1_000, 60_000)),
+        spacing_ms=random.choice((0, 20) if count == 1 else (5, 20, 20, 20)),
+    )
+    if calm:
+        return _calm(base, random)
+    if random.random() < 0.06:
+        return _dark(base, random, chosen, lost)
+    if random.random() < 0.08:
+        return _changing(base, random, total)
+    if random.random() < 0.02:
+        return _leaderless(base, random)
+    return _wild(base, random, total, lost)
 
 
-def run_seed(seed: int, engine_class: type[Engine] = Engine, trace: bool = False) -> Cluster:
-    """One whole run; raises ``Violation`` (or what the engine raised) when a rule is broken."""
-    cluster = Cluster(seed, setup_of(seed, engine_class))
-    if trace:
-        cluster.world.trace = print
-    duration_ms = cluster.world.random.randint(1_500, 5_000)
-    if is_calm(seed):
-        cluster.world.faults.delay_max_ms = cluster.world.random.choice((20, 60))
-        for at_ms in range(0, duration_ms, 50):
-            cluster.world.later(at_ms, partial(cluster.submit, 1))
-    else:
-        plan_faults(cluster, duration_ms)
+def _calm(base: Schedule, random: Random) -> Schedule:
+    work = tuple(Fault(at_ms, "transactions", (1,)) for at_ms in range(0, base.duration_ms, 50))
+    tempers = (Temper(execution_ms=random.choice((1, 1, 60, 150))),) * (base.count + base.observers)
+    return _with(base, network=Network(delay_max_ms=random.choice((20, 60))), tempers=tempers, faults=work)
+
+
+def _dark(base: Schedule, random: Random, chosen: list[int], lost: list[int]) -> Schedule:
+    """As many as may be are as good as dead, and the rest lose wires and power: from disk alone they must go on."""
+    faults = (Fault(random.randint(0, 400), "transactions", (3,)), Fault(random.randint(100, 700), "blackout", ()))
+    traitors = dict.fromkeys(sorted([*chosen, *lost]), "mute")
+    return _with(base, traitors=traitors, faults=faults, duration_ms=4_000)
+
+
+def _changing(base: Schedule, random: Random, total: int) -> Schedule:
+    """Validators change while finalize votes are lost: epochs end through closing headers, or late."""
+    faults = [
+        Fault(0, "transactions", (2,)),
+        *_at(random, 900, "transactions", 3),
+        *_at(random, 2_000, "transactions", 3),
+    ]
+    for at_ms in (50, 900):
+        faults.append(Fault(at_ms, "change_members", (_members(random, total, list(base.traitors)),)))
+        faults.append(Fault(at_ms + random.randint(50, 300), "drop_kind", (3, random.randint(200, 900))))
+    tempers = (Temper(execution_ms=20, fill_ms=60),) * total if random.random() < 0.5 else ()
+    faults.sort(key=lambda fault: fault.at_ms)
+    traitors = dict.fromkeys(base.traitors, "liar") if random.random() < 0.4 else base.traitors
+    return _with(base, duration_ms=2_500, faults=tuple(faults), tempers=tempers, traitors=traitors)
+
+
+def _leaderless(base: Schedule, random: Random) -> Schedule:
+    """No proposal arrives for long: dozens of views in a row are nullified by a quorum."""
+    faults = (Fault(200, "transactions", (2,)), Fault(random.randint(250, 600), "drop_kind", (0, 40_000)))
+    return _with(base, duration_ms=41_000, faults=faults)
+
+
+def _wild(base: Schedule, random: Random, total: int, lost: list[int]) -> Schedule:
+    duration_ms = base.duration_ms
+    network = Network(
+        delay_max_ms=random.choice((1, 3, 20, 60)),
+        loss=random.choice((0, 0, 20, 100, 300)),
+        duplication=random.choice((0, 0, 100, 400)),
+        straggle=random.choice((0, 0, 50, 200)),
+        straggle_max_ms=random.choice((100, 700, 2_000)),
+    )
+    tempers = tuple(
+        Temper(
+            skew_ms=random.choice((0, 0, 0, random.randint(-3_000, 3_000))),
+            execution_ms=random.choice((1, 1, 5, 60, 400)),
+            crash=random.choice((0, 0, 0, 0, 200, 1_000)),
+            late_ms=random.choice((0, 0, 0, 20)),
+        )
+        for _ in range(total)
+    )
+    faults = [Fault(0, "lose_disk", (index,)) for index in lost]
+    faults = [Fault(random.randint(100, duration_ms), fault.kind, fault.numbers) for fault in faults]
+    faulty = [*lost, *base.traitors]
+    if random.random() < 0.25:
+        for _ in range(random.randint(1, 3)):
+            faults.append(Fault(random.randint(0, duration_ms), "change_members", (_members(random, total, faulty),)))
+    for name, chance, most in _RATES:
+        if random.random() < chance:
+            for _ in range(random.randint(1, most)):
+                faults += _DRAWN[name](random, total, duration_ms)
+    end_ms = max([fault.at_ms + fault.numbers[1] for fault in faults if fault.kind == "split"], default=0)
+    if end_ms > duration_ms + 10_000:  # a long outage lasts until the end, and all else is quiet
+        network, duration_ms = Network(delay_max_ms=network.delay_max_ms), end_ms - 100
+    faults.sort(key=lambda fault: fault.at_ms)
+    return _with(base, network=network, tempers=tempers, faults=tuple(faults), duration_ms=duration_ms)
+
+
+def _with(base: Schedule, **changes: object) -> Schedule:
+    return msgspec.structs.replace(base, **changes)
+
+
+_RATES = (  # kind, chance that a run has it at all, how often then
+    ("transactions", 0.9, 10),
+    ("split", 0.3, 2),
+    ("one_way", 0.2, 2),
+    ("flapping", 0.08, 1),
+    ("pause", 0.25, 3),
+    ("crash", 0.4, 2),
+    ("crash_at_effect", 0.2, 2),
+    ("blackout", 0.12, 1),
+    ("restore_backup", 0.15, 1),
+    ("clock", 0.2, 2),
+    ("clock_day", 0.08, 1),
+    ("stall", 0.2, 2),
+    ("outage", 0.03, 1),
+    ("drop_kind", 0.12, 2),
+)
+
+
+def _at(random: Random, duration_ms: int, kind: str, *numbers: int) -> list[Fault]:
+    return [Fault(random.randint(0, duration_ms), kind, numbers)]
+
+
+def _side(random: Random, total: int) -> int:
+    if random.random() < 0.3:  # one alone
+        return 1 << random.randrange(total)
+    return random.randrange(1, 1 << total)
+
+
+def _members(random: Random, total: int, faulty: list[int]) -> int:
+    """A set with no more traitors and lost disks than it bears."""
+    while True:
+        members = [index for index in range(total) if random.random() < 0.7]
+        if members and sum(index in faulty for index in members) <= (len(members) - 1) // 3:
+            return sum(1 << index for index in members)
+
+
+def _outage(random: Random, total: int, duration_ms: int) -> list[Fault]:
+    """Long without a quorum: two halves that do not hear each other."""
+    half = sum(1 << index for index in random.sample(range(total), (total + 1) // 2))
+    return [Fault(random.randint(0, duration_ms), "split", (half, random.randint(15_000, 40_000)))]
+
+
+def _restore(random: Random, total: int, duration_ms: int) -> list[Fault]:
+    index, at_ms = random.randrange(total), random.randint(0, duration_ms // 2)
+    later_ms = at_ms + random.randint(100, duration_ms // 2)
+    return [Fault(at_ms, "take_backup", (index,)), Fault(later_ms, "restore_backup", (index,))]
+
+
+_DRAWN: dict[str, Callable[[Random, int, int], list[Fault]]] = {
+    "transactions": lambda r, n, d: _at(r, d, "transactions", r.randint(1, 6)),
+    "split": lambda r, n, d: _at(r, d, "split", _side(r, n), r.randint(100, 2_000)),
+    "one_way": lambda r, n, d: _at(r, d, "one_way", _side(r, n), r.randint(100, 2_000)),
+    "flapping": lambda r, n, d: _at(r, d, "flapping", _side(r, n), r.randint(20, 200), r.randint(3, 6)),
+    "pause": lambda r, n, d: _at(r, d, "pause", r.randrange(n), r.randint(20, 2_500)),
+    "crash": lambda r, n, d: _at(r, d, "crash", r.choice((_side(r, n), (1 << n) - 1))),
+    "crash_at_effect": lambda r, n, d: _at(r, d, "crash_at_effect", r.randrange(n), r.randint(1, 60)),
+    "blackout": lambda r, n, d: [Fault(r.randint(0, d // 2), "blackout", ())],
+    "restore_backup": _restore,
+    "clock": lambda r, n, d: _at(r, d, "clock", r.randrange(n), r.randint(-10_000, 10_000), r.randint(100, 2_000)),
+    "clock_day": lambda r, n, d: _at(r, d, "clock_day", r.randint(10_000, 10**10)),
+    "outage": _outage,
+    "drop_kind": lambda r, n, d: _at(r, d, "drop_kind", r.randrange(len(DROPPED)), r.randint(100, 2_000)),
+    "stall": lambda r, n, d: _at(r, d, "stall", r.randrange(n), r.choice((150, 600)), r.randint(300, 2_000)),
+}
+
+
+def run(schedule: Schedule, trace: Callable[[str], None] | None = None) -> Cluster:
+    """One whole run; raises ``Violation`` (or what the engine raised) when a rule is broken.
+
+    First phase: faults for everybody, until its time is over or ``HEIGHTS`` heights are final and no fault is to come.
+    Second phase: everything heals, and within a bound all must go on and all work must be done.
+    """
+    cluster = Cluster(schedule)
+    try:
+        _run(cluster, trace)
+    finally:
+        cluster.close()
+    return cluster
+
+
+def _run(cluster: Cluster, trace: Callable[[str], None] | None) -> None:
+    schedule, world = cluster.schedule, cluster.world
+    world.trace = trace
+    last_ms = world.now_ms + max((fault.at_ms for fault in schedule.faults if fault.kind != "transactions"), default=0)
+    judges = cluster.judges
     cluster.start()
-    cluster.run(duration_ms)
+    world.run_until(
+        world.now_ms + schedule.duration_ms, lambda: judges.highest >= HEIGHTS - 4 and world.now_ms > last_ms
+    )
     cluster.heal()
     cluster.submit(2)
     cluster.run(50)
     cluster.demand_progress(PROGRESS_BOUND_MS)
-    return cluster
 
 
-def plan_faults(cluster: Cluster, duration_ms: int) -> None:
-    """Each run draws its own rates, so that quiet and wild networks both happen."""
-    world, random = cluster.world, cluster.world.random
-    world.faults = Faults(
-        delay_max_ms=random.choice((1, 3, 20, 60)),
-        loss=random.choice((0, 0, 0.02, 0.1, 0.3)),
-        duplication=random.choice((0, 0, 0.1)),
-        straggle=random.choice((0, 0, 0.05, 0.2)),
-        straggle_max_ms=random.choice((100, 700, 2_000)),
-    )
-    for machine in cluster.machines:
-        machine.skew_ms = random.choice((0, 0, 0, random.randint(-3_000, 3_000)))
-        machine.execution_ms = random.choice((1, 1, 5, 60, 400))
-        machine.crash_rate = random.choice((0, 0, 0, 0.002, 0.01))
-    for _ in range(random.randint(0, 12)):
-        world.later(random.randint(0, duration_ms), partial(cluster.submit, random.randint(1, 8)))
-    for _ in range(random.choice((0, 0, 1, 3))):
-        world.later(random.randint(0, duration_ms), partial(split, cluster))
-    if random.random() < 0.1:
-        world.later(random.randint(0, duration_ms), partial(clock_day, cluster, random.randint(10_000, 10**10)))
-    if random.random() < 0.15:
-        world.later(random.randint(0, duration_ms // 2), partial(blackout, cluster))
-    for _ in range(random.choice((0, 1, 2))):
-        world.later(random.randint(0, duration_ms), partial(power_cut, cluster))
+def run_seed(seed: int, trace: Callable[[str], None] | None = None) -> Cluster:
+    """``run`` of ``draw``."""
+    return run(draw(seed), trace)
 
 
-def split(cluster: Cluster) -> None:
-    """Some machines do not hear, or are not heard by, the others for a while."""
-    world, random = cluster.world, cluster.world.random
-    indices = range(len(cluster.machines))
-    some = [index for index in indices if random.random() < 0.5]
-    pairs = {(a, b) for a in some for b in indices if b not in some}
-    if random.random() < 0.7:
-        pairs |= {(b, a) for a, b in pairs}
-    faults = world.faults
-    faults.cut |= pairs
-    cluster.judges.seen["partitions"] += 1
-    world.later(random.randint(100, 2_000), partial(faults.cut.difference_update, pairs))
+def draw_ed25519(seed: int) -> Schedule:
+    """The same with real signatures."""
+    return _with(draw(seed), ed25519=True)
 
 
-def power_cut(cluster: Cluster) -> None:
-    """One machine, some, or all stop at once."""
-    random = cluster.world.random
-    rate = random.choice((0.3, 0.6, 1.0))
-    for machine in cluster.machines:
-        if random.random() < rate:
-            stop(cluster, machine)
+def draw_full(seed: int) -> Schedule:
+    """Machines with the product's storage, signer's log and execution, and disks that fail."""
+    base, random = draw(seed), Random(seed * 2 + 2)
+    tempers = base.tempers or (Temper(),) * (base.count + base.observers)
+    tempers = tuple(msgspec.structs.replace(temper, storage=random.choice((0, 0, 200, 1_000))) for temper in tempers)
+    faults = tuple(fault for fault in base.faults if fault.kind not in ("change_members", "clock_day"))
+    return _with(base, tempers=tempers, faults=faults, full=True)
 
 
-def blackout(cluster: Cluster) -> None:
-    """No wire works, so everybody gives the view up alone; then all power fails at once, and both come back."""
-    indices = range(len(cluster.machines))
-    pairs = {(a, b) for a in indices for b in indices}
-    cluster.world.faults.cut |= pairs
-    cluster.judges.seen["blackouts"] += 1
-    for machine in cluster.machines:
-        cluster.world.later(cluster.world.random.randint(1_700, 1_800), partial(stop, cluster, machine))
-    cluster.world.later(1_800, partial(cluster.world.faults.cut.difference_update, pairs))
-
-
-def stop(cluster: Cluster, machine: Machine) -> None:
-    """One crash."""
-    if machine.up:
-        machine.crash()
-        cluster.restart_later(machine)
-
-
-def clock_day(cluster: Cluster, ahead_ms: int) -> None:
-    """All clocks jump ahead, and come back after a while: chain time stays where it went."""
-    cluster.judges.seen["clock days"] += 1
-    for machine in cluster.machines:
-        machine.skew_ms += ahead_ms
-        cluster.world.later(400, partial(set_right, machine))
-
-
-def set_right(machine: Machine) -> None:
-    """The clock is right again."""
-    machine.skew_ms = 0
+KINDS: dict[str, Callable[[int], Schedule]] = {"consensus": draw, "full": draw_full, "ed25519": draw_ed25519}

@@ -1,18 +1,17 @@
-"""Loses the signer's log in every crash, and so breaks promises without meaning to."""
+"""Loses the signer's log in every crash and signs on, and so breaks promises without meaning to."""
 
 from __future__ import annotations
 
-from consensus.effects import PeerMessage
-from tests.simulation.machine import Machine
+from tests.simulation.traitors.traitor import Traitor
 
 
-class Amnesiac(Machine):
-    """Crashes often."""
+class Amnesiac(Traitor):
+    """Crashes more often than others."""
 
-    def judge(self, message: PeerMessage) -> None:
-        """Nobody vouches for what it says."""
+    def start(self) -> None:
+        self.crash_rate = max(self.crash_rate, 0.0 if self.cluster.healed else 0.003)
+        super().start()
 
     def crash(self) -> None:
         super().crash()
-        self.disk.records.clear()
-        self.disk.synced = 0
+        self.disk.forget_records()

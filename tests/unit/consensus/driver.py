@@ -16,7 +16,7 @@ from tallystick.encoding import ZERO32
 from tallystick.merkle import EMPTY_ROOT
 from tallystick.proposals import Proposal, proposal_signing_bytes
 from tallystick.votes import Certificate, Statement, Vote, VoteKind, certificate_of
-from tests.simulation.signer import CHAIN_ID, sign_proposal, sign_statement, validators
+from tests.unit.consensus.signer import CHAIN_ID, sign_proposal, sign_statement, validators
 
 T = TypeVar("T")
 WALL_MS = 1_800_000_000_000
@@ -76,7 +76,7 @@ class Driver:
     ) -> None:
         config = EngineConfig(CHAIN_ID, MEMBERS, me, **settings)
         self.engine = Engine(config, sign_statement(me), sign_proposal(me), floor, records)
-        self.now_ms, self.wall_ms = 10_000, WALL_MS
+        self.me, self.now_ms, self.wall_ms = me, 10_000, WALL_MS
         self.records: list[DurableRecord] = list(records)
         self.effects: list[Effect] = []
         self.give(Started())
@@ -98,7 +98,8 @@ class Driver:
 
     def hear_quorum(self, kind: VoteKind, view: int, block_hash: bytes = ZERO32) -> list[Effect]:
         """A certificate of the others."""
-        return self.give(CertificateReceived(certificate(kind, view, block_hash)))
+        others = [index for index in range(4) if index != self.me]
+        return self.give(CertificateReceived(certificate(kind, view, block_hash, by=others)))
 
     def propose(
         self, header: Header, finalisation: Certificate | None = None, leaves: tuple[bytes, ...] = ()

@@ -46,7 +46,7 @@ from tallystick.merkle import EMPTY_ROOT, root_of
 from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, Vote
-from tests.simulation.signer import CHAIN_ID, sign_proposal, sign_statement, validators
+from tests.unit.consensus.signer import CHAIN_ID, sign_proposal, sign_statement, validators
 
 WALL_MS = 1_800_000_000_000
 GENESIS = Executed(0, WALL_MS, b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)

@@ -14,9 +14,9 @@ from tallystick.merkle import root_of
 from tallystick.proposals import ClosingProposal, Proposal, proposal_signing_bytes
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, Vote, VoteKind
-from tests.simulation.signer import CHAIN_ID, sign_proposal, validators
 from tests.unit.consensus.driver import Driver, certificate, child, roots
 from tests.unit.consensus.net import Net
+from tests.unit.consensus.signer import CHAIN_ID, sign_proposal, validators
 
 NOTARIZE, NULLIFY, FINALIZE = VoteKind.NOTARIZE, VoteKind.NULLIFY, VoteKind.FINALIZE
 NEXT = validators(5).digest()

@@ -6,8 +6,10 @@ from consensus.effects import FetchCertificates
 from consensus.inputs import PeerHead, TimePassed
 from tallystick.limits import IDLE_BLOCK_MS, VIEW_MAX
 from tallystick.votes import Vote, VoteKind
-from tests.unit.consensus.driver import Driver
+from tests.unit.consensus.driver import Driver, vote
 from tests.unit.consensus.net import Net
+
+NULLIFY = VoteKind.NULLIFY
 
 
 def nullifies(net: Net) -> int:
@@ -122,3 +124,14 @@ def test_a_standstill_says_little_and_rest_says_nothing() -> None:
     net.sent.clear()
     net.run(20_000)
     assert net.sent == []
+
+
+def test_one_validator_that_gives_up_every_view_does_not_keep_the_others_busy() -> None:
+    net = Net(4, cut={0})
+    net.run(5_000)
+    before = net.lowest()
+    for _ in range(40):
+        for node in net.nodes[1:]:
+            node.receive(vote(NULLIFY, node.engine.status().view, by=0))
+        net.run(50)
+    assert before + 2 <= net.lowest() <= before + 2 * 3, "a pair of blocks a second"

@@ -29,6 +29,7 @@ from tallystick.api import (
     TransactionState,
     TransactionStatus,
 )
+from tallystick.epochs import EpochStep
 from tallystick.errors import StorageError, TallystickError, UnavailableError
 from tallystick.genesis import CardBody, Genesis, merge_cards, sign_card
 from tallystick.http_signatures import sign_request
@@ -78,6 +79,7 @@ class TwinNode:
         self.states: dict[bytes, TransactionStatus] = {}
         self.receipts: dict[bytes, Receipt] = {}
         self.certified: dict[int, CertifiedHeader] = {}
+        self.epochs: dict[int, EpochStep] = {}
         self.block_list: list[BlockAnswer] = []
         self.entries: list[HistoryAnswer] = []
         self.newest: HeadAnswer | None = None
@@ -136,6 +138,9 @@ class TwinNode:
 
     def certified_header(self, height: int) -> CertifiedHeader | None:
         return self.certified.get(height)
+
+    def epoch(self, epoch: int) -> EpochStep | None:
+        return self.epochs.get(epoch)
 
     def record(self, key: bytes) -> Record | None:
         return self.records.get(key)

@@ -11,6 +11,7 @@ from node.api.auth import NONCES_MAX
 from node.api.members import ANSWER_SIZE_MAX
 from tallystick.api import BlockAnswer, CertifiedHeader, HistoryAnswer, TransactionState, TransactionStatus
 from tallystick.encoding import decode, encode
+from tallystick.epochs import EpochProof, EpochStep
 from tallystick.errors import StorageError
 from tallystick.genesis import Genesis
 from tallystick.limits import BULK_SIZE_MAX, BULK_TRANSACTIONS_MAX, TRANSACTION_SIZE_MAX
@@ -18,6 +19,7 @@ from tallystick.receipts import Receipt
 from tallystick.records.base import Record
 from tallystick.records.members import KeyStatus, KeyUse, OrganisationStatus
 from tallystick.votes import Certificate, Statement, VoteKind
+from tests import proof_world as w
 from tests.unit.node_api.api_world import World, head_answer, receipt_for, with_limits
 
 ID = "5f" * 32
@@ -77,6 +79,16 @@ def test_a_header_that_is_not_final_is_a_404_with_the_height(world: World) -> No
     certified = CertifiedHeader(b"header", (), FINAL)
     world.node.certified[43] = certified
     assert world.get("/v1/headers/43").body == encode(certified)
+
+
+def test_the_end_of_an_epoch_is_a_404_until_it_has_come(world: World) -> None:
+    assert world.get("/v1/epochs/0").code == "not-found"
+    header = w.finished_world().header()
+    step = EpochStep(w.validators(), EpochProof(header, None, w.certify(header), w.validators()))
+    world.node.epochs[0] = step
+    answer = world.get("/v1/epochs/0")
+    assert answer.body == encode(step) and "immutable" in answer.headers["cache-control"]
+    assert world.get("/v1/epochs/00").code == "query"
 
 
 def test_proofs_are_asked_with_exact_identifiers(world: World) -> None:

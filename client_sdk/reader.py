@@ -22,15 +22,21 @@ from tallystick.errors import DecodeError, ProofError
 from tallystick.limits import RECORD_SIZE_MAX
 from tallystick.proofs import (
     Anchor,
+    BlockBundle,
     EventBundle,
     ItemBundle,
     ProofCode,
+    ReceiptBundle,
     RecordBundle,
+    VerifiedBlock,
     VerifiedEvent,
     VerifiedItem,
+    VerifiedReceipt,
     read_bundle,
+    verify_block,
     verify_event,
     verify_item,
+    verify_receipt,
     verify_record,
 )
 from tallystick.records.base import MEMBERS_ONLY_SPACES, Record
@@ -170,6 +176,39 @@ class Reader:
         record = self._verified(fetch)
         self._trust.advance(record.anchor)
         return record
+
+    def block(self, height: int) -> tuple[VerifiedBlock, bytes]:
+        """The block of an executed height, however old, with the bundle's bytes; 0 is genesis.
+
+        Raises:
+            MissingError: no header certifies that height yet.
+            ProofError: what a node showed does not hold.
+        """
+
+        def fetch() -> tuple[VerifiedBlock, bytes]:
+            data = self._nodes.get(api.BLOCK_PROOF, {"height": str(height)}).body
+            return verify_block(_expect(read_bundle(data), BlockBundle), self._trust.trust(), height=height), data
+
+        block, data = self._verified(fetch)
+        self._trust.advance(block.anchor)
+        return block, data
+
+    def receipt(self, transaction_id: bytes) -> tuple[VerifiedReceipt, bytes]:
+        """What became of an executed transaction (a signed request), with the bundle's bytes.
+
+        Raises:
+            MissingError: it was not executed.
+            ProofError: what a node showed does not hold.
+        """
+
+        def fetch() -> tuple[VerifiedReceipt, bytes]:
+            data = self._nodes.get(api.RECEIPT_PROOF.format(id=transaction_id.hex()), members=True).body
+            bundle = _expect(read_bundle(data), ReceiptBundle)
+            return verify_receipt(bundle, self._trust.trust(), transaction=transaction_id), data
+
+        receipt, data = self._verified(fetch)
+        self._trust.advance(receipt.anchor)
+        return receipt, data
 
     def _with_members(self, proven: ProvenRecord) -> ProvenRecord:
         """Add the members' half, if it is the one that the proof's hash stands for."""

@@ -38,7 +38,7 @@ class Core:
         self.fetches = Fetches(config.fetch_retry_ms, config.me)
         self.timers = Timers()
         self.now = Now(0, 0)
-        self.view = 0  # entered with the first turn
+        self.view = self.leader = 0  # entered with the first turn
         self.reached = floor.view + 1  # highest view that a certificate, or our own record, lets us be in
         self.work = WorkPending(transactions=False, due_ms=None)
         self.heads: dict[int, int] = {}  # validator: the view that it says it is in, where that is above ours

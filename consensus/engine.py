@@ -89,7 +89,7 @@ class Engine:
             case inputs.PeerHead(validator, view):
                 self._core.heads[validator] = view
             case inputs.TimePassed():
-                pass
+                self._core.wake_ms = None  # asked for again if it came early
             case _:
                 assert_never(input)
 

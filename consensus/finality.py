@@ -15,12 +15,12 @@ def advance(core: Core) -> None:
     """Rule A: a certificate of any kind for view v lets us into v + 1, wherever we were. Nothing else does."""
     if core.reached <= core.view:
         return
-    held, leader = core.views.rounds.get(core.view), core.config.validators.leader_of(core.view)
+    held = core.views.rounds.get(core.view)
     passed = held is not None and held.proposal is None and held.certificates.keys() == {VoteKind.NULLIFY}
-    if passed and leader != core.config.me:
-        core.missed[leader] = core.missed.get(leader, 0) + 1
+    if passed and core.leader != core.config.me:
+        core.missed[core.leader] = core.missed.get(core.leader, 0) + 1
     core.views.thin(core.view - core.config.view_window)
-    core.view = core.reached
+    core.view, core.leader = core.reached, core.config.validators.leader_of(core.reached)
     core.building = None
     timers = core.timers
     timers.entered_ms = core.now.monotonic_ms

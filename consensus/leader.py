@@ -21,7 +21,7 @@ def propose(core: Core) -> None:
     """Rule L: once per view, on the highest certified view below with nullifications in between."""
     core.timers.propose_ms = None
     view, config = core.view, core.config
-    if config.me is None or config.validators.leader_of(view) != config.me or core.building is not None:
+    if config.me is None or core.leader != config.me or core.building is not None:
         return
     held = core.views.at(view)
     if held.proposed is not None or held.own:  # L1: never twice, and never after we gave the view up

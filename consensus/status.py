@@ -82,9 +82,11 @@ def describe(core: Core) -> EngineStatus:
         votes.append(VotesSeen(kind.name.lower(), len(seen), missing))
     tip = core.tip()
     waiting, detail = core.waiting if core.halted is None else (Waiting.HALTED, core.halted.reason)
+    if waiting is Waiting.PROPOSAL:
+        waiting, detail = _why_no_proposal(core)
     return EngineStatus(
         view=core.view,
-        leader=config.validators.leader_of(core.view),
+        leader=core.leader,
         quorum=config.validators.quorum,
         final_height=chain.final.height,
         final_view=chain.final.view,
@@ -96,3 +98,11 @@ def describe(core: Core) -> EngineStatus:
         waiting=waiting,
         detail=detail,
     )
+
+
+def _why_no_proposal(core: Core) -> tuple[Waiting, str]:
+    if core.at_rest():
+        return Waiting.REST, ""
+    if core.leader != core.config.me:
+        return Waiting.PROPOSAL, f"of validator {core.leader} in view {core.view}"
+    return (Waiting.BUILD if core.building is not None else Waiting.OWN_PROPOSAL), ""

@@ -35,19 +35,18 @@ def notarize(core: Core) -> None:
 
 def _judge(core: Core, held: Round) -> Verdict:
     """Why we do not vote for the current view's proposal now. A fault is for ever; everything else is pending."""
-    leader = core.config.validators.leader_of(core.view)
     if VoteKind.NOTARIZE in held.own or VoteKind.NULLIFY in held.own:  # I1; and stricter than the paper, see N4
         return Waiting.VOTES, "we have voted in this view"
     proposal = held.proposal
     if proposal is None or held.proposal_hash is None:
-        return _why_no_proposal(core, leader)
+        return Waiting.PROPOSAL, ""
     if held.fault is not None:
         return Waiting.VOTES, f"the proposal is invalid: {held.fault}"
     header = proposal.header
     held.fault = own_fault(header, core.config, core.validators_hash)
     if held.fault is not None:
         return Waiting.VOTES, held.fault
-    parent = _certified_parent(core, held, header, leader)
+    parent = _certified_parent(core, held, header)
     if not isinstance(parent, Block):
         return parent
     finalisation = isinstance(proposal, Proposal) and proposal.finalisation is not None
@@ -60,23 +59,11 @@ def _judge(core: Core, held: Round) -> Verdict:
     header = proposal.header
     if not block.at_hand and not held.contents_asked:
         held.contents_asked = True
-        core.emit(CheckContents(header, block.block_hash, proposal.witness_leaves, leader))
+        core.emit(CheckContents(header, block.block_hash, proposal.witness_leaves, core.leader))
     return _roots(core, held, header, parent) or _clock(core, header, parent) or _contents(held, block)
 
 
-def _why_no_proposal(core: Core, leader: int) -> Verdict:
-    if core.at_rest():
-        return Waiting.REST, ""
-    if leader != core.config.me:
-        return Waiting.PROPOSAL, f"of validator {leader} in view {core.view}"
-    if core.building is not None:
-        return Waiting.BUILD, ""
-    return Waiting.OWN_PROPOSAL, ""
-
-
-def _certified_parent(
-    core: Core, held: Round, header: Header | ClosingHeader, leader: int
-) -> Block | tuple[Waiting, str]:
+def _certified_parent(core: Core, held: Round, header: Header | ClosingHeader) -> Block | tuple[Waiting, str]:
     """I4: the parent is certified and every view between is nullified; what is missing is asked for, not refused."""
     pinned = core.views.pinned
     if header.parent_view < pinned.view:  # N3: below or beside what is final
@@ -90,7 +77,7 @@ def _certified_parent(
     if certified is None or gap is not None:
         first = header.parent_view if certified is None or gap is None else gap[0]
         last = header.parent_view if gap is None else gap[1]
-        core.needs.append(Need((first, last), last, _all_from(core, leader)))
+        core.needs.append(Need((first, last), last, _all_from(core, core.leader)))
         return Waiting.CERTIFICATES, f"views {first} to {last}"
     parent = core.chain.get(header.parent_hash)
     if parent is None:  # asked for by the rules that follow certificates

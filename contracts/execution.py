@@ -151,7 +151,7 @@ class _BlockExecution:
             return
         reason, detail = self._attempt(record_capture, work, transaction, outcomes)
         if reason is Reason.NONE:
-            if all(outcome.reason is Reason.DUPLICATE for outcome in outcomes):
+            if outcomes[0].reason is Reason.DUPLICATE and all(it.reason is Reason.DUPLICATE for it in outcomes):
                 reason = Reason.DUPLICATE
             self._finish(work, ReceiptKind.TRANSACTION, index, transaction.id, reason, "", tuple(outcomes))
             return

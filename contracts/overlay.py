@@ -35,11 +35,12 @@ class BlockOverlay:
 
     def keep(self, staged: Mapping[bytes, Record | None]) -> None:
         """Make the staged writes of one invocation part of the block."""
+        known, replaced = self._known, self.replaced
         for key in staged:
-            if key not in self.replaced:
-                self.replaced[key] = self.get(key)
+            if key not in replaced:
+                replaced[key] = known[key] if key in known else self._view.get(key)
         self.writes.update(staged)
-        self._known.update(staged)
+        known.update(staged)
 
     def due(self, until_ms: int) -> Iterator[tuple[bytes, Record]]:
         """Items of due work in key order, those scheduled in this block included, those deleted left out."""

@@ -5,14 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.epochs import Epochs
+from node.history_tree import history_path
 from node.ledger import Ledger
 from node.state import State
-from tallystick.blocks import Header
+from node.tables import BlockRow
+from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode
 from tallystick.epcis import parse_key
-from tallystick.errors import StorageError, UnavailableError
+from tallystick.errors import ProofError, StorageError, UnavailableError
 from tallystick.limits import PROVABLE_HEIGHTS
-from tallystick.proofs import EventBundle, ItemBundle, RecordBundle, build_event, build_item, build_record, show_anchor
+from tallystick.proofs import (
+    BlockBundle,
+    EventBundle,
+    ItemBundle,
+    ProofCode,
+    ReceiptBundle,
+    RecordBundle,
+    build_block,
+    build_event,
+    build_item,
+    build_receipt,
+    build_record,
+    show_anchor,
+)
 from tallystick.proofs.bundle import AnchorShown
 from tallystick.records.base import Record
 from tallystick.records.goods import HistoryEntry
@@ -24,7 +39,10 @@ from tallystick.votes import Certificate
 
 @dataclass(frozen=True, slots=True)
 class CertifiedHeight:
-    """A ``tallystick.proofs.CertifiedState``: everything as of the height that ``header.executed`` names."""
+    """A ``tallystick.proofs.CertifiedState``: everything as of the height that ``header.executed`` names.
+
+    It is a ``CertifiedHistory`` too, of all heights up to that one.
+    """
 
     ledger: Ledger
     state: State
@@ -56,6 +74,32 @@ class CertifiedHeight:
         """See ``CertifiedState``."""
         return decode_transaction(self.ledger.transactions(height)[index], self.header.chain_id)
 
+    def history_leaf(self, height: int) -> HistoryLeaf:
+        """See ``CertifiedHistory``."""
+        row = self._row(height)
+        executed = row.executed
+        return HistoryLeaf(
+            height, row.block_hash, executed.time_ms, executed.state_root, executed.receipts_root, row.receipt_count
+        )
+
+    def history_path(self, height: int) -> tuple[bytes, ...]:
+        """See ``CertifiedHistory``."""
+        return history_path(height, self.header.executed.height + 1, self.ledger.history_node)
+
+    def block_header(self, height: int) -> Header | None:
+        """See ``CertifiedHistory``."""
+        return self._row(height).header
+
+    def receipts(self, height: int) -> tuple[bytes, ...]:
+        """See ``CertifiedHistory``."""
+        return self.ledger.receipts(height)
+
+    def _row(self, height: int) -> BlockRow:
+        row = self.ledger.block(height)
+        if row is None:
+            raise StorageError(f"the database lacks the block of height {height}")
+        return row
+
 
 class ProofService:
     """Makes bundles for the public door. Answers ``UnavailableError`` while nothing but genesis is certified."""
@@ -85,6 +129,37 @@ class ProofService:
     def record(self, key: bytes) -> RecordBundle:
         """One record's public half, or its absence."""
         return build_record(key, self.certified())
+
+    def block(self, height: int) -> BlockBundle:
+        """The block of an executed height belongs to the chain.
+
+        Raises:
+            ProofError: ``not-in-history``, no header certifies that height yet.
+        """
+        certified = self.certified()
+        if height > certified.header.executed.height:
+            newest = certified.header.executed.height
+            raise ProofError(ProofCode.NOT_IN_HISTORY, f"height {height} is not certified; {newest} is the newest")
+        return build_block(height, certified)
+
+    def receipt(self, transaction_id: bytes) -> ReceiptBundle:
+        """The first receipt of an executed transaction.
+
+        Raises:
+            ProofError: ``not-in-history``, it was never executed here.
+            UnavailableError: no header certifies its height yet.
+        """
+        place = self._ledger.place(transaction_id)
+        if place is None:
+            raise ProofError(ProofCode.NOT_IN_HISTORY, "no transaction of this id was executed here")
+        certified = self.certified()
+        if place.height > certified.header.executed.height:
+            raise UnavailableError(f"height {place.height} is executed and not certified yet; try again in a second")
+        row = self._ledger.block(place.height)
+        assert row is not None and row.header is not None
+        # Receipts of due work come first, the system's last; between them one per transaction.
+        index = row.receipt_count - 1 - row.header.transaction_count + place.index
+        return build_receipt(place.height, index, certified)
 
     def certified(self) -> CertifiedHeight:
         """The newest height that a final header certifies and whose state is kept.

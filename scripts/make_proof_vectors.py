@@ -16,11 +16,24 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from msgspec import structs
+
 from tallystick import keys
 from tallystick.api import b64, unb64
+from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import decode, encode
-from tallystick.proofs import build_event, build_item, build_record, show_anchor, write_bundle
+from tallystick.proofs import (
+    build_block,
+    build_event,
+    build_item,
+    build_receipt,
+    build_record,
+    show_anchor,
+    write_bundle,
+)
 from tallystick.proofs.anchor import read
+from tallystick.reasons import Reason
+from tallystick.receipts import Receipt
 from tallystick.records.base import key_hash
 from tallystick.records.goods import HistoryEntry, correction_key, item_key, recall_key, session_key
 from tallystick.validators import Validator, validator_set
@@ -41,6 +54,16 @@ def event() -> Bundle:
     world = w.finished_world()
     commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
     return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world)))
+
+
+def block(height: int) -> Bundle:
+    """The bundle of a block."""
+    return loads(write_bundle(build_block(height, w.finished_world())))
+
+
+def receipt(height: int) -> Bundle:
+    """The bundle of a height's first receipt."""
+    return loads(write_bundle(build_receipt(height, 0, w.finished_world())))
 
 
 def loads(data: bytes) -> Bundle:
@@ -65,6 +88,9 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "stated": ("stated", w.STATED, item(w.STATED)),
         "never-issued": ("unknown-item", never, item(never)),
         "event": ("proven", w.FIELD_LOT, event()),
+        "block": ("proven", "9", block(9)),
+        "block-genesis": ("proven", "0", block(0)),
+        "receipt": ("proven", world.transactions[9, 0].id.hex(), receipt(9)),
         "record": ("proven", item_key(w.LOT).hex(), loads(write_bundle(build_record(item_key(w.LOT), world)))),
         "record-absent": (
             "proven",
@@ -238,7 +264,81 @@ def broken() -> dict[str, tuple[str, str, Bundle]]:
         ),
     }
     subjects = {name: (w.FIELD_LOT if name.startswith("event") else w.SERIAL) for name in cases}
+    chain = broken_chain()
+    subjects |= {name: transaction_of(9) if name.startswith("receipt") else "9" for name in chain}
+    cases |= chain
     return {name: (code, subjects[name], bundle) for name, (code, bundle) in cases.items()}
+
+
+def transaction_of(height: int) -> str:
+    """Id of a height's first transaction."""
+    return w.finished_world().transactions[height, 0].id.hex()
+
+
+def leaf_of(bundle: Bundle, **changes: Any) -> Bundle:
+    """The bundle with fields of its height's leaf changed."""
+    old = read(bundle["block"]["leaf"], HistoryLeaf, 256)
+    bundle["block"]["leaf"] = b64(encode(structs.replace(old, **changes)))
+    return bundle
+
+
+def receipt_with(bundle: Bundle, **changes: Any) -> Bundle:
+    """The bundle with fields of its receipt changed."""
+    old = read(bundle["receipt"], Receipt, 10_000)
+    bundle["receipt"] = b64(encode(structs.replace(old, **changes)))
+    return bundle
+
+
+def broken_chain() -> dict[str, tuple[str, Bundle]]:
+    """Blocks and receipts with one defect each."""
+    other = sha256(b"other").digest()
+    return {
+        "block-of-another-height": ("wrong-subject", block(8)),
+        "block-other-chain": ("wrong-chain", reanchor(block(9), chain_id=other)),
+        "block-other-history": ("not-in-history", reanchor(block(9), executed=w.ProofWorld().header().executed)),
+        "block-hash-altered": ("not-in-history", leaf_of(block(9), block_hash=other)),
+        "block-time-altered": ("not-in-history", leaf_of(block(9), time_ms=1)),
+        "block-state-root-altered": ("not-in-history", leaf_of(block(9), state_root=other)),
+        "block-receipts-root-altered": ("not-in-history", leaf_of(block(9), receipts_root=other)),
+        "block-receipt-count-altered": ("not-in-history", leaf_of(block(9), receipt_count=9)),
+        "block-height-altered": ("not-in-history", leaf_of(block(9), height=8)),
+        "block-above-the-anchor": ("not-in-tree", leaf_of(block(9), height=21)),
+        "block-with-a-neighbours-path": (
+            "not-in-history",
+            change(block(9), lambda b: b["block"].update(path=block(8)["block"]["path"])),
+        ),
+        "block-path-short": ("not-in-tree", change(block(9), lambda b: b["block"]["path"].pop())),
+        "block-path-long": ("not-in-tree", change(block(9), lambda b: b["block"]["path"].append("00" * 32))),
+        "block-path-reordered": ("not-in-history", change(block(9), lambda b: b["block"]["path"].reverse())),
+        "block-node-as-leaf": ("unreadable", change(block(9), lambda b: b["block"].update(leaf=b64(bytes(64))))),
+        "block-header-of-another": (
+            "block-altered",
+            change(block(9), lambda b: b.update(header=block(8)["header"])),
+        ),
+        "block-header-of-genesis": (
+            "block-altered",
+            change(block(0), lambda b: b.update(header=block(8)["header"])),
+        ),
+        "receipt-of-another-transaction": ("wrong-subject", receipt(7)),
+        "receipt-reason-altered": ("receipt-altered", receipt_with(receipt(9), reason=Reason.NOT_FOUND)),
+        "receipt-subject-altered": ("receipt-altered", receipt_with(receipt(9), subject=other)),
+        "receipt-height-altered": ("receipt-altered", receipt_with(receipt(9), height=8)),
+        "receipt-outcome-left-out": ("receipt-altered", receipt_with(receipt(9), events=())),
+        "receipt-changes-left-out": ("receipt-altered", receipt_with(receipt(9), changes=())),
+        "receipt-at-another-place": ("receipt-altered", change(receipt(9), lambda b: b.update(index=1))),
+        "receipt-beyond-the-last": ("not-in-tree", change(receipt(9), lambda b: b.update(index=2))),
+        "receipt-path-short": ("not-in-tree", change(receipt(9), lambda b: b["path"].pop())),
+        "receipt-path-altered": ("receipt-altered", change(receipt(9), lambda b: b.update(path=["00" * 32]))),
+        "receipt-under-another-height": (
+            "receipt-altered",
+            change(receipt(9), lambda b: b.update(block=receipt(7)["block"])),
+        ),
+        "receipt-root-altered": ("not-in-history", leaf_of(receipt(9), receipts_root=other)),
+        "receipt-two-signers": (
+            "quorum-short",
+            certificate(receipt(9), lambda c: Certificate(c.statement, 3, c.signatures[:2])),
+        ),
+    }
 
 
 def notarised() -> Bundle:

@@ -27,6 +27,7 @@ HEADER = "/v1/headers/{height}"  # GET -> application/msgpack: CertifiedHeader
 EPOCH = "/v1/epochs/{epoch}"  # GET -> application/msgpack: EpochStep, how the epoch ended
 ITEM_PROOF = "/v1/proofs/item"  # GET ?id=01/…/21/… -> proof bundle (application/json)
 EVENT_PROOF = "/v1/proofs/event"  # GET ?commitment=hex&item=01/… -> proof bundle
+BLOCK_PROOF = "/v1/proofs/block"  # GET ?height=42 -> proof bundle: the block of an executed height is of this chain
 RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only;
 # not of keys that name a party or can be guessed: those are proven at MEMBERS_RECORD_PROOF
 
@@ -35,6 +36,7 @@ TRANSACTIONS = "/v1/transactions"  # POST application/msgpack: one raw transacti
 TRANSACTIONS_BULK = "/v1/transactions/bulk"  # POST application/msgpack: array of raw transactions -> 202 BulkAnswer
 TRANSACTION = "/v1/transactions/{id}"  # GET ?wait=final|executed|proven&timeout_ms= -> TransactionStatus
 RECEIPT = "/v1/receipts/{id}"  # GET -> application/msgpack: Receipt
+RECEIPT_PROOF = "/v1/receipts/{id}/proof"  # GET -> proof bundle of a receipt
 BLOCKS = "/v1/blocks"  # GET ?from=&limit= -> application/msgpack: array of BlockAnswer (executed heights only)
 MEMBERS_RECORD_PROOF = "/v1/records/proof"  # GET ?key=hex -> proof bundle of any record; public halves only
 RECORD = "/v1/records"  # GET ?key=hex -> application/msgpack: Record with both halves; 404 when absent

@@ -44,6 +44,8 @@ def append_all(peaks: Sequence[bytes], count: int, leaf_hashes: Sequence[bytes])
         The peaks of ``count + len(leaf_hashes)`` leaves.
     """
     assert count.bit_count() == len(peaks)
+    if len(leaf_hashes) == 1 and not count & 1:
+        return (*peaks, leaf_hashes[0])
     stack = list(peaks)
     for leaf in leaf_hashes:
         node, carry = leaf, count

@@ -94,10 +94,10 @@ class Event(Message, frozen=True):
         """The three slot hashes (public, members, sealed); 32 zero bytes stand for an absent part."""
         members = sealed = ZERO32
         if self.members:
-            members = tagged(TAG_EVENT_MEMBERS, self.members_salt, self.members)
+            members = sha256(TAG_EVENT_MEMBERS + self.members_salt + self.members).digest()
         if self.sealed_count:
             sealed = tagged(TAG_EVENT_SEALED, self.sealed_count.to_bytes(8, "big"), self.sealed_root)
-        return tagged(TAG_EVENT_PUBLIC, self.public), members, sealed
+        return sha256(TAG_EVENT_PUBLIC + self.public).digest(), members, sealed
 
     def commitment(self) -> bytes:
         """The 32-byte commitment to all three parts."""

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from tallystick import keys
-from tallystick.blocks import PROTOCOL_VERSION, Executed, Header
-from tallystick.encoding import ZERO32, Message
+from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf
+from tallystick.encoding import ZERO32, Message, encode
 from tallystick.epcis import GENERAL, read_json, split_event
-from tallystick.merkle import EMPTY_ROOT
+from tallystick.merkle import EMPTY_ROOT, inclusion_path, root_of
 from tallystick.proofs.anchor import Trust, show_anchor
 from tallystick.proofs.bundle import AnchorShown
+from tallystick.reasons import Reason
+from tallystick.receipts import Change, EventOutcome, Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash, record_of
 from tallystick.records.goods import (
     Correction,
@@ -65,6 +67,14 @@ SERIAL = f"{GTIN}/21/A1"
 FIELD_LOT = "01/09521234000013/10/H1"
 PALLET = "00/095212340000000013"
 STATED = "01/09521111111115/21/X"
+
+EXECUTED_HEIGHT = 20
+TIME_MS = 1_800_000_000_000  # of the newest executed height
+
+
+def time_of(height: int) -> int:
+    """Time of an executed height."""
+    return TIME_MS - 20 * (EXECUTED_HEIGHT - height)
 
 
 def seed(name: str) -> bytes:
@@ -145,7 +155,7 @@ class ProofWorld:
 
     def header(self, **changes: object) -> Header:
         """A header that certifies this state."""
-        executed = Executed(20, 1_800_000_000_000, self.trie().root, EMPTY_ROOT, EMPTY_ROOT)
+        executed = changes.pop("executed", None) or self._executed()
         fields: dict[str, object] = {
             "protocol_version": PROTOCOL_VERSION,
             "chain_id": CHAIN_ID,
@@ -155,7 +165,7 @@ class ProofWorld:
             "parent_hash": bytes(32),
             "parent_view": 24,
             "proposer": 1,
-            "time_ms": 1_800_000_000_040,
+            "time_ms": TIME_MS + 40,
             "transaction_count": 0,
             "transaction_root": EMPTY_ROOT,
             "due_work": False,
@@ -165,6 +175,56 @@ class ProofWorld:
             **changes,
         }
         return Header(**fields)  # type: ignore[arg-type]
+
+    def _executed(self) -> Executed:
+        newest = self.history_leaf(EXECUTED_HEIGHT)
+        history_root = root_of(self._history_leaves())
+        return Executed(EXECUTED_HEIGHT, TIME_MS, newest.state_root, newest.receipts_root, history_root)
+
+    # --- CertifiedHistory ---------------------------------------------------------------------------------
+
+    def block_header(self, height: int) -> Header | None:
+        """A header of an earlier height, as good as any; None for genesis."""
+        if height == 0:
+            return None
+        unknown = Executed(0, 0, ZERO32, ZERO32, ZERO32)
+        return self.header(
+            height=height, view=height, parent_view=height - 1, time_ms=time_of(height), executed=unknown
+        )
+
+    def receipts_of(self, height: int) -> tuple[Receipt, ...]:
+        """A height's receipts: one per capture in it, and the system's."""
+        shown = []
+        for index in sorted(i for h, i in self.transactions if h == height):
+            transaction = self.transactions[height, index]
+            outcomes = tuple(EventOutcome(c, EventStatus.EFFECTIVE, Reason.NONE) for c in transaction.commitments)
+            changes = tuple(
+                sorted((Change(item_key(SERIAL), ZERO32), Change(item_key(LOT), ZERO32)), key=lambda c: c.key)
+            )
+            shown.append(
+                Receipt(ReceiptKind.TRANSACTION, height, index, transaction.id, Reason.NONE, "", outcomes, changes)
+            )
+        system = Receipt(ReceiptKind.SYSTEM, height, 0, ZERO32, Reason.NONE, "", (), ())
+        return (*shown, system) if height else ()
+
+    def receipts(self, height: int) -> tuple[bytes, ...]:
+        """See ``CertifiedHistory``."""
+        return tuple(encode(receipt) for receipt in self.receipts_of(height))
+
+    def history_leaf(self, height: int) -> HistoryLeaf:
+        """See ``CertifiedHistory``; only the newest height has the state that the other proofs show."""
+        header = self.block_header(height)
+        block_hash = header.block_hash() if header is not None else CHAIN_ID
+        state_root = self.trie().root if height == EXECUTED_HEIGHT else sha256(b"state %d" % height).digest()
+        receipts = self.receipts_of(height)
+        return HistoryLeaf(height, block_hash, time_of(height), state_root, receipts_root(receipts), len(receipts))
+
+    def history_path(self, height: int) -> tuple[bytes, ...]:
+        """See ``CertifiedHistory``."""
+        return inclusion_path(self._history_leaves(), height)
+
+    def _history_leaves(self) -> list[bytes]:
+        return [self.history_leaf(height).leaf_hash() for height in range(EXECUTED_HEIGHT + 1)]
 
     # --- CertifiedState -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from client_sdk.commands import (
     governance,
     keys,
     lookup,
+    prove,
     receivables,
     signing,
     tools,
@@ -24,7 +25,7 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("membership and goods", governance.COMMANDS + validators.COMMANDS),
     ("documents, accounts, escrow", trade.COMMANDS + escrow.COMMANDS),
     ("receivables", finance.COMMANDS),
-    ("what can be believed", lookup.COMMANDS + receivables.COMMANDS),
+    ("what can be believed", lookup.COMMANDS + prove.COMMANDS + receivables.COMMANDS),
     ("several signers", signing.COMMANDS),
     ("tools", tools.COMMANDS),
 )

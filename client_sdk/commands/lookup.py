@@ -8,6 +8,7 @@ from typing import Any
 
 from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser
+from client_sdk.commands.prove import show_chain_proof
 from client_sdk.errors import ExitCode
 from client_sdk.story import EventFact, Story, tell
 from client_sdk.trust import load_trust
@@ -19,8 +20,10 @@ from tallystick.proofs import (
     EventBundle,
     ItemBundle,
     ProofCode,
+    VerifiedBlock,
     VerifiedEvent,
     VerifiedItem,
+    VerifiedReceipt,
     VerifiedRecord,
     read_bundle,
     verify_bundle,
@@ -141,6 +144,8 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
                 {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
                 f"record {verified.key.hex()}: {words}, proven as of height {height}",
             )
+        case VerifiedBlock() | VerifiedReceipt():
+            show_chain_proof(context, verified)
     return ExitCode.OK
 
 

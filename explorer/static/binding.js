@@ -250,6 +250,14 @@ const KINDS = {
   record: object({ ...frame, kind: only('record'), key: hexText, record: maybe(record) }, { record: null }),
 };
 
+const height = object({ leaf: b64, path: list(hash) });
+Object.assign(KINDS, {
+  block: object({ format: whole, anchor, kind: only('block'), block: height, header: maybe(b64) }, { header: null }),
+  receipt: object({
+    format: whole, anchor, kind: only('receipt'), block: height, receipt: b64, index: whole, path: list(hash),
+  }),
+});
+
 const withDefaults = (shown) => ({ ...EVENT_DEFAULTS, ...shown });
 
 /** A bundle whose shape was checked, defaults filled in; anything else is `unreadable`. */
@@ -261,7 +269,7 @@ export function readBundle(bundle) {
   if (bundle.format !== 1) throw new ProofError('unreadable', `format ${bundle.format}; this verifier reads 1`);
   if (kind === 'item') return { ...bundle, events: bundle.events.map(withDefaults) };
   if (kind === 'event') return { ...ENTRY_DEFAULTS, ...bundle, event: withDefaults(bundle.event) };
-  return { record: null, ...bundle };
+  return kind === 'record' ? { record: null, ...bundle } : { header: null, ...bundle };
 }
 
 const FINALIZE = 3;

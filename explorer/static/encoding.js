@@ -1,7 +1,7 @@
 // Encodings: bytes in their spellings, SHA-256 with purpose tags, canonical MessagePack of the messages that a proof holds,
 // canonical JSON of events; and the one error that a verification raises.
 
-/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 7. */
+/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 9. */
 export class ProofError extends Error {
   constructor(code, detail) {
     super(`${detail} [${code}]`);
@@ -270,6 +270,18 @@ export const Organisation = struct({
 export const Key = struct({
   organisation: name, status: oneOf(2), uses: listOf(oneOf(7), 1, 8), person: text, sinceHeight: natural,
   untilHeight: natural,
+});
+
+export const HistoryLeaf = struct({
+  height: natural, blockHash: hash, timeMs: time, stateRoot: hash, receiptsRoot: hash, receiptCount: natural,
+});
+const outcome = struct({
+  commitment: hash, status: oneOf(3), reason: natural, firstHeight: natural, firstTransactionIndex: natural,
+});
+const change = struct({ key: bytesOf(1, 512), leaf: hash });
+export const Receipt = struct({
+  kind: oneOf(3), height: natural, index: natural, subject: hash, reason: natural, detail: textOf(0, 256),
+  events: listOf(outcome, 0, 1000), changes: listOf(change, 0, NATURAL_MAX),
 });
 
 /** One message from its bytes; anything but its one canonical spelling raises a ProofError with `code`. */

@@ -18,20 +18,22 @@ export { ProofError, isSupported };
  *
  * @param {object} value the bundle as parsed JSON
  * @param {{chainId: string, validatorsHashes: Object<number, string>, heightMin?: number}} trust what the reader pinned
- * @param {string} [subject] the identifier (or record key) that was asked for
+ * @param {string} [subject] what was asked for: identifier, record key, height or transaction id
  * @returns {Promise<object>} `verdict`, `anchor` and what was verified
  * @throws {ProofError} with the code that says why it does not hold
  */
 export async function verifyBundle(value, trust, subject) {
   const bundle = readBundle(value);
   const about = bundle.kind === 'record' ? bundle.key : bundle.subject;
-  if (subject !== undefined && about !== subject) {
+  if (about !== undefined && subject !== undefined && about !== subject) {
     throw new ProofError('wrong-subject', `about ${about}, asked for ${subject}`);
   }
   const anchor = await verifyAnchor(bundle.anchor, trust);
   if (bundle.kind === 'item') return verifyItem(bundle, anchor);
   if (bundle.kind === 'event') return verifyEvent(bundle, anchor);
-  return verifyRecord(bundle, anchor);
+  if (bundle.kind === 'record') return verifyRecord(bundle, anchor);
+  const { verifyBlock, verifyReceipt } = await import('./chain.js'); // a product page never needs it
+  return (bundle.kind === 'block' ? verifyBlock : verifyReceipt)(bundle, anchor, subject);
 }
 
 async function verifyItem(bundle, anchor) {

@@ -130,6 +130,20 @@ class MembersDoor:
             responses={200: openapi.other_answer(MSGPACK, "Encoded `Receipt`.", "98"), **refused, **missing},
         )
         router.add_api_route(
+            api.RECEIPT_PROOF,
+            self.receipt_proof,
+            operation_id="receiptProof",
+            summary="Receipt of an executed transaction, proven",
+            openapi_extra=openapi.members_read(),
+            responses={
+                200: openapi.other_answer(
+                    "application/json", "A proof bundle; docs/spec/proofs.md.", '{"kind":"receipt"}'
+                ),
+                **refused,
+                **missing,
+            },
+        )
+        router.add_api_route(
             api.STATUS,
             self.status,
             operation_id="status",
@@ -165,6 +179,11 @@ class MembersDoor:
         if receipt is None:
             raise self._not_found("no receipt of this id: not executed here, or unknown", "/path/id")
         return Response(encode(receipt), headers=PRIVATE, media_type=MSGPACK)
+
+    async def receipt_proof(self, request: Request, id: IdPath) -> Response:
+        """The same receipt, with what anybody needs who checks it against the pinned validators."""
+        self._authenticator.caller(request, Access.FOLLOW)
+        return json_response(self._proofs.receipt(bytes.fromhex(id)), headers=PRIVATE)
 
     async def status(self, request: Request) -> Response:
         """The same answer that `tallystick-node status` prints."""

@@ -22,6 +22,7 @@ EXAMPLE_HASH = "5f" * 32
 EXAMPLE_ITEM = "01/09521234543213/21/A1"
 
 HeightPath = Annotated[str, Path(pattern=NUMBER, description="Height of a block, from 1.", examples=["42"])]
+HeightQuery = Annotated[str, Query(pattern=NUMBER, description="Executed height; 0 is genesis.", examples=["42"])]
 IdPath = Annotated[str, Path(pattern=HEX32, description="Transaction id.", examples=[EXAMPLE_HASH])]
 ItemQuery = Annotated[
     str,

@@ -18,6 +18,7 @@ from node.api.parameters import (
     CommitmentQuery,
     EpochPath,
     HeightPath,
+    HeightQuery,
     ItemQuery,
     KeyQuery,
     strict_query,
@@ -128,9 +129,10 @@ class PublicDoor:
         for path, handler, name, summary in (
             (api.ITEM_PROOF, self.item_proof, "itemProof", "History of an item with its closure, proven"),
             (api.EVENT_PROOF, self.event_proof, "eventProof", "One event in an item's history, with any correction"),
+            (api.BLOCK_PROOF, self.block_proof, "blockProof", "A block of an executed height belongs to the chain"),
             (api.RECORD_PROOF, self.record_proof, "recordProof", "The public half of a record, or its absence, proven"),
         ):
-            missing = openapi.refusals("not-found") if handler == self.event_proof else {}
+            missing = openapi.refusals("not-found") if handler in (self.event_proof, self.block_proof) else {}
             router.add_api_route(
                 path, handler, operation_id=name, summary=summary, responses={200: bundle, **refused, **missing}
             )
@@ -192,6 +194,10 @@ class PublicDoor:
     async def event_proof(self, commitment: CommitmentQuery, item: ItemQuery) -> Response:
         """The commitment must be in that item's history."""
         return json_response(self._proofs.event(bytes.fromhex(commitment), item))
+
+    async def block_proof(self, height: HeightQuery) -> Response:
+        """Of any executed height, however old, under the newest certified header."""
+        return json_response(self._proofs.block(int(height)))
 
     async def record_proof(self, key: KeyQuery) -> Response:
         """Never shows a members' half, only its hash; nor whether a key exists that names a party or can be guessed."""

@@ -98,3 +98,9 @@ class ProofQueries(Protocol):
 
     def record(self, key: bytes) -> Any:
         """One record's public half, or its absence."""
+
+    def block(self, height: int) -> Any:
+        """The block of an executed height."""
+
+    def receipt(self, transaction_id: bytes) -> Any:
+        """The receipt of an executed transaction."""

@@ -18,48 +18,42 @@ from tallystick.epcis.model import (
 class EventReading:
     """Filled field by field; ``parsed`` is called once, at the end, when nothing was reported."""
 
-    __slots__ = (
-        "action", "biz_location", "biz_step", "biz_transactions", "certification_info", "child_quantities",
-        "children", "destinations", "disposition", "epcs", "error_declaration", "event_id", "event_time_ms",
-        "has_ilmd", "identifier_count", "input_quantities", "inputs", "latest_sensor_ms", "latest_sensor_path",
-        "output_quantities", "outputs", "parent", "persistent_set", "persistent_unset", "prefixes", "quantities",
-        "read_point", "record_time_ms", "report", "sensors", "sources", "transformation_id", "type",
-    )  # fmt: skip
+    # What most events lack stands in the class, once: an instance holds what the event has.
+    identifier_count = 0
+    action: Action | None = None
+    event_time_ms = 0
+    record_time_ms: int | None = None
+    event_id: str | None = None
+    epcs: tuple[Identifier, ...] = ()
+    parent: Identifier | None = None
+    children: tuple[Identifier, ...] = ()
+    inputs: tuple[Identifier, ...] = ()
+    outputs: tuple[Identifier, ...] = ()
+    quantities: tuple[Quantity, ...] = ()
+    child_quantities: tuple[Quantity, ...] = ()
+    input_quantities: tuple[Quantity, ...] = ()
+    output_quantities: tuple[Quantity, ...] = ()
+    biz_step: str | None = None
+    disposition: str | None = None
+    error_declaration: ErrorDeclaration | None = None
+    transformation_id: str | None = None
+    read_point: Identifier | None = None
+    biz_location: Identifier | None = None
+    biz_transactions: tuple[TypedReference, ...] = ()
+    sources: tuple[TypedReference, ...] = ()
+    destinations: tuple[TypedReference, ...] = ()
+    persistent_set: tuple[str, ...] = ()
+    persistent_unset: tuple[str, ...] = ()
+    sensors: tuple[SensorReading, ...] = ()
+    latest_sensor_ms = -1
+    latest_sensor_path = ""
+    certification_info: tuple[str, ...] = ()
+    has_ilmd = False
 
     def __init__(self, report: Report, event_type: EventType) -> None:
         self.report = report
         self.type = event_type
         self.prefixes: dict[str, str] = {}
-        self.identifier_count = 0
-        self.action: Action | None = None
-        self.event_time_ms = 0
-        self.record_time_ms: int | None = None
-        self.event_id: str | None = None
-        self.epcs: tuple[Identifier, ...] = ()
-        self.parent: Identifier | None = None
-        self.children: tuple[Identifier, ...] = ()
-        self.inputs: tuple[Identifier, ...] = ()
-        self.outputs: tuple[Identifier, ...] = ()
-        self.quantities: tuple[Quantity, ...] = ()
-        self.child_quantities: tuple[Quantity, ...] = ()
-        self.input_quantities: tuple[Quantity, ...] = ()
-        self.output_quantities: tuple[Quantity, ...] = ()
-        self.biz_step: str | None = None
-        self.disposition: str | None = None
-        self.error_declaration: ErrorDeclaration | None = None
-        self.transformation_id: str | None = None
-        self.read_point: Identifier | None = None
-        self.biz_location: Identifier | None = None
-        self.biz_transactions: tuple[TypedReference, ...] = ()
-        self.sources: tuple[TypedReference, ...] = ()
-        self.destinations: tuple[TypedReference, ...] = ()
-        self.persistent_set: tuple[str, ...] = ()
-        self.persistent_unset: tuple[str, ...] = ()
-        self.sensors: tuple[SensorReading, ...] = ()
-        self.latest_sensor_ms = -1
-        self.latest_sensor_path = ""
-        self.certification_info: tuple[str, ...] = ()
-        self.has_ilmd = False
 
     def parsed(self) -> ParsedEvent:
         """The event as contract rules see it."""

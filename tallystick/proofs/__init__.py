@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from tallystick.proofs.anchor import Anchor, Trust, show_anchor, verify_anchor
 from tallystick.proofs.build import CertifiedState, build_event, build_item, build_record
-from tallystick.proofs.bundle import Bundle, EventBundle, ItemBundle, RecordBundle, read_bundle, write_bundle
+from tallystick.proofs.bundle import (
+    BlockBundle,
+    Bundle,
+    EventBundle,
+    ItemBundle,
+    ReceiptBundle,
+    RecordBundle,
+    read_bundle,
+    write_bundle,
+)
+from tallystick.proofs.chain import (
+    CertifiedHistory,
+    VerifiedBlock,
+    VerifiedReceipt,
+    build_block,
+    build_receipt,
+    verify_block,
+    verify_receipt,
+)
 from tallystick.proofs.closure import Closure, Part, SessionPart
 from tallystick.proofs.codes import WORDS, ProofCode
 from tallystick.proofs.events import ShownEvent
@@ -23,31 +41,40 @@ from tallystick.proofs.verify import (
 __all__ = [
     "WORDS",
     "Anchor",
+    "BlockBundle",
     "Bundle",
+    "CertifiedHistory",
     "CertifiedState",
     "Closure",
     "EventBundle",
     "ItemBundle",
     "Part",
     "ProofCode",
+    "ReceiptBundle",
     "RecordBundle",
     "SessionPart",
     "ShownEvent",
     "Signer",
     "Trust",
     "Verified",
+    "VerifiedBlock",
     "VerifiedEvent",
     "VerifiedItem",
+    "VerifiedReceipt",
     "VerifiedRecord",
+    "build_block",
     "build_event",
     "build_item",
+    "build_receipt",
     "build_record",
     "read_bundle",
     "show_anchor",
     "verify_anchor",
+    "verify_block",
     "verify_bundle",
     "verify_event",
     "verify_item",
+    "verify_receipt",
     "verify_record",
     "write_bundle",
 ]

@@ -82,6 +82,18 @@ class EventShown(Shape, frozen=True, omit_defaults=True):
     event_id: str | None = None
 
 
+class HeightShown(Shape, frozen=True):
+    """An executed height under the history root of an anchor.
+
+    Attributes:
+        leaf: the height's ``HistoryLeaf``; its place in the history tree is its height.
+        path: audit path from it to the history root.
+    """
+
+    leaf: B64
+    path: list[Hex32]
+
+
 class ItemBundle(Shape, frozen=True, tag_field="kind", tag="item"):
     """Everything about one identifier: its closure."""
 
@@ -126,7 +138,36 @@ class RecordBundle(Shape, frozen=True, tag_field="kind", tag="record", omit_defa
     record: RecordShown | None = None
 
 
-Bundle: TypeAlias = ItemBundle | EventBundle | RecordBundle
+class BlockBundle(Shape, frozen=True, tag_field="kind", tag="block", omit_defaults=True):
+    """A block of an executed height belongs to the chain.
+
+    Attributes:
+        header: the block's own header, where it is shown; genesis has none.
+    """
+
+    format: int
+    anchor: AnchorShown
+    block: HeightShown
+    header: B64 | None = None
+
+
+class ReceiptBundle(Shape, frozen=True, tag_field="kind", tag="receipt"):
+    """What became of one transaction: its receipt, under the receipts root of its height.
+
+    Attributes:
+        index: place of the receipt among those of the height.
+        path: audit path from the receipt to the height's receipts root.
+    """
+
+    format: int
+    anchor: AnchorShown
+    block: HeightShown
+    receipt: B64
+    index: int
+    path: list[Hex32]
+
+
+Bundle: TypeAlias = ItemBundle | EventBundle | RecordBundle | BlockBundle | ReceiptBundle
 
 _decoder = msgspec.json.Decoder(Bundle)
 _encoder = msgspec.json.Encoder()

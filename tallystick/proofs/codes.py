@@ -27,6 +27,9 @@ class ProofCode(StrEnum):
     BAD_VOTE_SIGNATURE = "bad-vote-signature"
     NOT_IN_CHAIN = "not-in-chain"
     ROLLED_BACK = "rolled-back"
+    NOT_IN_HISTORY = "not-in-history"
+    BLOCK_ALTERED = "block-altered"
+    RECEIPT_ALTERED = "receipt-altered"
     # the state
     NOT_IN_STATE = "not-in-state"
     RECORD_ALTERED = "record-altered"
@@ -81,6 +84,18 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
     ProofCode.ROLLED_BACK: (
         "Not proven: older than what this verifier has seen before.",
         "未证明：早于本验证器先前所见的记录。",
+    ),
+    ProofCode.NOT_IN_HISTORY: (
+        "Not proven: the block shown is not the one of that height in the ledger that the nodes signed.",
+        "未证明：所示区块并非节点所签署账本中该高度的区块。",
+    ),
+    ProofCode.BLOCK_ALTERED: (
+        "Not proven: the header shown is not the one of that block.",
+        "未证明：所示区块头不属于该区块。",
+    ),
+    ProofCode.RECEIPT_ALTERED: (
+        "Not proven: the receipt differs from the one that the nodes signed.",
+        "未证明：该回执与节点所签署的不同。",
     ),
     ProofCode.NOT_IN_STATE: (
         "Not proven: the state shown is not the one that the nodes signed.",

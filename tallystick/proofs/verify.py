@@ -12,7 +12,16 @@ from tallystick.encoding import encode
 from tallystick.errors import ProofError
 from tallystick.merkle import leaf_hash, root_from_path
 from tallystick.proofs.anchor import Anchor, Trust, read, verify_anchor
-from tallystick.proofs.bundle import Bundle, EventBundle, ItemBundle, RecordBundle, read_bundle
+from tallystick.proofs.bundle import (
+    BlockBundle,
+    Bundle,
+    EventBundle,
+    ItemBundle,
+    ReceiptBundle,
+    RecordBundle,
+    read_bundle,
+)
+from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_receipt
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.events import ShownEvent, read_event
@@ -61,16 +70,34 @@ class VerifiedRecord:
     public: bytes | None
 
 
-Verified = VerifiedItem | VerifiedEvent | VerifiedRecord
+Verified = VerifiedItem | VerifiedEvent | VerifiedRecord | VerifiedBlock | VerifiedReceipt
 
 
-def verify_bundle(data: bytes, trust: Trust) -> Verified:
+def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None) -> Verified:
     """Verify a bundle of any kind.
 
+    Args:
+        subject: what the reader asked for, as the bundle spells it: identifier, record key, height, transaction id.
+            When given, a bundle about anything else is refused.
     Raises:
         ProofError: with the code that says why it does not hold.
     """
     bundle: Bundle = read_bundle(data)
+    about = bundle.key if isinstance(bundle, RecordBundle) else getattr(bundle, "subject", None)
+    if about is not None and subject is not None and about != subject:
+        raise ProofError(ProofCode.WRONG_SUBJECT, f"about {about}, asked for {subject}")
+    verified = _verify(bundle, trust)
+    if isinstance(verified, VerifiedBlock | VerifiedReceipt) and subject not in (None, _about(verified)):
+        raise ProofError(ProofCode.WRONG_SUBJECT, f"about {_about(verified)}, asked for {subject}")
+    return verified
+
+
+def _about(verified: VerifiedBlock | VerifiedReceipt) -> str:
+    """What only the verified contents of a bundle say that it is about."""
+    return str(verified.leaf.height) if isinstance(verified, VerifiedBlock) else verified.receipt.subject.hex()
+
+
+def _verify(bundle: Bundle, trust: Trust) -> Verified:
     match bundle:
         case ItemBundle():
             return verify_item(bundle, trust)
@@ -78,6 +105,10 @@ def verify_bundle(data: bytes, trust: Trust) -> Verified:
             return verify_event(bundle, trust)
         case RecordBundle():
             return verify_record(bundle, trust)
+        case BlockBundle():
+            return verify_block(bundle, trust)
+        case ReceiptBundle():
+            return verify_receipt(bundle, trust)
 
 
 def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None) -> VerifiedItem:

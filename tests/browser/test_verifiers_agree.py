@@ -17,8 +17,10 @@ import pytest
 from tallystick import keys
 from tallystick.api import b64, unb64
 from tallystick.errors import ProofError, SignatureError
-from tallystick.proofs import Trust, VerifiedEvent, VerifiedItem, VerifiedRecord, verify_bundle
+from tallystick.proofs import Trust, VerifiedItem, verify_bundle
 from tests.browser.chromium import Chromium, Page
+from tests.proof_mutants import mutants
+from tests.proof_world import TRUST
 
 pytestmark = pytest.mark.browser
 
@@ -66,11 +68,7 @@ def python_code(bundle: dict[str, Any], trust: Trust) -> str:
         verified = verify_bundle(json.dumps(bundle).encode(), trust)
     except ProofError as error:
         return str(error.code)
-    match verified:
-        case VerifiedItem():
-            return str(verified.verdict)
-        case VerifiedEvent() | VerifiedRecord():
-            return "proven"
+    return str(verified.verdict) if isinstance(verified, VerifiedItem) else "proven"
 
 
 def leaves_of(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -131,7 +129,9 @@ def _other_text(value: str, rng: random.Random) -> str:
     return data.hex() if is_hex else b64(bytes(data))
 
 
-@pytest.mark.parametrize("name", ["item", "stated", "never-issued", "event", "record", "record-absent"])
+@pytest.mark.parametrize(
+    "name", ["item", "stated", "never-issued", "event", "record", "record-absent", "block", "receipt"]
+)
 def test_both_verifiers_say_the_same_of_every_mutation(page: Page, name: str) -> None:
     vector = json.loads((VECTORS / f"{name}.json").read_text())
     told = vector["trust"]
@@ -149,6 +149,21 @@ def test_both_verifiers_say_the_same_of_every_mutation(page: Page, name: str) ->
     ]
     assert differing == []
     assert len(set(ours)) >= 4  # the mutations reach different checks
+
+
+@pytest.mark.parametrize("name", ["block", "receipt"])
+def test_the_page_refuses_every_single_change_with_the_code_that_python_gives(page: Page, name: str) -> None:
+    vector = json.loads((VECTORS / f"{name}.json").read_text())
+    told = vector["trust"]
+    shown_trust = json.dumps({"chainId": told["chain_id"], "validatorsHashes": told["validators_hashes"]})
+    corpus = list(mutants(vector["bundle"]))
+    theirs: list[str] = []
+    for start in range(0, len(corpus), CHUNK):
+        chunk = [mutant.bundle for mutant in corpus[start : start + CHUNK]]
+        theirs += page.evaluate(VERIFY_MANY % (json.dumps(chunk), shown_trust))
+    ours = [python_code(mutant.bundle, TRUST) for mutant in corpus]
+    differing = [(m.name, a, b) for m, a, b in zip(corpus, ours, theirs, strict=True) if a != b or a not in m.codes]
+    assert differing == []
 
 
 def test_signatures_on_which_libraries_disagree_are_refused_by_both(page: Page) -> None:

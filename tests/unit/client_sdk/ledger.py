@@ -28,12 +28,20 @@ from tallystick.api import (
     TransactionStatus,
     b64,
 )
-from tallystick.blocks import PROTOCOL_VERSION, Executed, Header
+from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.errors import DecodeError, ProofError, SignatureError, UnavailableError
 from tallystick.http_signatures import verify_request
-from tallystick.merkle import EMPTY_ROOT
-from tallystick.proofs import build_event, build_item, build_record, show_anchor, write_bundle
+from tallystick.merkle import EMPTY_ROOT, inclusion_path, leaf_hash, root_of
+from tallystick.proofs import (
+    build_block,
+    build_event,
+    build_item,
+    build_receipt,
+    build_record,
+    show_anchor,
+    write_bundle,
+)
 from tallystick.proofs.bundle import AnchorShown
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash
@@ -116,7 +124,8 @@ class Ledger:
     def header(self) -> Header:
         validators = self.world.genesis.validators().digest()
         receipts = self.world.results[-1].receipts if self.world.results else ()
-        executed = Executed(self.height, self.world.time_ms, self.trie().root, receipts_root(receipts), EMPTY_ROOT)
+        history_root = root_of([self.history_leaf(height).leaf_hash() for height in range(self.height + 1)])
+        executed = Executed(self.height, self.world.time_ms, self.trie().root, receipts_root(receipts), history_root)
         return Header(
             PROTOCOL_VERSION, self.world.chain_id, 0, self.height + 2, self.height + 2, bytes(32), self.height + 1, 0,
             self.world.time_ms + 40, 0, EMPTY_ROOT, False, validators, validators, executed,
@@ -142,6 +151,35 @@ class Ledger:
             self._trie = self._trie.update(changes)
         self._trie_height = self.height
         return self._trie
+
+    # --- CertifiedHistory: earlier heights' state roots are made up, their blocks and receipts are not -------
+
+    def history_leaf(self, height: int) -> HistoryLeaf:
+        root = self.trie().root if height == self.height else bytes(32)
+        receipts = self.receipts(height)
+        time_ms = self.world.blocks[height - 1][0].time_ms if height else self.world.genesis.time_ms
+        receipts_root = root_of([leaf_hash(receipt) for receipt in receipts])
+        return HistoryLeaf(height, sha256(b"block %d" % height).digest(), time_ms, root, receipts_root, len(receipts))
+
+    def history_path(self, height: int) -> tuple[bytes, ...]:
+        return inclusion_path([self.history_leaf(one).leaf_hash() for one in range(self.height + 1)], height)
+
+    def block_header(self, height: int) -> Header | None:
+        return None
+
+    def receipts(self, height: int) -> tuple[bytes, ...]:
+        return tuple(encode(receipt) for receipt in self.world.results[height - 1].receipts) if height else ()
+
+    def receipt_proof(self, transaction_id: bytes) -> object:
+        if transaction_id not in self.statuses:
+            raise ProofError("not-in-history", "no transaction of this id was executed here")
+        height, _, receipt = self.statuses[transaction_id]
+        return build_receipt(height, self.receipts(height).index(encode(receipt)), self)
+
+    def block_proof(self, height: int) -> object:
+        if height > self.height:
+            raise ProofError("not-in-history", "not certified")
+        return build_block(height, self)
 
     def record(self, key: bytes) -> Record | None:
         return self.world.state.get(key)
@@ -206,6 +244,7 @@ class FakeNode:
                 lambda: build_event(bytes.fromhex(query["commitment"]), query["item"], ledger)
             ),
             api.MEMBERS_RECORD_PROOF: lambda: bundle(lambda: build_record(bytes.fromhex(query["key"]), ledger)),
+            api.BLOCK_PROOF: lambda: bundle(lambda: ledger.block_proof(int(query["height"]))),
             api.RECORD_PROOF: lambda: bundle(lambda: build_record(bytes.fromhex(query["key"]), ledger)),
         }
         if request.path in public:
@@ -246,6 +285,8 @@ class FakeNode:
             if status.state is TransactionState.UNKNOWN:
                 return problem(404, "not-found", "no transaction of this id was seen here")
             return answer(status)
+        if request.path.startswith("/v1/receipts/") and request.path.endswith("/proof"):
+            return bundle(lambda: ledger.receipt_proof(bytes.fromhex(request.path.split("/")[3])))
         if request.path.startswith("/v1/receipts/"):
             found = ledger.statuses.get(bytes.fromhex(request.path.rpartition("/")[2]))
             return Response(200, {}, encode(found[2])) if found else problem(404, "not-found", "no receipt")

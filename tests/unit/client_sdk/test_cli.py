@@ -265,6 +265,26 @@ def test_a_proof_is_kept_verified_offline_and_refused_when_altered(terminal, nod
     assert grower.run("verify", proof, json_output=False).err.startswith("tallystick verify: unproven:")
 
 
+def test_blocks_and_receipts_of_any_height_are_proven_kept_and_verified_offline(
+    terminal, node: FakeNode, tmp_path: Path
+) -> None:
+    grower = terminal("org:grower")
+    made = grower.must("commission", f"{LOT}=10KGM")
+    proof = tmp_path / "proof.json"
+    receipt = grower.send("prove", "receipt", made["transaction"], "--save", proof).json
+    assert (receipt["reason"], receipt["height"]) == ("NONE", made["height"])
+    assert grower.run("verify", proof).json == receipt | {"command": "verify"}
+    assert "took effect" in grower.run("verify", proof, json_output=False).out
+    for height in (0, made["height"]):
+        block = grower.send("prove", "block", height, "--save", proof).json
+        assert (block["height"], block["verdict"]) == (height, "proven")
+        assert grower.run("verify", proof).json == block | {"command": "verify"}
+    assert grower.send("prove", "block", made["height"] + 1).json["code"] == "not-in-history"
+    assert grower.send("prove", "block", "-1").code == ExitCode.USAGE
+    proof.write_text(proof.read_text().replace('"path":["', '"path":["00', 1))
+    assert grower.run("verify", proof).code == ExitCode.UNPROVEN
+
+
 def test_a_serial_that_was_never_issued_is_unknown(terminal) -> None:
     story = terminal("org:retailer").run("trace", gtin("9521111") + "/21/NEVER").json
     assert story["verdict"] == "unknown-item"

@@ -161,6 +161,12 @@ class TwinProofs:
     def record(self, key: bytes) -> Any:
         return {"key": key.hex()}
 
+    def block(self, height: int) -> Any:
+        return {"height": height}
+
+    def receipt(self, transaction_id: bytes) -> Any:
+        return {"transaction": transaction_id.hex()}
+
 
 @dataclass
 class Answer:

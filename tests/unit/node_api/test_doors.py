@@ -95,6 +95,9 @@ def test_proofs_are_asked_with_exact_identifiers(world: World) -> None:
     assert world.get("/v1/proofs/item?id=01/09521234543213/21/A1").json == {"item": "01/09521234543213/21/A1"}
     assert world.get(f"/v1/proofs/event?commitment={ID}&item=01/09521234543213").json["commitment"] == ID
     assert world.get("/v1/proofs/record?key=01ff").json == {"key": "01ff"}
+    assert world.get("/v1/proofs/block?height=0").json == {"height": 0}
+    assert world.read(f"/v1/receipts/{ID}/proof").json == {"transaction": ID}
+    assert world.get(f"/v1/receipts/{ID}/proof").code == "unauthenticated"
 
 
 def test_every_page_of_the_world_may_read_the_public_door_and_no_other(world: World) -> None:

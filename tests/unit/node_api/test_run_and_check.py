@@ -26,6 +26,7 @@ from node.__main__ import main
 from node.api.protocol import HEAD_SIZE_MAX, BoundedHttpProtocol
 from node.config import load_config
 from node.folder import DATABASE, FolderLock
+from node.founding import read_genesis
 from node.tables import FORMAT_KEY, STORE_FORMAT, BlockRow, ByteList, FormatRow, Table, number_key
 from tallystick import keyfile, keys
 from tallystick.encoding import decode, encode
@@ -33,6 +34,7 @@ from tallystick.errors import ConfigError
 from tallystick.http_signatures import sign_request
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import RegisterKey
+from tallystick.proofs import Trust, VerifiedBlock, VerifiedReceipt, verify_bundle
 from tallystick.receipts import Receipt
 from tallystick.records.base import Record
 from tallystick.records.members import KeyUse, member_key
@@ -147,8 +149,6 @@ class Lone:
 
 
 def load_genesis_id(path: Path) -> bytes:
-    from node.founding import read_genesis
-
     return read_genesis(path)[0].chain_id()
 
 
@@ -179,6 +179,16 @@ def _ask_everything(lone: Lone) -> None:
     assert status == 200 and msgspec.msgpack.decode(blocks)
     status, receipt = lone.signed("GET", f"/v1/receipts/{id_}", seed=SEED)
     assert decode(receipt, Receipt, size_max=10_000).subject.hex() == id_
+    proof = lone.signed("GET", f"/v1/receipts/{id_}/proof", seed=SEED)[1]
+    genesis = read_genesis(lone.folder / "genesis.bin")[0]
+    trust = Trust(lone.chain_id, {0: genesis.validators().digest()})
+    proven = verify_bundle(json.dumps(proof).encode(), trust, subject=id_)
+    assert isinstance(proven, VerifiedReceipt) and encode(proven.receipt) == receipt
+    for height in range(proven.anchor.executed.height + 1):
+        block = lone.get(f"/v1/proofs/block?height={height}")[1]
+        shown = verify_bundle(json.dumps(block).encode(), trust, subject=str(height))
+        assert isinstance(shown, VerifiedBlock) and (shown.header is None) == (height == 0)
+    assert lone.get("/v1/proofs/block?height=99999")[1]["code"] == "not-found"
     key = member_key(keys.public_key_of(SEED)).hex()
     status, record = lone.signed("GET", f"/v1/records?key={key}", seed=SEED)
     assert status == 200 and decode(record, Record, size_max=10_000)

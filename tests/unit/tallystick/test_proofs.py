@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from tallystick.errors import ProofError
-from tallystick.proofs import Trust, VerifiedItem, read_bundle, verify_bundle, verify_item
-from tallystick.proofs.bundle import ItemBundle
+from tallystick.proofs import Trust, VerifiedItem, verify_bundle
 from tests.proof_world import FIELD_LOT, SERIAL
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,13 +34,10 @@ def code_of(vector: dict[str, Any]) -> str:
     data = json.dumps(vector["bundle"]).encode()
     trust = trust_of(vector)
     try:
-        bundle = read_bundle(data)
-        if isinstance(bundle, ItemBundle):
-            return str(verify_item(bundle, trust, subject=vector["subject"]).verdict)
-        verify_bundle(data, trust)
+        verified = verify_bundle(data, trust, subject=vector["subject"])
     except ProofError as error:
         return error.code
-    return "proven"
+    return str(verified.verdict) if isinstance(verified, VerifiedItem) else "proven"
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)

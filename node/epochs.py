@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.executor import Executor
 from node.ledger import Ledger
-from tallystick.epochs import EpochProof
+from tallystick.epochs import EpochProof, EpochStep
 from tallystick.errors import StorageError
 from tallystick.genesis import Genesis
 from tallystick.validators import ValidatorSet
@@ -54,3 +54,12 @@ class Epochs:
     def proof(self, epoch: int) -> EpochProof | None:
         """The proof of an epoch's end, or None while it goes on."""
         return self._ledger.epoch_proof(epoch)
+
+    def step(self, epoch: int) -> EpochStep | None:
+        """How an epoch ended, for whoever knows only the hash of its validators; None while it goes on."""
+        proof = self.proof(epoch)
+        return None if proof is None else EpochStep(self.validators_of(epoch), proof)
+
+    def steps(self, first: int, end: int) -> tuple[EpochStep, ...]:
+        """How the epochs from ``first`` to before ``end`` ended."""
+        return tuple(step for step in map(self.step, range(first, end)) if step is not None)

@@ -12,6 +12,7 @@ from node.tables import BlockRow
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode
 from tallystick.epcis import parse_key
+from tallystick.epochs import EpochStep
 from tallystick.errors import ProofError, StorageError, UnavailableError
 from tallystick.limits import PROVABLE_HEIGHTS
 from tallystick.proofs import (
@@ -36,6 +37,8 @@ from tallystick.trie import Trie
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate
 
+EPOCHS_SHOWN = 2  # newest ends of epochs that a bundle carries; who pinned an older one asks for the others
+
 
 @dataclass(frozen=True, slots=True)
 class CertifiedHeight:
@@ -50,10 +53,12 @@ class CertifiedHeight:
     finalisation: Certificate
     validators: ValidatorSet
     trie: Trie
+    epochs: tuple[EpochStep, ...] = ()
 
     def anchor(self) -> AnchorShown:
         """See ``CertifiedState``."""
-        return show_anchor(self.header.chain_id, self.header, (), self.finalisation, self.validators)
+        header = self.header
+        return show_anchor(header.chain_id, header, (), self.finalisation, self.validators, self.epochs)
 
     def record(self, key: bytes) -> Record | None:
         """See ``CertifiedState``."""
@@ -179,6 +184,8 @@ class ProofService:
                 raise StorageError(
                     f"the state of height {row.header.executed.height} is not the one that was certified"
                 )
-            validators = self._epochs.validators_of(row.header.epoch)
-            return CertifiedHeight(self._ledger, self._state, row.header, row.finalisation, validators, trie)
+            epoch = row.header.epoch
+            validators = self._epochs.validators_of(epoch)
+            ends = self._epochs.steps(max(0, epoch - EPOCHS_SHOWN), epoch)
+            return CertifiedHeight(self._ledger, self._state, row.header, row.finalisation, validators, trie, ends)
         raise UnavailableError("no height is certified yet; try again in a second")

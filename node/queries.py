@@ -276,8 +276,7 @@ class Queries:
 
     def epoch(self, epoch: int) -> EpochStep | None:
         """How an epoch ended, or None while it goes on."""
-        proof = self._epochs.proof(epoch)
-        return None if proof is None else EpochStep(self._epochs.validators_of(epoch), proof)
+        return self._epochs.step(epoch)
 
     # --- the state ----------------------------------------------------------------------------------------
 

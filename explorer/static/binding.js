@@ -2,7 +2,8 @@
 // validators finalised. Specification: docs/spec/proofs.md, sections 1 to 3.
 
 import {
-  Certificate, Header, ProofError, ValidatorSet, big64, concat, decodeMessage, hex, same, sha256, tagged, unb64, unhex, utf8,
+  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, big64, concat, decodeMessage, hex, same, sha256, tagged,
+  unb64, unhex, utf8,
 } from './encoding.js';
 
 // --- Ed25519 by the browser's own WebCrypto, as strict as libsodium: where libraries disagree, the answer is no ---
@@ -227,7 +228,15 @@ const object = (members, defaults = {}) => (value) => {
 };
 const only = (word) => (value) => value === word;
 
-const anchor = object({ chain_id: hash, header: b64, descendants: list(b64), finalisation: b64, validators: b64 });
+const epochEnd = object(
+  { validators: b64, boundary: b64, finalisation: b64, next_validators: b64, closing: maybe(b64) }, { closing: null },
+);
+const anchor = object(
+  {
+    chain_id: hash, header: b64, descendants: list(b64), finalisation: b64, validators: b64, epochs: list(epochEnd),
+  },
+  { epochs: [] },
+);
 const record = object({ key: hexText, public: b64, members_hash: hash });
 const history = object({ owner: hexText, entries: list(b64) });
 const signed = object({ head: b64, signatures: list(b64) });
@@ -288,7 +297,7 @@ export async function verifyAnchor(shown, trust) {
   const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
   const validatorBytes = unb64(shown.validators);
   const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
-  const known = trust.validatorsHashes[header.epoch];
+  const known = (await knownSets(shown.epochs ?? [], trust))[header.epoch];
   const digest = hex(await tagged(0x21, validatorBytes));
   if (known === undefined || digest !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
@@ -310,6 +319,56 @@ export async function verifyAnchor(shown, trust) {
     throw new ProofError('rolled-back', `proves height ${header.executed.height}; a newer one was seen before`);
   }
   return { header, executed: header.executed, signers, validatorCount: validators.length, chainId: unhex(trust.chainId) };
+}
+
+const EPOCHS_MAX = 64;
+
+/** Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to. */
+async function knownSets(epochs, trust) {
+  if (epochs.length > EPOCHS_MAX) throw new ProofError('unreadable', 'too many ends of epochs');
+  const known = { ...trust.validatorsHashes };
+  for (const shown of epochs) {
+    const boundary = decodeMessage(unb64(shown.boundary), Header, 1024);
+    const closing = (shown.closing ?? null) === null ? null : decodeMessage(unb64(shown.closing), ClosingHeader, 1024);
+    const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
+    decodeMessage(unb64(shown.next_validators), ValidatorSet, 16384);
+    const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
+    const next = hex(await tagged(0x21, unb64(shown.next_validators)));
+    const { epoch } = boundary;
+    if (known[epoch] === undefined || hex(await tagged(0x21, unb64(shown.validators))) !== known[epoch]) {
+      throw new ProofError('unknown-validators', `not the pinned validators of epoch ${epoch}`);
+    }
+    if (hex(boundary.chainId) !== trust.chainId || (closing !== null && hex(closing.chainId) !== trust.chainId)) {
+      throw new ProofError('wrong-chain', 'the end of an epoch of another chain');
+    }
+    if (hex(boundary.validatorsHash) !== known[epoch] || hex(boundary.nextValidatorsHash) !== next) {
+      throw new ProofError('unknown-validators', 'the boundary block names other validators');
+    }
+    await checkEnd(boundary, shown, closing, finalisation);
+    await verifyCertificate(finalisation, validators, unhex(trust.chainId));
+    if ((known[epoch + 1] ?? next) !== next) {
+      throw new ProofError('unknown-validators', `other validators of epoch ${epoch + 1} are pinned`);
+    }
+    known[epoch + 1] = next;
+  }
+  return known;
+}
+
+/** The certificate finalises the boundary block, itself or through a closing header that names it. */
+async function checkEnd(boundary, shown, closing, { statement }) {
+  const boundaryHash = await tagged(0x20, unb64(shown.boundary));
+  if (same(boundary.validatorsHash, boundary.nextValidatorsHash)) {
+    throw new ProofError('not-in-chain', `height ${boundary.height} ends no epoch`);
+  }
+  const named = closing ?? boundary;
+  if (closing !== null && (!same(closing.boundaryHash, boundaryHash) || closing.epoch !== boundary.epoch)) {
+    throw new ProofError('not-in-chain', 'the closing header names another boundary block');
+  }
+  const namedHash = closing === null ? boundaryHash : await tagged(0x23, unb64(shown.closing));
+  const about = statement.kind === FINALIZE && same(statement.blockHash, namedHash);
+  if (!about || statement.epoch !== boundary.epoch || statement.view !== named.view) {
+    throw new ProofError('not-in-chain', 'the certificate does not finalise the boundary block');
+  }
 }
 
 async function verifyCertificate(certificate, validators, chainId) {

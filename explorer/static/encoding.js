@@ -224,6 +224,10 @@ export const Header = struct({
   parentView: natural, proposer: within(0, 30), timeMs: time, transactionCount: within(0, 250), transactionRoot: hash,
   dueWork: bool, validatorsHash: hash, nextValidatorsHash: hash, executed,
 });
+export const ClosingHeader = struct({
+  chainId: hash, epoch: natural, view: natural, parentHash: hash, parentView: natural, proposer: within(0, 30),
+  boundaryHash: hash,
+});
 export const Certificate = struct({
   statement, signers: within(1, 2 ** 31 - 1), signatures: listOf(signature, 1, 31),
 });

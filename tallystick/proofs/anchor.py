@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -9,8 +10,9 @@ from typing import TypeVar
 from tallystick.api import b64, unb64
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import decode, encode
+from tallystick.epochs import ClosingHeader, EpochProof, EpochStep, verify_epoch_step
 from tallystick.errors import CertificateError, DecodeError, ProofError
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.bundle import AnchorShown, EpochShown
 from tallystick.proofs.codes import ProofCode
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, VoteKind, verify_certificate
@@ -19,6 +21,7 @@ T = TypeVar("T")
 
 _HEADER_SIZE_MAX = 1_024
 _DESCENDANTS_MAX = 256
+_EPOCHS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,27 @@ def show_anchor(
     descendants: tuple[Header, ...],
     finalisation: Certificate,
     validators: ValidatorSet,
+    epochs: Sequence[EpochStep] = (),
 ) -> AnchorShown:
-    """The JSON shape of a certified header."""
+    """The JSON shape of a certified header, with the ends of epochs before it."""
     return AnchorShown(
         chain_id=chain_id.hex(),
         header=b64(encode(header)),
         descendants=[b64(encode(descendant)) for descendant in descendants],
         finalisation=b64(encode(finalisation)),
         validators=b64(encode(validators)),
+        epochs=[_show_epoch(step) for step in epochs],
+    )
+
+
+def _show_epoch(step: EpochStep) -> EpochShown:
+    proof = step.proof
+    return EpochShown(
+        validators=b64(encode(step.validators)),
+        boundary=b64(encode(proof.boundary)),
+        finalisation=b64(encode(proof.finalisation)),
+        next_validators=b64(encode(proof.next_validators)),
+        closing=None if proof.closing is None else b64(encode(proof.closing)),
     )
 
 
@@ -79,7 +95,7 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
         raise ProofError(ProofCode.WRONG_CHAIN, "the proof is from another chain")
     finalisation = read(shown.finalisation, Certificate, 8_192)
     validators = read(shown.validators, ValidatorSet, 16_384)
-    known = trust.validators_hashes.get(header.epoch)
+    known = _known_sets(shown.epochs, trust).get(header.epoch)
     if known is None or validators.digest() != known or any(h.validators_hash != known for h in chain):
         raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"validators of epoch {header.epoch} are not the pinned ones")
     for parent, child in pairwise(chain):
@@ -102,6 +118,35 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
         )
     signers = tuple(validators.members[index].organisation for index in finalisation.signer_indices())
     return Anchor(header, validators, signers)
+
+
+def _known_sets(epochs: list[EpochShown], trust: Trust) -> dict[int, bytes]:
+    """Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to."""
+    if len(epochs) > _EPOCHS_MAX:
+        raise ProofError(ProofCode.UNREADABLE, f"more than {_EPOCHS_MAX} ends of epochs")
+    known = dict(trust.validators_hashes)
+    for shown in epochs:
+        step = _read_epoch(shown)
+        epoch = step.proof.boundary.epoch
+        if epoch not in known:
+            raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"the end of epoch {epoch}, whose validators are not pinned")
+        try:
+            following = verify_epoch_step(step, epoch, known[epoch], trust.chain_id).digest()
+        except CertificateError as error:
+            raise ProofError(error.code, error.detail) from error
+        if known.setdefault(epoch + 1, following) != following:
+            raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"other validators of epoch {epoch + 1} are pinned")
+    return known
+
+
+def _read_epoch(shown: EpochShown) -> EpochStep:
+    proof = EpochProof(
+        read(shown.boundary, Header, _HEADER_SIZE_MAX),
+        None if shown.closing is None else read(shown.closing, ClosingHeader, _HEADER_SIZE_MAX),
+        read(shown.finalisation, Certificate, 8_192),
+        read(shown.next_validators, ValidatorSet, 16_384),
+    )
+    return EpochStep(read(shown.validators, ValidatorSet, 16_384), proof)
 
 
 def _read_headers(shown: AnchorShown) -> tuple[Header, list[Header]]:

@@ -24,7 +24,23 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of the JSON shapes: unknown members are refused."""
 
 
-class AnchorShown(Shape, frozen=True):
+class EpochShown(Shape, frozen=True, omit_defaults=True):
+    """An epoch's end: who voted, what they signed, who votes from then on.
+
+    Attributes:
+        validators, next_validators: the sets of this epoch and of the next.
+        boundary: header of the last block of the epoch.
+        finalisation: names the boundary block or, where given, ``closing``.
+    """
+
+    validators: B64
+    boundary: B64
+    finalisation: B64
+    next_validators: B64
+    closing: B64 | None = None
+
+
+class AnchorShown(Shape, frozen=True, omit_defaults=True):
     """A header under a quorum's signatures.
 
     Attributes:
@@ -32,6 +48,7 @@ class AnchorShown(Shape, frozen=True):
         descendants: headers from its child up to the block that ``finalisation`` names; empty when it names itself.
         finalisation: a certificate of kind FINALIZE.
         validators: the set that signed it.
+        epochs: ends of earlier epochs, ascending, for a verifier that pinned one of those.
     """
 
     chain_id: Hex32
@@ -39,6 +56,7 @@ class AnchorShown(Shape, frozen=True):
     descendants: list[B64]
     finalisation: B64
     validators: B64
+    epochs: list[EpochShown] = []
 
 
 class RecordShown(Shape, frozen=True):

@@ -31,7 +31,7 @@ from tallystick.epochs import EpochStep
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdmitOrganisation
 from tallystick.payloads.membership import ChangeValidators, NewSeat, RotateValidator
-from tallystick.proofs import verify_record
+from tallystick.proofs import Trust, verify_record
 from tallystick.reasons import Reason
 from tallystick.records.base import Space, read_public
 from tallystick.records.membership import PlannedChange
@@ -212,6 +212,8 @@ def _walk(network: Members) -> None:
     assert again.validators.trust.validators_hashes == store.trust().validators_hashes
     bundle = node.proofs.record(PARAMETERS_KEY)
     assert verify_record(bundle, store.trust()).public is not None
+    with_genesis_alone = Trust(network.chain_id, {0: network.genesis.validators().digest()})
+    assert verify_record(bundle, with_genesis_alone).anchor.validators == node.epochs.validators
 
 
 def test_a_joiner_that_is_not_there_is_left_out_and_the_chain_goes_on(tmp_path: Path) -> None:

@@ -19,11 +19,10 @@ sys.path.insert(0, str(ROOT))
 import msgspec
 from msgspec import structs
 
-from tallystick import keys
+from tallystick import epochs, keys
 from tallystick.api import b64, unb64
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode, encode
-from tallystick.epochs import ClosingHeader, EpochProof, EpochStep
 from tallystick.proofs import (
     build_block,
     build_event,
@@ -124,7 +123,7 @@ def next_validators() -> ValidatorSet:
     return validator_set(tuple(Validator(name, keys.public_key_of(w.seed(name))) for name in names))
 
 
-def certify_by(validators: ValidatorSet, header: Header | ClosingHeader, count: int = 3) -> Certificate:
+def certify_by(validators: ValidatorSet, header: Header | epochs.ClosingHeader, count: int = 3) -> Certificate:
     """A finalisation of a header or closing header by the first members of a set."""
     statement = Statement(header.epoch, VoteKind.FINALIZE, header.view, header.block_hash())
     signatures = {}
@@ -145,11 +144,11 @@ def crossed(bundle: Bundle, *, closed: bool = False, count: int = 3, **boundary:
     world, following = w.finished_world(), next_validators()
     last = world.header(**{"next_validators_hash": following.digest(), **boundary})
     hash_ = last.block_hash()
-    closing = ClosingHeader(last.chain_id, 0, last.view + 1, hash_, last.view, 1, hash_) if closed else None
-    proof = EpochProof(last, closing, certify_by(w.validators(), closing or last, count), following)
+    closing = epochs.ClosingHeader(last.chain_id, 0, last.view + 1, hash_, last.view, 1, hash_) if closed else None
+    proof = epochs.EpochProof(last, closing, certify_by(w.validators(), closing or last, count), following)
     digest = following.digest()
     header = world.header(epoch=1, view=3, validators_hash=digest, next_validators_hash=digest)
-    steps = (EpochStep(w.validators(), proof),)
+    steps = (epochs.EpochStep(w.validators(), proof),)
     shown = show_anchor(header.chain_id, header, (), certify_by(following, header), following, steps)
     return {**bundle, "anchor": msgspec.to_builtins(shown)}
 
@@ -353,12 +352,12 @@ def broken() -> dict[str, tuple[str, str, Bundle]]:
         ),
     }
     subjects = {name: (w.FIELD_LOT if name.startswith("event") else w.SERIAL) for name in cases}
+    ends = broken_epochs()
+    subjects |= dict.fromkeys(ends, item_key(w.LOT).hex())
+    cases |= ends
     chain = broken_chain()
     subjects |= {name: transaction_of(9) if name.startswith("receipt") else "9" for name in chain}
     cases |= chain
-    epochs = broken_epochs()
-    subjects |= dict.fromkeys(epochs, item_key(w.LOT).hex())
-    cases |= epochs
     return {name: (code, subjects[name], bundle) for name, (code, bundle) in cases.items()}
 
 

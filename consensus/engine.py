@@ -15,7 +15,7 @@ from consensus.status import EngineStatus, describe
 from consensus.views import KINDS, contradiction
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
-from tallystick.votes import Certificate, Statement, Vote, VoteKind
+from tallystick.votes import Certificate, Statement, Vote, VoteKind, vote_in
 
 SETTLE_MAX = 64  # rounds of rules in one turn; a lone validator could otherwise pass views for ever in one moment
 ANSWER_CERTIFICATES_MAX = 64  # of one answer to a peer; it asks again for the rest
@@ -276,3 +276,16 @@ class Engine:
         """A header above the executed floor, or a closing one, if its block is at hand."""
         block = self._core.chain.get(block_hash)
         return block.header if block is not None and block.at_hand else None
+
+    def newest_vote(self, validator: int) -> Vote | None:
+        """The newest vote of a validator that is held here, by itself or in a certificate."""
+        views = self._core.views
+        for view in sorted(views.rounds, reverse=True):
+            held = views.rounds[view]
+            for kind in reversed(KINDS):
+                vote = held.votes[kind].get(validator)
+                if vote is None and kind in held.certificates:
+                    vote = vote_in(held.certificates[kind], validator)
+                if vote is not None:
+                    return vote
+        return None if views.pinned.certificate is None else vote_in(views.pinned.certificate, validator)

@@ -42,6 +42,7 @@ from node.network.messages import TransactionFrame
 from node.network.peers import Peer, Peers
 from node.network.seats import own_certificate, peer_seats
 from node.network.transport import Transport
+from node.own_record import OwnRecord
 from node.performer import Performer
 from node.proofs import ProofService
 from node.queries import Queries
@@ -88,6 +89,7 @@ class Node:
         self._wall = clock or SystemClock()
         self._execute = execute
         self._stopping = False
+        self._voting: asyncio.Task[None] | None = None
         self._waited: set[bytes] = set()  # ids of the oldest transactions at the last beat
 
     # --- life ---------------------------------------------------------------------------------------------
@@ -118,6 +120,7 @@ class Node:
             self._disk.close()
             raise
         self._loop.set_exception_handler(self._unhandled)
+        self._own_record.begin()
         self._engines.start()
         self._transport.dial()
         self._beats = self._loop.create_task(self._beat())
@@ -168,6 +171,8 @@ class Node:
         self._runner.close()
         self._admission.close()
         self._beats.cancel()
+        if self._voting is not None:
+            self._voting.cancel()
         self._catch_up.close()
         self._fetcher.close()
         await self._transport.close()
@@ -281,9 +286,13 @@ class Node:
             resume=self._resume,
             fatal=self.fatal,
         )
+        self._own_record = OwnRecord(
+            chain_id, self._epochs, disk, self._runner, self._peers, done=self._vote, fatal=self.fatal
+        )
         self._dialogue = self._peers.handler = Dialogue(
             chain_id=chain_id,
             epochs=self._epochs,
+            own_record=self._own_record,
             runner=self._runner,
             admission=self._admission,
             contents=self._contents,
@@ -334,6 +343,18 @@ class Node:
             view_timeout_ms=timing.view_timeout_ms,
             view_timeout_cap_ms=timing.view_timeout_cap_ms,
         )
+
+    def _vote(self) -> None:
+        """A quorum knows of no statement of ours that our record lacks: an engine that votes takes over."""
+        self._voting = self._loop.create_task(self._start_voting())
+
+    async def _start_voting(self) -> None:
+        """The engine starts from the newest stored height, so nothing may be on its way to the disk."""
+        while self._committer.busy:
+            await self._committer.idle()
+        logger.info("our record is whole", extra=log_fields(seat=self._epochs.me))
+        if not self._catch_up.running:
+            self._resume()
 
     def _resume(self) -> None:
         """An engine again, after catching up; unless the node is ending."""
@@ -445,6 +466,7 @@ class Node:
         while True:
             await asyncio.sleep(BEAT_S)
             self._dialogue.tell_heads(self._peers)
+            self._own_record.ask_again()
             self._catch_up.consider()
             self._engines.tell_work(again=True)
             self._repeat_gossip()

@@ -68,6 +68,11 @@ class Committer:
             self._busy = True
             self._loop.call_soon(self._run)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something was handed over that is not stored yet."""
+        return not self._idle.is_set()
+
     async def idle(self) -> None:
         """Wait until everything handed over is stored."""
         await self._idle.wait()

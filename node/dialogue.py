@@ -7,7 +7,7 @@ limit. What no honest peer sends raises, and its link is cut.
 from __future__ import annotations
 
 import asyncio
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from consensus.engine import Engine
 from consensus.inputs import CertificateReceived, PeerConnected, PeerHead, ProposalReceived, VoteReceived
@@ -34,12 +34,15 @@ from node.network.messages import (
     ProposalMessage,
     RangeMessage,
     RangeRequest,
+    RecordAnswer,
+    RecordQuestion,
     TransactionFrame,
     TransactionsAnswer,
     TransactionsRequest,
     VoteMessage,
 )
 from node.network.peers import Peer, PeerFault, Peers
+from node.own_record import OwnRecord
 from node.range_server import answer_range
 from node.runner import Runner
 from tallystick.epochs import ClosingHeader
@@ -52,6 +55,9 @@ REMINDERS_PER_SECOND = 2  # of one peer that has not seen its epoch end
 RANGES_PER_SECOND = 20  # range requests: each may cost a few milliseconds and megabytes
 
 
+_Request: TypeAlias = RecordQuestion | TransactionsRequest | BlockRequest | CertificatesRequest | RangeRequest
+
+
 class Dialogue:
     """Works on the messages of all peers."""
 
@@ -60,6 +66,7 @@ class Dialogue:
         *,
         chain_id: bytes,
         epochs: Epochs,
+        own_record: OwnRecord,
         runner: Runner,
         admission: Admission,
         contents: Contents,
@@ -71,6 +78,7 @@ class Dialogue:
     ) -> None:
         self._chain_id = chain_id
         self._epochs = epochs
+        self._own_record = own_record
         self._runner = runner
         self._admission = admission
         self._contents = contents
@@ -101,6 +109,7 @@ class Dialogue:
     def peer_connected(self, peer: Peer) -> None:
         """Say how far we are, and what waits here: it may have missed the gossip."""
         peer.send(self.head())
+        self._own_record.ask(peer)
         waiting = [item.signed.raw for item in self._mempool.oldest(FRAME_TRANSACTIONS_MAX)]
         for frame in gossip_frames(waiting):
             peer.send(TransactionFrame(frame), droppable=True)
@@ -114,8 +123,11 @@ class Dialogue:
     def peer_message(self, peer: Peer, message: PeerMessage) -> None:
         """See ``PeerHandler``."""
         match message:
+            case RecordAnswer():
+                self._own_record.take(peer, message)
             case VoteMessage(vote):
                 self._remind(peer, vote.statement.epoch)
+                self._own_record.saw(peer, vote)
                 self._vote(vote)
             case CertificateMessage(certificate):
                 self._remind(peer, certificate.statement.epoch)
@@ -138,7 +150,7 @@ class Dialogue:
                 if message.epoch == self._epochs.number and peer.index < self._epochs.validators.count:
                     self._runner.give(PeerHead(peer.index, message.view))
                 self._catch_up.consider()
-            case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
+            case RecordQuestion() | TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
                 self._request(peer, message)
             case Hello():
                 raise PeerFault("a second hello")
@@ -192,12 +204,12 @@ class Dialogue:
 
     # --- requests -----------------------------------------------------------------------------------------
 
-    def _request(
-        self, peer: Peer, message: TransactionsRequest | BlockRequest | CertificatesRequest | RangeRequest
-    ) -> None:
+    def _request(self, peer: Peer, message: _Request) -> None:
         if not self._may_ask(peer, message):
             return
         match message:
+            case RecordQuestion():
+                self._own_record.answer(peer, message)
             case TransactionsRequest(leaves):
                 self._answer_transactions(peer, leaves)
             case BlockRequest(block_hash):

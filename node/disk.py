@@ -26,6 +26,7 @@ class Disk:
     """Lock, database with the state rebuilt from it, and the signer with its log, once ``sit`` has been called.
 
     Attributes:
+        key: the validator key in use, or b"" before ``sit``.
         log, signer: of the validator key in use; of the newest one where this node has no seat.
     Raises:
         ConfigError: the folder is in use, belongs to another chain or newer software, or the signer record is lost.
@@ -38,7 +39,7 @@ class Disk:
     def __init__(self, config: NodeConfig, founding: Founding, execute: ExecuteBlock) -> None:
         self._data = config.data
         self._founding = founding
-        self._key = b""
+        self.key = b""
         self._lock = FolderLock(config.data)
         self._open: list[Ledger | SignerLog] = []
         try:
@@ -54,7 +55,7 @@ class Disk:
 
     def close(self) -> None:
         """Release everything; nothing is signed or written afterwards."""
-        if self._key:
+        if self.key:
             self.signer.close()
         while self._open:
             self._open.pop().close()
@@ -85,7 +86,7 @@ class Disk:
     def signer_put(self) -> Put:
         """What the next batch is to say about the signer's log."""
         tip = self.executor.tip
-        return signer_row(self._key, self.log.row(tip.view, tip.epoch))
+        return signer_row(self.key, self.log.row(tip.view, tip.epoch))
 
     def forget(self) -> None:
         """Drop records at or below the tip, which is durable."""
@@ -96,14 +97,14 @@ class Disk:
 
     def _open_signer(self, key: bytes, seed: bytes) -> None:
         tip, chain_id = self.executor.tip, self._founding.chain_id
-        if key != self._key:
+        if key != self.key:
             known = self.ledger.signer(key)
             log = SignerLog(self._folder_of(key), chain_id, key, known, tip.view, tip.epoch)
-            if self._key:
+            if self.key:
                 self.signer.close()
                 self._open.remove(self.log)
                 self.log.close()
-            self.log, self._key = log, key
+            self.log, self.key = log, key
             self._open.append(log)
             if known is None:  # before the first signature: from now on a missing log is a lost one
                 self.ledger.write([self.signer_put()])

@@ -16,20 +16,26 @@ class Epochs:
     Attributes:
         number: of the epoch that the next block belongs to.
         validators: its set.
-        me: our index in it; None for an observer.
+        seat: our index in it; None for an observer.
+        asking: our own record is in question; until it is answered we only observe.
     """
 
     def __init__(self, genesis: Genesis, ledger: Ledger, executor: Executor) -> None:
         self._genesis = genesis
         self._ledger = ledger
         self._executor = executor
-        self.me: int | None = None
+        self.asking = False
         self.turn(None)
 
-    def turn(self, me: int | None) -> None:
-        """Read number and set anew from the state; ``me`` is our index in it."""
+    def turn(self, seat: int | None) -> None:
+        """Read number and set anew from the state; ``seat`` is our index in it."""
         record = self._executor.validators()
-        self.number, self.validators, self.me = record.epoch, record.validators, me
+        self.number, self.validators, self.seat = record.epoch, record.validators, seat
+
+    @property
+    def me(self) -> int | None:
+        """Our index where we may vote; None for an observer."""
+        return None if self.asking else self.seat
 
     @property
     def has_ended(self) -> bool:

@@ -106,6 +106,8 @@ class Queries:
             votes = next((votes for votes in status.votes if votes.kind == "notarize"), None)
             if votes is not None and status.waiting is not Waiting.REST:  # at rest nobody has anything to vote on
                 missing = [names[index] for index in votes.missing]
+        if self._epochs.asking:
+            waiting = "a quorum's word on what this validator signed last"
         return StatusAnswer(
             organisation=self._organisation,
             chain_id=self.chain_id.hex(),

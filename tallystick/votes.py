@@ -76,6 +76,14 @@ class Certificate(Message, frozen=True):
         return tuple(i for i in range(VALIDATORS_MAX) if self.signers >> i & 1)
 
 
+def vote_in(certificate: Certificate, validator: int) -> Vote | None:
+    """The vote of a validator that a checked certificate holds, or None."""
+    signers = certificate.signer_indices()
+    if validator not in signers:
+        return None
+    return Vote(certificate.statement, validator, certificate.signatures[signers.index(validator)])
+
+
 def certificate_of(statement: Statement, signatures: dict[int, bytes]) -> Certificate:
     """Assemble a certificate from checked signatures by validator index."""
     bitmap = 0

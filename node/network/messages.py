@@ -8,7 +8,7 @@ import msgspec
 
 from node.network.frames import encode_frame
 from tallystick.blocks import Header
-from tallystick.encoding import Bytes32, Hash, Message, Natural, decode, encode
+from tallystick.encoding import Bytes16, Bytes32, Hash, Message, Natural, PublicKey, decode, encode
 from tallystick.epochs import ClosingHeader
 from tallystick.limits import (
     BLOCK_TRANSACTIONS_MAX,
@@ -39,6 +39,20 @@ class Hello(Message, frozen=True, tag=1):
     protocol: Natural
     chain_id: Hash
     software: Annotated[str, msgspec.Meta(max_length=64)]
+
+
+class RecordQuestion(Message, frozen=True, tag=18):
+    """Ask for the newest vote that was seen of the asker's key. Answered by ``RecordAnswer`` with the same nonce."""
+
+    nonce: Bytes16
+    key: PublicKey
+
+
+class RecordAnswer(Message, frozen=True, tag=19):
+    """The newest vote that the sender holds, or None."""
+
+    nonce: Bytes16
+    vote: Vote | None
 
 
 class HeadNotice(Message, frozen=True, tag=2):
@@ -152,6 +166,8 @@ class ClosingMessage(Message, frozen=True, tag=15):
 PeerMessage: TypeAlias = (
     Hello
     | HeadNotice
+    | RecordQuestion
+    | RecordAnswer
     | ProposalMessage
     | VoteMessage
     | CertificateMessage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 from pathlib import Path
 from typing import cast
 
@@ -21,8 +22,10 @@ from node.__main__ import main
 from node.app import Node
 from node.certificates import make_transport_identity
 from node.config import NodeConfig
+from node.folder import SIGNER_LOG
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
 from node.key_files import read_validator_seed
+from node.signer_log import SignerRecordLostError
 from node.toml_reader import Address
 from tallystick import keys
 from tallystick.api import BlockAnswer
@@ -298,6 +301,61 @@ def write_config(folder: Path) -> Path:
         'peer_listen = "127.0.0.1:0"\napi_listen = "127.0.0.1:0"\n'
     )
     return home / "node.toml"
+
+
+def test_a_validator_on_an_older_disk_notices_and_signs_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        try:
+            await network.put(network.register_key())
+            await network.stop("org:retailer")
+            data = network.configs["org:retailer"].data
+            shutil.copytree(data, tmp_path / "image")
+            await network.start("org:retailer")
+            for _ in range(5):
+                await network.put(network.register_key())
+            await network.stop("org:retailer")
+            shutil.rmtree(data)
+            (tmp_path / "image").rename(data)
+            node = Node(network.configs["org:retailer"])
+            await node.start()
+            assert node.epochs.me is None
+            error = await asyncio.wait_for(node.failure(), 10)
+            assert isinstance(error, SignerRecordLostError) and "rotate" in str(error)
+            await node.stop()
+            await network.put(network.register_key())
+        finally:
+            await network.stop()
+
+    asyncio.run(story())
+
+
+def test_a_lost_record_is_replaced_by_a_new_key_that_takes_the_seat(tmp_path: Path) -> None:
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        try:
+            await network.put(network.register_key())
+            await network.stop("org:retailer")
+            shutil.rmtree(network.configs["org:retailer"].data / SIGNER_LOG)
+            with pytest.raises(SignerRecordLostError):
+                await Node(network.configs["org:retailer"]).start()
+            seat, seed = network.next_keys("org:retailer", transport=False)
+            await network.start("org:retailer")
+            assert network.nodes["org:retailer"].epochs.me is None
+            rotation = RotateValidator(seat, height_of(network.node()) + 20)
+            await network.put(network.signed(rotation, network.roots["org:retailer"], seed))
+            await network.in_epoch(1, *network.organisations)
+            retailer = network.nodes["org:retailer"]
+            assert retailer.epochs.me is not None
+            assert retailer.epochs.validators.members[retailer.epochs.me].key == keys.public_key_of(seed)
+            await network.stop("org:carrier")  # now its vote is needed
+            await network.put(network.register_key())
+        finally:
+            await network.stop()
+
+    asyncio.run(story())
 
 
 class Beside:

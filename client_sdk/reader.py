@@ -27,16 +27,19 @@ from tallystick.proofs import (
     ItemBundle,
     ProofCode,
     ReceiptBundle,
+    ReceivableBundle,
     RecordBundle,
     VerifiedBlock,
     VerifiedEvent,
     VerifiedItem,
     VerifiedReceipt,
+    VerifiedReceivable,
     read_bundle,
     verify_block,
     verify_event,
     verify_item,
     verify_receipt,
+    verify_receivable,
     verify_record,
 )
 from tallystick.records.base import MEMBERS_ONLY_SPACES, Record
@@ -209,6 +212,27 @@ class Reader:
         receipt, data = self._verified(fetch)
         self._trust.advance(receipt.anchor)
         return receipt, data
+
+    def receivable(self, obligation: bytes, grant: bytes | None = None) -> tuple[VerifiedReceivable, bytes]:
+        """An obligation with its tag, slices and every lien (a signed request), with the bundle's bytes.
+
+        Args:
+            grant: id of the grant that lets this organisation see it; parties to it need none.
+        Raises:
+            MissingError: there is no such obligation.
+            DoorError: this organisation may not see it.
+            ProofError: what a node showed does not hold.
+        """
+
+        def fetch() -> tuple[VerifiedReceivable, bytes]:
+            query = {"obligation": obligation.hex()} | ({"grant": grant.hex()} if grant is not None else {})
+            data = self._nodes.get(api.RECEIVABLE_PROOF, query, members=True).body
+            bundle = _expect(read_bundle(data), ReceivableBundle)
+            return verify_receivable(bundle, self._trust.trust(), obligation=obligation), data
+
+        receivable, data = self._verified(fetch)
+        self._trust.advance(receivable.anchor)
+        return receivable, data
 
     def _with_members(self, proven: ProvenRecord) -> ProvenRecord:
         """Add the members' half, if it is the one that the proof's hash stands for."""

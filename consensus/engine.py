@@ -10,7 +10,6 @@ from consensus.config import EngineConfig, Floor
 from consensus.core import Core
 from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
 from consensus.inputs import CertificateReceived, HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
-from consensus.pacing import deadline_ms
 from consensus.status import EngineStatus, describe
 from consensus.views import KINDS, contradiction
 from tallystick.blocks import Header
@@ -119,13 +118,12 @@ class Engine:
 
     def _set_alarm(self) -> None:
         core, timers = self._core, self._core.timers
-        times = [timers.resend_ms, timers.propose_ms, timers.clock_ms, core.fetches.next_due_ms()]
-        if timers.resend_ms is None and core.config.me is not None:
-            times.append(deadline_ms(core.config, timers, core.timeout_ms()))
+        next_fetch_ms = core.fetches.next_due_ms()
+        times = [timers.resend_ms or timers.deadline_ms, timers.propose_ms, timers.clock_ms, next_fetch_ms]
         due_ms = core.work.due_ms
         if due_ms is not None and due_ms > core.now.wall_ms:
             times.append(core.now.monotonic_ms + due_ms - core.now.wall_ms)
-        wake_ms = min((time for time in times if time is not None), default=None)
+        wake_ms = min([time for time in times if time is not None], default=None)
         if not self._settled:
             wake_ms = core.now.monotonic_ms
         if wake_ms is None:

@@ -24,7 +24,7 @@ def advance(core: Core) -> None:
     core.building = None
     timers = core.timers
     timers.entered_ms = core.now.monotonic_ms
-    timers.busy_since_ms = timers.resend_ms = timers.propose_ms = timers.clock_ms = None
+    timers.busy_since_ms = timers.deadline_ms = timers.resend_ms = timers.propose_ms = timers.clock_ms = None
     core.changes += 1
 
 

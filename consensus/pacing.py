@@ -16,6 +16,7 @@ class Timers:
         busy_since_ms: since when something is expected of the view; None at rest.
         block_ms: when the newest block was accepted (voted for, or learnt to be notarised); ``block_view`` its view.
         own_ms: when we last proposed, so that a leader whose proposals fail does not spin.
+        deadline_ms: when the view is given up.
         resend_ms: when votes and certificates are sent again; set when the view timed out.
         propose_ms: when our own proposal is due; None when nothing but an input can change that.
         clock_ms: when our clock reaches the proposal's time, or None.
@@ -26,6 +27,7 @@ class Timers:
     block_ms: int = 0
     block_view: int = 0
     own_ms: int | None = None
+    deadline_ms: int | None = None
     resend_ms: int | None = None
     propose_ms: int | None = None
     clock_ms: int | None = None

@@ -25,7 +25,8 @@ def expire(core: Core) -> None:
     elif timers.busy_since_ms is None:
         timers.busy_since_ms = now_ms
     held = core.views.at(core.view)
-    late = now_ms >= deadline_ms(core.config, timers, core.timeout_ms())
+    timers.deadline_ms = deadline_ms(core.config, timers, core.timeout_ms())
+    late = now_ms >= timers.deadline_ms
     hopeless = held.fault is not None or core.leader in held.votes[VoteKind.NULLIFY] or core.skips(core.leader)
     if not late and not hopeless:
         return

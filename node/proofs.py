@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from node.entitled import check_entitled
 from node.epochs import Epochs
 from node.history_tree import history_path
 from node.ledger import Ledger
@@ -21,11 +22,13 @@ from tallystick.proofs import (
     ItemBundle,
     ProofCode,
     ReceiptBundle,
+    ReceivableBundle,
     RecordBundle,
     build_block,
     build_event,
     build_item,
     build_receipt,
+    build_receivable,
     build_record,
     show_anchor,
 )
@@ -165,6 +168,21 @@ class ProofService:
         # Receipts of due work come first, the system's last; between them one per transaction.
         index = row.receipt_count - 1 - row.header.transaction_count + place.index
         return build_receipt(place.height, index, certified)
+
+    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str) -> ReceivableBundle:
+        """An obligation with its tag, slices and liens, both halves, for who may see it.
+
+        Args:
+            grant: id of the grant that the caller names, or None.
+            organisation: the caller's.
+        Raises:
+            ProofError: ``no-obligation``.
+            RefusedError: GRANT_MISSING or GRANT_EXPIRED.
+        """
+        certified = self.certified()
+        bundle = build_receivable(obligation, certified)
+        check_entitled(certified.record, obligation, grant, organisation, certified.header.executed.time_ms)
+        return bundle
 
     def certified(self) -> CertifiedHeight:
         """The newest height that a final header certifies and whose state is kept.

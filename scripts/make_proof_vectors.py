@@ -23,11 +23,13 @@ from tallystick import epochs, keys
 from tallystick.api import b64, unb64
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode, encode
+from tallystick.object_ids import slice_id
 from tallystick.proofs import (
     build_block,
     build_event,
     build_item,
     build_receipt,
+    build_receivable,
     build_record,
     show_anchor,
     write_bundle,
@@ -36,6 +38,20 @@ from tallystick.proofs.anchor import read
 from tallystick.reasons import Reason
 from tallystick.receipts import Receipt
 from tallystick.records.base import key_hash
+from tallystick.records.finance import (
+    LienMembers,
+    LienPublic,
+    LienState,
+    ObligationMembers,
+    ObligationTag,
+    SliceMembers,
+    SlicePublic,
+    SliceState,
+    lien_key,
+    obligation_key,
+    obligation_tag_key,
+    slice_key,
+)
 from tallystick.records.goods import HistoryEntry, correction_key, item_key, recall_key, session_key
 from tallystick.validators import Validator, ValidatorSet, validator_set
 from tallystick.votes import Certificate, Statement, VoteKind, certificate_of
@@ -67,6 +83,11 @@ def receipt(height: int) -> Bundle:
     return loads(write_bundle(build_receipt(height, 0, w.finished_world())))
 
 
+def receivable(obligation: bytes = w.OBLIGATION, world: w.ProofWorld | None = None) -> Bundle:
+    """The bundle of an obligation."""
+    return loads(write_bundle(build_receivable(obligation, world or w.finished_world())))
+
+
 def loads(data: bytes) -> Bundle:
     """JSON to a dict."""
     value: Bundle = json.loads(data)
@@ -92,6 +113,8 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "block": ("proven", "9", block(9)),
         "block-genesis": ("proven", "0", block(0)),
         "receipt": ("proven", world.transactions[9, 0].id.hex(), receipt(9)),
+        "receivable": ("proven", w.OBLIGATION.hex(), receivable()),
+        "receivable-presented": ("proven", w.PRESENTED.hex(), receivable(w.PRESENTED)),
         "record": ("proven", item_key(w.LOT).hex(), loads(write_bundle(build_record(item_key(w.LOT), world)))),
         "record-one-epoch-later": ("proven", item_key(w.LOT).hex(), crossed(record())),
         "record-one-epoch-later-by-a-closing-header": ("proven", item_key(w.LOT).hex(), crossed(record(), closed=True)),
@@ -358,6 +381,9 @@ def broken() -> dict[str, tuple[str, str, Bundle]]:
     chain = broken_chain()
     subjects |= {name: transaction_of(9) if name.startswith("receipt") else "9" for name in chain}
     cases |= chain
+    claims = broken_receivables()
+    subjects |= dict.fromkeys(claims, w.OBLIGATION.hex())
+    cases |= claims
     return {name: (code, subjects[name], bundle) for name, (code, bundle) in cases.items()}
 
 
@@ -430,6 +456,110 @@ def broken_chain() -> dict[str, tuple[str, Bundle]]:
             certificate(receipt(9), lambda c: Certificate(c.statement, 3, c.signatures[:2])),
         ),
     }
+
+
+def halves_with(bundle: Bundle, key: bytes, type_: type[Any], **changes: Any) -> Bundle:
+    """The bundle with fields of one record's members' half changed."""
+    (record,) = (record for record in bundle["records"] if record["key"] == key.hex())
+    old = decode(unb64(record["members"]), type_, size_max=10_000)
+    record["members"] = b64(encode(structs.replace(old, **changes)))
+    return bundle
+
+
+def other_world(key: bytes, public: Any, members: Any = None) -> w.ProofWorld:
+    """A world in which the ledger itself holds something else under a key."""
+    world = w.finished_world()
+    world.put(key, public, members)
+    return world
+
+
+def nowhere() -> Bundle:
+    """A proof that there is no such obligation."""
+    world, key = w.ProofWorld(), obligation_key(w.OBLIGATION)
+    world.put(item_key(w.LOT), ObligationTag(bytes(32), 0))
+    return {
+        **receivable(world=None),
+        "state": b64(world.prove([key_hash(key)])),
+        "records": [],
+        "anchor": anchor_of(world),
+    }
+
+
+def anchor_of(world: w.ProofWorld) -> Any:
+    """The anchor of another world as plain JSON."""
+    shown = world.anchor()
+    return json.loads(json.dumps({f: getattr(shown, f) for f in shown.__struct_fields__}))
+
+
+def broken_receivables() -> dict[str, tuple[str, Bundle]]:
+    """Obligations with one defect each."""
+    pledged, free = slice_id(w.OBLIGATION, 1), slice_id(w.OBLIGATION, 2)
+    tag, obligation = obligation_tag_key("org:retailer", w.TAG), obligation_key(w.OBLIGATION)
+    released = LienPublic(LienState.RELEASED, 17)
+    return {
+        "receivable-of-another": ("wrong-subject", receivable(w.PRESENTED)),
+        "receivable-nowhere": ("no-obligation", nowhere()),
+        "receivable-hidden": ("not-shown", hide_record(receivable(), obligation)),
+        "receivable-tag-hidden": ("not-shown", hide_record(receivable(), tag)),
+        "receivable-tag-unshown": ("not-shown", unshow(receivable(), tag)),
+        "receivable-tag-of-another": (
+            "other-claim",
+            receivable(world=other_world(tag, ObligationTag(w.PRESENTED, 14))),
+        ),
+        "receivable-lien-hidden": ("lien-hidden", hide_record(receivable(), lien_key(pledged))),
+        "receivable-lien-unshown": ("lien-hidden", unshow(receivable(), lien_key(pledged))),
+        "receivable-lien-absence-unshown": ("lien-hidden", unshow(receivable(), lien_key(free))),
+        "receivable-slice-hidden": ("not-shown", hide_record(receivable(), slice_key(free))),
+        "receivable-slice-unshown": ("not-shown", unshow(receivable(), slice_key(free))),
+        "receivable-slice-of-another": (
+            "record-altered",
+            receivable(
+                world=other_world(
+                    slice_key(free),
+                    SlicePublic(SliceState.FREE),
+                    SliceMembers(w.OBLIGATION, 1, 0, "org:x", 5, 0, bytes(32)),
+                )
+            ),
+        ),
+        "receivable-lien-said-released": (
+            "record-altered",
+            change(receivable(), lambda b: record_of(b, lien_key(pledged)).update(public=b64(encode(released)))),
+        ),
+        "receivable-holder-altered": (
+            "record-altered",
+            halves_with(receivable(), lien_key(pledged), LienMembers, holder="org:lender-b"),
+        ),
+        "receivable-amount-altered": (
+            "record-altered",
+            halves_with(receivable(), obligation, ObligationMembers, confirmed=1_600_000),
+        ),
+        "receivable-fewer-slices": (
+            "record-altered",
+            halves_with(receivable(), obligation, ObligationMembers, slice_count=1),
+        ),
+        "receivable-members-half-left-out": (
+            "record-altered",
+            change(receivable(), lambda b: [record_of(b, obligation).pop(half) for half in ("salt", "members")]),
+        ),
+        "receivable-salt-left-out": (
+            "unreadable",
+            change(receivable(), lambda b: record_of(b, obligation).pop("salt")),
+        ),
+        "receivable-other-chain": (
+            "wrong-chain",
+            reanchor(receivable(), chain_id=sha256(b"another").digest()),
+        ),
+        "receivable-two-signers": (
+            "quorum-short",
+            certificate(receivable(), lambda c: Certificate(c.statement, 3, c.signatures[:2])),
+        ),
+    }
+
+
+def record_of(bundle: Bundle, key: bytes) -> Bundle:
+    """One record of a bundle."""
+    (found,) = (record for record in bundle["records"] if record["key"] == key.hex())
+    return found
 
 
 def notarised() -> Bundle:

@@ -37,6 +37,7 @@ TRANSACTIONS_BULK = "/v1/transactions/bulk"  # POST application/msgpack: array o
 TRANSACTION = "/v1/transactions/{id}"  # GET ?wait=final|executed|proven&timeout_ms= -> TransactionStatus
 RECEIPT = "/v1/receipts/{id}"  # GET -> application/msgpack: Receipt
 RECEIPT_PROOF = "/v1/receipts/{id}/proof"  # GET -> proof bundle of a receipt
+RECEIVABLE_PROOF = "/v1/receivables/proof"  # GET ?obligation=hex&grant=hex -> proof bundle, for who may see it
 BLOCKS = "/v1/blocks"  # GET ?from=&limit= -> application/msgpack: array of BlockAnswer (executed heights only)
 MEMBERS_RECORD_PROOF = "/v1/records/proof"  # GET ?key=hex -> proof bundle of any record; public halves only
 RECORD = "/v1/records"  # GET ?key=hex -> application/msgpack: Record with both halves; 404 when absent

@@ -20,6 +20,16 @@ from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.errors import DecodeError
 from tallystick.receipts import Receipt
+from tallystick.records.base import Space
+from tallystick.records.finance import (
+    LienMembers,
+    LienPublic,
+    ObligationMembers,
+    ObligationPublic,
+    ObligationTag,
+    SliceMembers,
+    SlicePublic,
+)
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate
 
@@ -38,7 +48,7 @@ class Mutant:
 
 
 def mutants(bundle: Bundle) -> Iterator[Mutant]:
-    """Every mutant of a good bundle of kind ``block`` or ``receipt``."""
+    """Every mutant of a good bundle of kind ``block``, ``receipt`` or ``receivable``."""
     yield from _anchor(bundle)
     if "block" in bundle:
         yield from _height(bundle, ("block",))
@@ -49,8 +59,54 @@ def mutants(bundle: Bundle) -> Iterator[Mutant]:
         yield from _path(bundle, ("path",), {"receipt-altered"})
         for index in (-1, bundle["index"] + 1, 10**6):
             yield _mutant(f"index={index}", {"receipt-altered", "not-in-tree"}, bundle, ("index",), index)
+    if "obligation" in bundle:
+        yield from _receivable(bundle)
     yield _mutant("format=2", {"unreadable"}, bundle, ("format",), 2)
     yield _mutant("kind", {"unreadable"}, bundle, ("kind",), "other")
+
+
+SHAPES: dict[int, tuple[type[Any], type[Any] | None]] = {
+    Space.OBLIGATION: (ObligationPublic, ObligationMembers),
+    Space.OBLIGATION_TAG: (ObligationTag, None),
+    Space.SLICE: (SlicePublic, SliceMembers),
+    Space.LIEN: (LienPublic, LienMembers),
+}
+
+
+def _receivable(bundle: Bundle) -> Iterator[Mutant]:
+    """Records with both halves, under a tree that shows them."""
+    elsewhere = {"record-altered", "not-shown"}  # depending on whether the tree shows the changed key's place
+    gone = {"not-shown", "lien-hidden"}
+    for index, record in enumerate(bundle["records"]):
+        at: Path = ("records", index)
+        public, members = SHAPES[int(record["key"][:2], 16)]
+        yield _mutant(f"{at} key", elsewhere, bundle, (*at, "key"), record["key"][:-2] + "ff")
+        yield _mutant(f"{at} left out", gone, bundle, ("records",), _without(bundle["records"], index))
+        yield from _message(bundle, (*at, "public"), public, {"record-altered"})
+        if members is not None:
+            yield from _message(bundle, (*at, "members"), members, {"record-altered"})
+            salt = unb64(record["salt"])
+            yield _mutant(f"{at} salt", {"record-altered"}, bundle, (*at, "salt"), b64(_flip(salt)))
+            yield _mutant(f"{at} salt cut", {"unreadable"}, bundle, (*at, "salt"), b64(salt[1:]))
+        else:
+            yield _mutant(f"{at} salt alone", {"unreadable"}, bundle, (*at, "salt"), b64(bytes(32)))
+    yield from _tree(bundle)
+    other = ("1" if bundle["obligation"][0] == "0" else "0") + bundle["obligation"][1:]
+    yield _mutant("obligation", {"not-shown", "no-obligation"}, bundle, ("obligation",), other)
+
+
+def _tree(bundle: Bundle) -> Iterator[Mutant]:
+    """The partial state tree: a byte of every hash and entry, its end, its beginning."""
+    data = unb64(bundle["state"])
+    for at in range(0, len(data), 29):
+        changed_data = data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+        yield _mutant(f"state byte {at}", {"not-in-state", "unreadable"}, bundle, ("state",), b64(changed_data))
+    for name, cut in (("cut", data[:-1]), ("longer", data + b"\0"), ("empty", b""), ("headless", data[1:])):
+        yield _mutant(f"state {name}", {"unreadable", "not-in-state"}, bundle, ("state",), b64(cut))
+
+
+def _without(items: list[Any], index: int) -> list[Any]:
+    return [*items[:index], *items[index + 1 :]]
 
 
 def _anchor(bundle: Bundle) -> Iterator[Mutant]:

@@ -14,11 +14,28 @@ from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf
 from tallystick.encoding import ZERO32, Message, encode
 from tallystick.epcis import GENERAL, read_json, split_event
 from tallystick.merkle import EMPTY_ROOT, inclusion_path, root_of
+from tallystick.object_ids import slice_id
 from tallystick.proofs.anchor import Trust, show_anchor
 from tallystick.proofs.bundle import AnchorShown
 from tallystick.reasons import Reason
 from tallystick.receipts import Change, EventOutcome, Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash, record_of
+from tallystick.records.finance import (
+    LienMembers,
+    LienPublic,
+    LienState,
+    ObligationMembers,
+    ObligationPublic,
+    ObligationState,
+    ObligationTag,
+    SliceMembers,
+    SlicePublic,
+    SliceState,
+    lien_key,
+    obligation_key,
+    obligation_tag_key,
+    slice_key,
+)
 from tallystick.records.goods import (
     Correction,
     EventRecord,
@@ -66,6 +83,9 @@ LOT = f"{GTIN}/10/LOT7"
 SERIAL = f"{GTIN}/21/A1"
 FIELD_LOT = "01/09521234000013/10/H1"
 PALLET = "00/095212340000000013"
+OBLIGATION = sha256(b"an obligation, 2").digest()  # confirmed: three slices, one pledged
+PRESENTED = sha256(b"an obligation that nobody confirmed").digest()
+TAG = sha256(b"tag of INV001").digest()
 STATED = "01/09521111111115/21/X"
 
 EXECUTED_HEIGHT = 20
@@ -361,6 +381,30 @@ def finished_world(extra_records: int = 200) -> ProofWorld:
             ),
             None,
         )
+    _owe(world)
     for number in range(extra_records):
         world.put(item_key(f"{GTIN}/21/other{number}"), Statements(History()))
     return world
+
+
+def terms(confirmed: int, tag: bytes, slice_count: int) -> ObligationMembers:
+    """What the retailer owes the processor."""
+    day = 86_400_000
+    return ObligationMembers(
+        "org:processor", "org:retailer", "org:bank", "CNY", 1_500_000, confirmed, 0, TIME_MS + 30 * day, day, day,
+        TIME_MS + day, ZERO32, ZERO32, ZERO32, sha256(b"invoice").digest(), tag, True, slice_count, 0,
+    )  # fmt: skip
+
+
+def _owe(world: ProofWorld) -> None:
+    """A confirmed obligation whose first slice was split in two, one of them pledged; and one only presented."""
+    world.put(obligation_key(OBLIGATION), ObligationPublic(ObligationState.CONFIRMED), terms(1_500_000, TAG, 3))
+    world.put(obligation_tag_key("org:retailer", TAG), ObligationTag(OBLIGATION, 14))
+    world.put(obligation_key(PRESENTED), ObligationPublic(ObligationState.PRESENTED), terms(0, ZERO32, 0))
+    states = (SliceState.RETIRED, 0, 0), (SliceState.PLEDGED, 0, 1_000_000), (SliceState.FREE, 0, 500_000)
+    for index, (state, parent, amount) in enumerate(states):
+        members = SliceMembers(OBLIGATION, index, parent, "org:processor", amount, 0, ZERO32)
+        world.put(slice_key(slice_id(OBLIGATION, index)), SlicePublic(state), members)
+    for index, state, holder in ((0, LienState.RELEASED, "org:lender-b"), (1, LienState.HELD, "org:lender-a")):
+        lien = LienMembers(holder, sha256(b"deal").digest())
+        world.put(lien_key(slice_id(OBLIGATION, index)), LienPublic(state, 16 + index), lien)

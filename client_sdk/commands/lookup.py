@@ -24,6 +24,7 @@ from tallystick.proofs import (
     VerifiedEvent,
     VerifiedItem,
     VerifiedReceipt,
+    VerifiedReceivable,
     VerifiedRecord,
     read_bundle,
     verify_bundle,
@@ -144,7 +145,7 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
                 {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
                 f"record {verified.key.hex()}: {words}, proven as of height {height}",
             )
-        case VerifiedBlock() | VerifiedReceipt():
+        case VerifiedBlock() | VerifiedReceipt() | VerifiedReceivable():
             show_chain_proof(context, verified)
     return ExitCode.OK
 

@@ -1,10 +1,10 @@
-"""prove: fetch a proof, check it, keep it for others. And how proofs of blocks and receipts read."""
+"""prove: fetch a proof, check it, keep it for others. And how proofs of blocks, receipts and receivables read."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser
@@ -12,25 +12,32 @@ from client_sdk.errors import ExitCode
 from client_sdk.values import read_id
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError
-from tallystick.proofs import ProofCode, VerifiedBlock, VerifiedReceipt
+from tallystick.money import format_amount
+from tallystick.proofs import ProofCode, ShownSlice, VerifiedBlock, VerifiedReceipt, VerifiedReceivable
 from tallystick.reasons import Reason
 
 HEIGHT_MAX = 2**53 - 1
 
+Shown: TypeAlias = VerifiedBlock | VerifiedReceipt | VerifiedReceivable
+
 
 def _add_prove(parser: Parser) -> None:
-    parser.add_argument("kind", choices=("block", "receipt"), help="what is to be proven")
-    parser.add_argument("what", help="height of the block, or id of the transaction")
+    parser.add_argument("kind", choices=("block", "receipt", "receivable"), help="what is to be proven")
+    parser.add_argument("what", help="height of the block, id of the transaction, id of the obligation")
+    parser.add_argument("--grant", metavar="ID", help="the grant that lets you see the receivable")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the proof, which anybody can verify offline")
 
 
 def _prove(context: Context, arguments: argparse.Namespace) -> int:
     reader = context.reader()
-    verified: VerifiedBlock | VerifiedReceipt
+    verified: Shown
     if arguments.kind == "block":
         verified, bundle = reader.block(read_height(arguments.what))
-    else:
+    elif arguments.kind == "receipt":
         verified, bundle = reader.receipt(read_id(arguments.what))
+    else:
+        grant = read_id(arguments.grant) if arguments.grant is not None else None
+        verified, bundle = reader.receivable(read_id(arguments.what), grant)
     if arguments.save is not None:
         secure_files.replace(arguments.save, bundle)
     show_chain_proof(context, verified)
@@ -44,8 +51,11 @@ def read_height(text: str) -> int:
     return int(text)
 
 
-def show_chain_proof(context: Context, verified: VerifiedBlock | VerifiedReceipt) -> None:
-    """What a proof of a block or a receipt says, for programs and for people."""
+def show_chain_proof(context: Context, verified: Shown) -> None:
+    """What a proof of a block, a receipt or a receivable says, for programs and for people."""
+    if isinstance(verified, VerifiedReceivable):
+        context.output.result(_receivable_fields(verified), _receivable_words(verified))
+        return
     if isinstance(verified, VerifiedBlock):
         context.output.result({"kind": "block", **_fields(verified)}, _block_words(verified))
         return
@@ -108,17 +118,68 @@ def _receipt_words(verified: VerifiedReceipt) -> str:
     return "\n".join([*lines, _signed(verified)])
 
 
-def _signed(verified: VerifiedBlock | VerifiedReceipt) -> str:
+def _receivable_fields(verified: VerifiedReceivable) -> dict[str, Any]:
+    terms = verified.terms
+    names = ("creditor", "debtor", "bank", "currency", "face", "confirmed", "paid", "due_ms")
+    return {
+        "kind": "receivable",
+        "verdict": ProofCode.PROVEN.value,
+        "obligation": verified.obligation.hex(),
+        "state": verified.state.name.lower(),
+        "height": verified.anchor.executed.height,
+        "time_ms": verified.anchor.executed.time_ms,
+        "terms": {name: getattr(terms, name) for name in names},
+        "only_claim_since_height": verified.tag_height,
+        "slices": [
+            {
+                "id": one.id.hex(),
+                "state": one.state.name.lower(),
+                "owner": one.members.owner,
+                "outstanding": one.members.outstanding,
+                "lien": one.lien.state.name.lower() if one.lien is not None else "never",
+                "lien_holder": one.holder,
+            }
+            for one in verified.slices
+        ],
+        "lien_holders": list(verified.lien_holders),
+        "signed_by": list(verified.anchor.signers),
+    }
+
+
+def _receivable_words(verified: VerifiedReceivable) -> str:
+    terms, executed = verified.terms, verified.anchor.executed
+    owed = terms.confirmed if verified.tag_height is not None else terms.face
+    claim = "not confirmed yet" if verified.tag_height is None else "confirmed; no other obligation under this invoice"
+    lines = [
+        f"obligation {verified.obligation.hex()}: {verified.state.name.lower()}",
+        f"  {terms.debtor} owes {terms.creditor} {format_amount(owed, terms.currency)} {terms.currency}, "
+        f"due {format_timestamp(terms.due_ms)}: {claim}",
+    ]
+    lines += [f"  slice {one.id.hex()}: {_lien_words(one)}" for one in verified.slices]
+    holders = ", ".join(verified.lien_holders)
+    lines.append(f"  liens held by {holders}, by nobody else" if holders else "  nobody holds a lien on any of it")
+    lines.append(f"  as of height {executed.height}, {format_timestamp(executed.time_ms)}")
+    return "\n".join([*lines, _signed(verified)])
+
+
+def _lien_words(one: ShownSlice) -> str:
+    if one.lien is None:
+        return f"{one.state.name.lower()}, nobody ever held a lien on it"
+    return f"{one.state.name.lower()}, " + (f"lien held by {one.holder}" if one.holder else "its lien was released")
+
+
+def _signed(verified: Shown) -> str:
     return f"  certified by height {verified.anchor.header.height}, signed by {', '.join(verified.anchor.signers)}"
 
 
 COMMANDS: tuple[Command, ...] = (
     Command(
         "prove",
-        "fetch, check and keep the proof of a block or a receipt",
-        ("prove block 42", "prove receipt 5f… --save receipt.proof.json"),
+        "fetch, check and keep the proof of a block, a receipt or a receivable",
+        ("prove block 42", "prove receipt 5f… --save receipt.proof.json", "prove receivable 7c… --grant 3a…"),
         _add_prove,
         _prove,
-        description="Any height, however old, under the newest certified header. What is kept, verify accepts.",
+        description="Blocks and receipts of any height, however old, under the newest certified header. A receivable\n"
+        "shows every lien on it, and no other obligation under its invoice number. What is kept, verify accepts.",
     ),
 )

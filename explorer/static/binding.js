@@ -259,12 +259,14 @@ const KINDS = {
   record: object({ ...frame, kind: only('record'), key: hexText, record: maybe(record) }, { record: null }),
 };
 
+const halves = object({ key: hexText, public: b64, salt: b64, members: b64 }, { salt: '', members: '' });
 const height = object({ leaf: b64, path: list(hash) });
 Object.assign(KINDS, {
   block: object({ format: whole, anchor, kind: only('block'), block: height, header: maybe(b64) }, { header: null }),
   receipt: object({
     format: whole, anchor, kind: only('receipt'), block: height, receipt: b64, index: whole, path: list(hash),
   }),
+  receivable: object({ ...frame, kind: only('receivable'), obligation: hash, records: list(halves) }),
 });
 
 const withDefaults = (shown) => ({ ...EVENT_DEFAULTS, ...shown });

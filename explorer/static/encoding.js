@@ -1,7 +1,7 @@
 // Encodings: bytes in their spellings, SHA-256 with purpose tags, canonical MessagePack of the messages that a proof holds,
 // canonical JSON of events; and the one error that a verification raises.
 
-/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 9. */
+/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 10. */
 export class ProofError extends Error {
   constructor(code, detail) {
     super(`${detail} [${code}]`);
@@ -287,6 +287,29 @@ export const Receipt = struct({
   kind: oneOf(3), height: natural, index: natural, subject: hash, reason: natural, detail: textOf(0, 256),
   events: listOf(outcome, 0, 1000), changes: listOf(change, 0, NATURAL_MAX),
 });
+
+const currency = (reader) => {
+  const value = reader.text();
+  if (!/^[A-Z]{3}$/.test(value)) throw new Malformed('not a currency');
+  return value;
+};
+const amount = within(0, 10 ** 15);
+const byte = within(0, 255);
+const sliceCount = within(0, 64);
+const windowMs = within(0, 90 * 24 * 3600000);
+export const ObligationPublic = struct({ state: oneOf(10) });
+export const ObligationMembers = struct({
+  creditor: name, debtor: name, bank: name, currency, face: within(1, 10 ** 15), confirmed: amount, paid: amount,
+  dueMs: time, graceMs: windowMs, cureMs: windowMs, acceptDeadlineMs: time, order: hash, despatch: hash,
+  receipt: hash, invoice: hash, tag: hash, autoDebit: bool, sliceCount, rejectReason: byte,
+});
+export const ObligationTag = struct({ obligation: hash, height: natural });
+export const SlicePublic = struct({ state: oneOf(6) });
+export const SliceMembers = struct({
+  obligation: hash, index: sliceCount, parent: sliceCount, owner: name, amount, paid: amount, deal: hash,
+});
+export const LienPublic = struct({ state: oneOf(2), height: natural });
+export const LienMembers = struct({ holder: name, deal: hash });
 
 /** One message from its bytes; anything but its one canonical spelling raises a ProofError with `code`. */
 export function decodeMessage(bytes, shape, sizeMax, code = 'unreadable') {

@@ -24,7 +24,7 @@ export { ProofError, isSupported };
  */
 export async function verifyBundle(value, trust, subject) {
   const bundle = readBundle(value);
-  const about = bundle.kind === 'record' ? bundle.key : bundle.subject;
+  const about = bundle.subject ?? bundle.key ?? bundle.obligation;
   if (about !== undefined && subject !== undefined && about !== subject) {
     throw new ProofError('wrong-subject', `about ${about}, asked for ${subject}`);
   }
@@ -32,6 +32,7 @@ export async function verifyBundle(value, trust, subject) {
   if (bundle.kind === 'item') return verifyItem(bundle, anchor);
   if (bundle.kind === 'event') return verifyEvent(bundle, anchor);
   if (bundle.kind === 'record') return verifyRecord(bundle, anchor);
+  if (bundle.kind === 'receivable') return (await import('./receivable.js')).verifyReceivable(bundle, anchor);
   const { verifyBlock, verifyReceipt } = await import('./chain.js'); // a product page never needs it
   return (bundle.kind === 'block' ? verifyBlock : verifyReceipt)(bundle, anchor, subject);
 }
@@ -136,9 +137,10 @@ async function inOrder(promises) {
 }
 
 /** Raised inside a walk where a bundle shows neither a thing nor its absence. */
-class NotShown extends Error {}
+export class NotShown extends Error {}
 
-class ShownState {
+/** What a bundle shows of the state. Everything it hands out has been checked against the anchor's state root. */
+export class ShownState {
   /** Check that tree, records and events fit together. */
   static async read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();

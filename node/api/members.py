@@ -17,9 +17,11 @@ from node.api.parameters import (
     PAGE_MAX,
     WAIT_MAX_MS,
     FromQuery,
+    GrantQuery,
     IdPath,
     KeyQuery,
     LimitQuery,
+    ObligationQuery,
     TimeoutQuery,
     WaitQuery,
     bounded,
@@ -239,6 +241,21 @@ class MembersDoor:
             },
         )
 
+        router.add_api_route(
+            api.RECEIVABLE_PROOF,
+            self.receivable_proof,
+            operation_id="receivableProof",
+            summary="An obligation with every lien on it, proven, for who may see it",
+            openapi_extra=openapi.members_read(),
+            responses={
+                200: openapi.other_answer(
+                    "application/json", "A proof bundle; docs/spec/proofs.md.", '{"kind":"receivable"}'
+                ),
+                **refused,
+                **openapi.refusals("refused", "not-found"),
+            },
+        )
+
     async def blocks(self, request: Request, from_: FromQuery = "1", limit: LimitQuery = "50") -> Response:
         """For followers. Empty when nothing is executed there yet; shorter than ``limit`` when blocks are large."""
         self._authenticator.caller(request, Access.READ)
@@ -258,6 +275,16 @@ class MembersDoor:
         """Of any record: also where the key alone says who deals with whom."""
         self._authenticator.caller(request, Access.READ)
         return json_response(self._proofs.record(bytes.fromhex(key)), headers=PRIVATE)
+
+    async def receivable_proof(
+        self, request: Request, obligation: ObligationQuery, grant: GrantQuery = None
+    ) -> Response:
+        """For its parties, and for whom an owner granted it to; a reader with a token asks for the node's member."""
+        caller = self._authenticator.caller(request, Access.READ)
+        organisation = caller.name if caller.signature is not None else self._node.status().organisation
+        granted = bytes.fromhex(grant) if grant is not None else None
+        bundle = self._proofs.receivable(bytes.fromhex(obligation), granted, organisation)
+        return json_response(bundle, headers=PRIVATE)
 
     async def history(
         self, request: Request, key: KeyQuery, from_: FromQuery = "0", limit: LimitQuery = "50"

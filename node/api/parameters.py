@@ -36,6 +36,10 @@ ItemQuery = Annotated[
 ]
 CommitmentQuery = Annotated[str, Query(pattern=HEX32, description="Commitment of one event.", examples=[EXAMPLE_HASH])]
 KeyQuery = Annotated[str, Query(pattern=HEX_KEY, description="Key of a record.", examples=["01706172616d6574657273"])]
+ObligationQuery = Annotated[str, Query(pattern=HEX32, description="Id of an obligation.", examples=[EXAMPLE_HASH])]
+GrantQuery = Annotated[
+    str | None, Query(pattern=HEX32, description="Id of the grant that lets you see it.", examples=[EXAMPLE_HASH])
+]
 FromQuery = Annotated[str, Query(alias="from", pattern=NUMBER, description="Where to begin.", examples=["1"])]
 LimitQuery = Annotated[str, Query(pattern=NUMBER, description=f"How many at most, up to {PAGE_MAX}.", examples=["50"])]
 WaitQuery = Annotated[

@@ -104,3 +104,6 @@ class ProofQueries(Protocol):
 
     def receipt(self, transaction_id: bytes) -> Any:
         """The receipt of an executed transaction."""
+
+    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str) -> Any:
+        """An obligation with its tag, slices and liens, for who may see it."""

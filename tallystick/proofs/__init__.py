@@ -10,6 +10,7 @@ from tallystick.proofs.bundle import (
     EventBundle,
     ItemBundle,
     ReceiptBundle,
+    ReceivableBundle,
     RecordBundle,
     read_bundle,
     write_bundle,
@@ -26,6 +27,13 @@ from tallystick.proofs.chain import (
 from tallystick.proofs.closure import Closure, Part, SessionPart
 from tallystick.proofs.codes import WORDS, ProofCode
 from tallystick.proofs.events import ShownEvent
+from tallystick.proofs.receivable import (
+    ShownLien,
+    ShownSlice,
+    VerifiedReceivable,
+    build_receivable,
+    verify_receivable,
+)
 from tallystick.proofs.signers import Signer
 from tallystick.proofs.verify import (
     Verified,
@@ -51,9 +59,12 @@ __all__ = [
     "Part",
     "ProofCode",
     "ReceiptBundle",
+    "ReceivableBundle",
     "RecordBundle",
     "SessionPart",
     "ShownEvent",
+    "ShownLien",
+    "ShownSlice",
     "Signer",
     "Trust",
     "Verified",
@@ -61,11 +72,13 @@ __all__ = [
     "VerifiedEvent",
     "VerifiedItem",
     "VerifiedReceipt",
+    "VerifiedReceivable",
     "VerifiedRecord",
     "build_block",
     "build_event",
     "build_item",
     "build_receipt",
+    "build_receivable",
     "build_record",
     "read_bundle",
     "show_anchor",
@@ -75,6 +88,7 @@ __all__ = [
     "verify_event",
     "verify_item",
     "verify_receipt",
+    "verify_receivable",
     "verify_record",
     "write_bundle",
 ]

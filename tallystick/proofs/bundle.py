@@ -185,7 +185,31 @@ class ReceiptBundle(Shape, frozen=True, tag_field="kind", tag="receipt"):
     path: list[Hex32]
 
 
-Bundle: TypeAlias = ItemBundle | EventBundle | RecordBundle | BlockBundle | ReceiptBundle
+class HalvesShown(Shape, frozen=True, omit_defaults=True):
+    """A record with both halves, for who may see the members' one; ``salt`` and ``members`` are empty without one."""
+
+    key: Hex
+    public: B64
+    salt: B64 = ""
+    members: B64 = ""
+
+
+class ReceivableBundle(Shape, frozen=True, tag_field="kind", tag="receivable"):
+    """An obligation with its tag, all its slices, and every lien on them or the absence of one.
+
+    Attributes:
+        obligation: its id.
+        records: with both halves; for members that were granted to see them.
+    """
+
+    format: int
+    obligation: Hex32
+    anchor: AnchorShown
+    state: B64
+    records: list[HalvesShown]
+
+
+Bundle: TypeAlias = ItemBundle | EventBundle | RecordBundle | BlockBundle | ReceiptBundle | ReceivableBundle
 
 _decoder = msgspec.json.Decoder(Bundle)
 _encoder = msgspec.json.Encoder()

@@ -37,6 +37,10 @@ class ProofCode(StrEnum):
     NOT_SHOWN = "not-shown"
     NOT_IN_TREE = "not-in-tree"
     CORRECTION_HIDDEN = "correction-hidden"
+    # receivables
+    NO_OBLIGATION = "no-obligation"
+    OTHER_CLAIM = "other-claim"
+    LIEN_HIDDEN = "lien-hidden"
     # the events
     EVENT_ALTERED = "event-altered"
     REFUSED = "refused"
@@ -117,6 +121,18 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
     ProofCode.CORRECTION_HIDDEN: (
         "Not proven: it is not shown whether this event was declared erroneous.",
         "未证明：未说明该事件是否已被声明为错误。",
+    ),
+    ProofCode.NO_OBLIGATION: (
+        "Not proven: the ledger has no such obligation.",
+        "未证明：本账本中没有该应付义务。",
+    ),
+    ProofCode.OTHER_CLAIM: (
+        "Not proven: another obligation stands under the same invoice number.",
+        "未证明：同一发票号下登记的是另一项应付义务。",
+    ),
+    ProofCode.LIEN_HIDDEN: (
+        "Not proven: it is not shown whether somebody else holds a lien.",
+        "未证明：未说明是否有他人持有质权。",
     ),
     ProofCode.EVENT_ALTERED: (
         "Not proven: an event differs from the one that was signed.",

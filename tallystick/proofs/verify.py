@@ -18,6 +18,7 @@ from tallystick.proofs.bundle import (
     EventBundle,
     ItemBundle,
     ReceiptBundle,
+    ReceivableBundle,
     RecordBundle,
     read_bundle,
 )
@@ -25,6 +26,7 @@ from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.events import ShownEvent, read_event
+from tallystick.proofs.receivable import VerifiedReceivable, verify_receivable
 from tallystick.proofs.shown import ShownState
 from tallystick.proofs.signers import Signer, signer_of
 from tallystick.records.goods import Correction, HistoryEntry, HistoryKind, ItemPublic, correction_key, item_key
@@ -70,26 +72,39 @@ class VerifiedRecord:
     public: bytes | None
 
 
-Verified = VerifiedItem | VerifiedEvent | VerifiedRecord | VerifiedBlock | VerifiedReceipt
+Verified = VerifiedItem | VerifiedEvent | VerifiedRecord | VerifiedBlock | VerifiedReceipt | VerifiedReceivable
 
 
 def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None) -> Verified:
     """Verify a bundle of any kind.
 
     Args:
-        subject: what the reader asked for, as the bundle spells it: identifier, record key, height, transaction id.
+        subject: what the reader asked for, as the bundle spells it: identifier, record key, height, transaction id,
+            obligation.
             When given, a bundle about anything else is refused.
     Raises:
         ProofError: with the code that says why it does not hold.
     """
     bundle: Bundle = read_bundle(data)
-    about = bundle.key if isinstance(bundle, RecordBundle) else getattr(bundle, "subject", None)
+    about = _named(bundle)
     if about is not None and subject is not None and about != subject:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {about}, asked for {subject}")
     verified = _verify(bundle, trust)
     if isinstance(verified, VerifiedBlock | VerifiedReceipt) and subject not in (None, _about(verified)):
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {_about(verified)}, asked for {subject}")
     return verified
+
+
+def _named(bundle: Bundle) -> str | None:
+    """What a bundle says of itself that it is about; None for the kinds whose verified contents say it."""
+    match bundle:
+        case ItemBundle() | EventBundle():
+            return bundle.subject
+        case RecordBundle():
+            return bundle.key
+        case ReceivableBundle():
+            return bundle.obligation
+    return None
 
 
 def _about(verified: VerifiedBlock | VerifiedReceipt) -> str:
@@ -109,6 +124,8 @@ def _verify(bundle: Bundle, trust: Trust) -> Verified:
             return verify_block(bundle, trust)
         case ReceiptBundle():
             return verify_receipt(bundle, trust)
+        case ReceivableBundle():
+            return verify_receivable(bundle, trust)
 
 
 def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None) -> VerifiedItem:

@@ -38,6 +38,7 @@ from tallystick.proofs import (
     build_event,
     build_item,
     build_receipt,
+    build_receivable,
     build_record,
     show_anchor,
     write_bundle,
@@ -285,6 +286,8 @@ class FakeNode:
             if status.state is TransactionState.UNKNOWN:
                 return problem(404, "not-found", "no transaction of this id was seen here")
             return answer(status)
+        if request.path == api.RECEIVABLE_PROOF:
+            return bundle(lambda: build_receivable(bytes.fromhex(query["obligation"]), ledger))
         if request.path.startswith("/v1/receipts/") and request.path.endswith("/proof"):
             return bundle(lambda: ledger.receipt_proof(bytes.fromhex(request.path.split("/")[3])))
         if request.path.startswith("/v1/receipts/"):

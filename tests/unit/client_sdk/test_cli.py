@@ -236,6 +236,14 @@ def test_a_payable_is_confirmed_by_two_granted_offered_and_financed(
     (receivable,) = shown["receivables"]
     assert receivable["terms"]["confirmed"] == 1_500_000
     assert receivable["slices"][0]["lien_holder"] == "org:lender-a"
+    proof = tmp_path / "receivable.proof.json"
+    proven = lender.send("prove", "receivable", obligation, "--grant", grant, "--save", proof).json
+    assert (proven["terms"]["confirmed"], proven["lien_holders"]) == (1_500_000, ["org:lender-a"])
+    assert proven["only_claim_since_height"] is not None
+    assert lender.run("verify", proof).json == proven | {"command": "verify"}
+    assert "held by org:lender-a, by nobody else" in lender.run("verify", proof, json_output=False).out
+    waiting = processor.send("prove", "receivable", twice).json
+    assert (waiting["only_claim_since_height"], waiting["slices"]) == (None, [])
     denied = rival.send("receivables", "--grant", grant)
     assert denied.code == ExitCode.REFUSED
     assert denied.lines[0]["denied"][0]["reason"] == "GRANT_MISSING"

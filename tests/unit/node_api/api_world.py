@@ -167,6 +167,9 @@ class TwinProofs:
     def receipt(self, transaction_id: bytes) -> Any:
         return {"transaction": transaction_id.hex()}
 
+    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str) -> Any:
+        return {"obligation": obligation.hex(), "grant": grant.hex() if grant else None, "for": organisation}
+
 
 @dataclass
 class Answer:

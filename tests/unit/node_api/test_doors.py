@@ -100,6 +100,17 @@ def test_proofs_are_asked_with_exact_identifiers(world: World) -> None:
     assert world.get(f"/v1/receipts/{ID}/proof").code == "unauthenticated"
 
 
+def test_a_receivables_proof_is_asked_for_in_the_name_of_whoever_signed(world: World) -> None:
+    target = f"/v1/receivables/proof?obligation={ID}"
+    assert world.read(target).json == {"obligation": ID, "grant": None, "for": "org:grower"}
+    world.register("lender", KeyUse.READ, organisation="org:lender-a")
+    assert world.read(f"{target}&grant={ID}", "lender").json == {"obligation": ID, "grant": ID, "for": "org:lender-a"}
+    token = {"authorization": f"Bearer {world.token}"}
+    assert world.get(target, token).json["for"] == "org:grower"  # the member whose node it is
+    assert world.get(target).code == "unauthenticated"
+    assert world.read(target, "capture").code == "forbidden"
+
+
 def test_every_page_of_the_world_may_read_the_public_door_and_no_other(world: World) -> None:
     for target in ("/health", "/v1/genesis", "/v1/proofs/item?id=x", "/v1/proofs/item"):
         assert world.get(target).headers["access-control-allow-origin"] == "*"

@@ -168,11 +168,11 @@ class Node:
         if self._stopping:
             return
         self._stopping = True
+        if self._voting is not None:
+            self._voting.cancel()
         self._runner.close()
         self._admission.close()
         self._beats.cancel()
-        if self._voting is not None:
-            self._voting.cancel()
         self._catch_up.close()
         self._fetcher.close()
         await self._transport.close()
@@ -256,6 +256,9 @@ class Node:
             fatal=self.fatal,
             evidence=self._accuser.accuse,
         )
+        self._own_record = OwnRecord(
+            founding.chain_id, self._epochs, disk, self._runner, self._peers, done=self._vote, fatal=self.fatal
+        )
 
     def _join_peers(self) -> None:
         """The door for transactions, catching up, and the dialogue with peers over TLS."""
@@ -285,9 +288,6 @@ class Node:
             suspend=lambda: self._runner.replace(None),
             resume=self._resume,
             fatal=self.fatal,
-        )
-        self._own_record = OwnRecord(
-            chain_id, self._epochs, disk, self._runner, self._peers, done=self._vote, fatal=self.fatal
         )
         self._dialogue = self._peers.handler = Dialogue(
             chain_id=chain_id,

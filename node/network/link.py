@@ -127,6 +127,11 @@ class Link(asyncio.Protocol):
             self._held = held
             self._apply()
 
+    @property
+    def unread(self) -> bool:
+        """Whether it is we who do not read just now."""
+        return self._paused or self._held
+
     def abort(self) -> None:
         """Cut the connection at once; what was read already is not looked at any more."""
         transport, self._transport = self._transport, None
@@ -175,7 +180,8 @@ class Link(asyncio.Protocol):
     def _apply(self) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if self._paused or self._held:
+        if self.unread:
             self._transport.pause_reading()
         else:
+            self.heard_at = self._loop.time()  # that nothing was read is not the peer's silence
             self._transport.resume_reading()

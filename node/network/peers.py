@@ -184,9 +184,10 @@ class Peers:
     def cut_silent(self) -> None:
         """Cut links on which nothing came for too long."""
         for peer in self._others:
-            if peer.link is not None and self._loop.time() - peer.link.heard_at > SILENCE_MAX_S:
+            link = peer.link
+            if link is not None and not link.unread and self._loop.time() - link.heard_at > SILENCE_MAX_S:
                 logger.warning("peer is silent; its link is cut", extra=log_fields(peer=peer.organisation))
-                peer.link.abort()
+                link.abort()
 
     def preferred(self, peer: Peer, link: Link) -> bool:
         """Of two links between the same nodes both ends keep the one that ``dials_first`` names."""

@@ -123,6 +123,8 @@ class Dialogue:
     def peer_message(self, peer: Peer, message: PeerMessage) -> None:
         """See ``PeerHandler``."""
         match message:
+            case RecordQuestion():
+                self._request(peer, message)
             case RecordAnswer():
                 self._own_record.take(peer, message)
             case VoteMessage(vote):
@@ -150,7 +152,7 @@ class Dialogue:
                 if message.epoch == self._epochs.number and peer.index < self._epochs.validators.count:
                     self._runner.give(PeerHead(peer.index, message.view))
                 self._catch_up.consider()
-            case RecordQuestion() | TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
+            case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
                 self._request(peer, message)
             case Hello():
                 raise PeerFault("a second hello")

@@ -9,6 +9,8 @@ from tallystick.blocks import Executed, Header
 from tallystick.epochs import ClosingHeader
 from tallystick.limits import VIEW_MAX
 
+HEARTBEAT_GAP_MS = 10_000  # of block time between a heartbeat and its parent: more than any view takes
+
 
 @dataclass(slots=True)
 class Block:
@@ -182,8 +184,8 @@ class Chain:
     def busy_height(self, tip: Block) -> int:
         """Newest height at or below this tip that a later header must certify before the network rests.
 
-        Something happened there, or it is a heartbeat: a block whose parent had nothing left to certify. Certified
-        itself, it makes every proof younger.
+        Something happened there, or it is a heartbeat: a block long after its parent, which makes every proof younger
+        once it is certified itself. Both are seen in two headers, so that all agree from wherever they started.
         """
         path: list[Block] = []
         block: Block | None = tip
@@ -194,7 +196,7 @@ class Chain:
             return self.final.height
         busy = block.busy
         for child in reversed(path):
-            if child.happened or busy <= block.executed.height:
+            if child.happened or child.time_ms - block.time_ms >= HEARTBEAT_GAP_MS:
                 busy = child.height
             block, child.busy = child, busy
         return busy

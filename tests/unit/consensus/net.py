@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -13,6 +13,7 @@ from consensus.effects import (
     Broadcast,
     Build,
     CheckContents,
+    DurableRecord,
     Effect,
     EpochEnded,
     FetchBlock,
@@ -49,7 +50,7 @@ from tallystick.votes import Certificate, Vote
 from tests.unit.consensus.signer import CHAIN_ID, sign_proposal, sign_statement, validators
 
 WALL_MS = 1_800_000_000_000
-GENESIS = Executed(0, WALL_MS, b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
+GENESIS = Executed(0, WALL_MS - 60_000, b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
 
 
 @dataclass
@@ -154,19 +155,28 @@ class Node:
         self.due_ms: int | None = None  # block time from which due work waits
         self.ended: EpochEnded | None = None
         self.effects: list[Effect] = []
+        self.records: list[DurableRecord] = []
         self.inbox: list[Input] = []
         self.engine: Engine
         self.wake_ms = 0
 
-    def begin(self, config: EngineConfig, floor: Floor | None = None) -> None:
+    def begin(self, config: EngineConfig, floor: Floor | None = None, records: Sequence[DurableRecord] = ()) -> None:
         """An engine, of the first epoch or of a later one."""
         self.config = config
         me = config.me
         assert me is not None
         floor = floor or Floor(None, CHAIN_ID, 0, None, GENESIS, switch=self.net.plan.get(0))
-        self.engine = Engine(config, sign_statement(me), sign_proposal(me), floor, [])
+        self.engine = Engine(config, sign_statement(me), sign_proposal(me), floor, records)
         self.ended = None
         self.net.later(0, lambda: self.give(Started()))
+
+    def restart(self) -> None:
+        """Come up again from what was executed and written down."""
+        tip = self.chain[-1]
+        proof = self.engine.certificates(1, 0)[0]
+        earlier = tuple(self.executed[height] for height in range(tip.executed.height, tip.height))
+        floor = Floor(tip, tip.block_hash(), tip.view, proof, self.executed[tip.height], earlier)
+        self.begin(self.config, floor, self.records)
 
     def next_epoch(self, members: ValidatorSet, me: int) -> None:
         """Go on with the next epoch's engine, as a shell does once the boundary block is executed."""
@@ -203,6 +213,7 @@ class Node:
                 net.sent.append((net.now_ms, self.index, message))
                 net.deliver(self.index, validator, message)
             case Persist(record):
+                self.records.append(record)
                 if hasattr(record, "header"):
                     net.headers[record.header.block_hash()] = record.header
             case Build():

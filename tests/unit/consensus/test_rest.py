@@ -134,4 +134,17 @@ def test_one_validator_that_gives_up_every_view_does_not_keep_the_others_busy() 
         for node in net.nodes[1:]:
             node.receive(vote(NULLIFY, node.engine.status().view, by=0))
         net.run(50)
-    assert before + 2 <= net.lowest() <= before + 2 * 3, "a pair of blocks a second"
+    assert before + 1 <= net.lowest() <= before + 3, "about a block a second"
+
+
+def test_a_validator_that_restarts_in_the_silence_costs_a_few_blocks_and_then_all_rest_again() -> None:
+    for index in range(4):
+        net = Net(4)
+        net.run(5_000)
+        before = net.lowest()
+        net.nodes[index].restart()
+        net.run(5_000)
+        assert before + 1 <= net.lowest() <= before + 4
+        said = len(net.sent)
+        net.run(20_000)
+        assert len(net.sent) == said

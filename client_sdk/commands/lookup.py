@@ -8,7 +8,7 @@ from typing import Any
 
 from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser
-from client_sdk.commands.prove import show_chain_proof
+from client_sdk.commands.prove import read_height, show_chain_proof
 from client_sdk.errors import ExitCode
 from client_sdk.story import EventFact, Story, tell
 from client_sdk.trust import load_trust
@@ -37,11 +37,13 @@ from tallystick.records.goods import RecallState
 
 def _add_trace(parser: Parser) -> None:
     parser.add_argument("id", help="key text, Digital Link or EPC URN: a serial, lot, class or container")
+    parser.add_argument("--at", metavar="HEIGHT", help="as things stood after this height, while a node keeps its state")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the proof, which anybody can verify offline")
 
 
 def _trace(context: Context, arguments: argparse.Namespace) -> int:
-    item, bundle = context.reader().item_with_bundle(read_identifier(arguments.id).uri)
+    at = read_height(arguments.at) if arguments.at is not None else None
+    item, bundle = context.reader().item_with_bundle(read_identifier(arguments.id).uri, at)
     if arguments.save is not None:
         secure_files.replace(arguments.save, bundle)
     story = tell(item)
@@ -139,7 +141,7 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
             _show_event(context, verified, bundle.subject if isinstance(bundle, EventBundle) else "")
         case VerifiedRecord():
             public = verified.public.hex() if verified.public is not None else None
-            height = verified.anchor.executed.height
+            height = (verified.as_of or verified.anchor.executed).height
             words = f"public half {public}" if public is not None else "no such record"
             context.output.result(
                 {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
@@ -151,7 +153,7 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
 
 
 def _show_event(context: Context, verified: VerifiedEvent, subject: str) -> None:
-    executed = verified.anchor.executed
+    executed = verified.as_of or verified.anchor.executed
     corrected = verified.correction is not None
     fields = {
         "kind": "event",

@@ -28,6 +28,8 @@ class ProofCode(StrEnum):
     NOT_IN_CHAIN = "not-in-chain"
     ROLLED_BACK = "rolled-back"
     NOT_IN_HISTORY = "not-in-history"
+    WRONG_HEIGHT = "wrong-height"
+    PRUNED = "pruned"
     BLOCK_ALTERED = "block-altered"
     RECEIPT_ALTERED = "receipt-altered"
     # the state
@@ -92,6 +94,14 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
     ProofCode.NOT_IN_HISTORY: (
         "Not proven: the block shown is not the one of that height in the ledger that the nodes signed.",
         "未证明：所示区块并非节点所签署账本中该高度的区块。",
+    ),
+    ProofCode.WRONG_HEIGHT: (
+        "Not proven: the proof shows how things were at another time than was asked for.",
+        "未证明：该证明显示的并非所询问时点的状态。",
+    ),
+    ProofCode.PRUNED: (
+        "Cannot be shown any more: the state of that time is no longer kept here.",
+        "已无法展示：该时点的状态在此处不再保存。",
     ),
     ProofCode.BLOCK_ALTERED: (
         "Not proven: the header shown is not the one of that block.",

@@ -41,9 +41,10 @@ from tallystick.proofs import (
     build_receivable,
     build_record,
     show_anchor,
+    show_height,
     write_bundle,
 )
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.bundle import AnchorShown, HeightShown
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import HistoryEntry
@@ -171,6 +172,14 @@ class Ledger:
     def receipts(self, height: int) -> tuple[bytes, ...]:
         return tuple(encode(receipt) for receipt in self.world.results[height - 1].receipts) if height else ()
 
+    def as_of(self, at: str | None) -> HeightShown | None:
+        """Of the newest height alone, this twin keeps the state."""
+        if at is not None and int(at) < self.height:
+            raise ProofError("pruned", f"{self.height} is the oldest")
+        if at is not None and int(at) > self.height:
+            raise ProofError("not-in-history", f"height {at} is not certified")
+        return show_height(self, int(at)) if at is not None else None
+
     def receipt_proof(self, transaction_id: bytes) -> object:
         if transaction_id not in self.statuses:
             raise ProofError("not-in-history", "no transaction of this id was executed here")
@@ -240,7 +249,7 @@ class FakeNode:
         public = {
             api.HEAD: self._head,
             api.GENESIS: lambda: Response(200, {}, encode(ledger.world.genesis)),
-            api.ITEM_PROOF: lambda: bundle(lambda: build_item(query["id"], ledger)),
+            api.ITEM_PROOF: lambda: bundle(lambda: build_item(query["id"], ledger, ledger.as_of(query.get("at")))),
             api.EVENT_PROOF: lambda: bundle(
                 lambda: build_event(bytes.fromhex(query["commitment"]), query["item"], ledger)
             ),

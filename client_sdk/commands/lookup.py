@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from client_sdk import secure_files
+from client_sdk.commands import compact
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.commands.prove import read_height, show_chain_proof
 from client_sdk.errors import ExitCode
@@ -118,7 +119,7 @@ def _event_line(event: EventFact, subject: str) -> str:
 
 
 def _add_verify(parser: Parser) -> None:
-    parser.add_argument("file", type=Path, help="a proof bundle (JSON), for instance from trace --save")
+    parser.add_argument("file", type=Path, help="a proof bundle (JSON), or a compact proof (bytes, or a QR's text)")
     parser.add_argument("--trust", type=Path, metavar="FILE", help="trust file (default: beside the configuration)")
     parser.add_argument("--id", help="the identifier that the proof should be about; another one is refused")
     parser.add_argument("--newest", action="store_true", help="also refuse what is older than the newest state seen")
@@ -127,6 +128,8 @@ def _add_verify(parser: Parser) -> None:
 def _verify(context: Context, arguments: argparse.Namespace) -> int:
     store = load_trust(arguments.trust or context.config.trust_file)
     data = secure_files.read(arguments.file, "proof", size_max=BUNDLE_SIZE_MAX)
+    if compact.is_compact(data):
+        return compact.verify_paper(context, arguments, data, arguments.trust or context.config.trust_file)
     bundle = read_bundle(data)
     if arguments.id is not None:
         subject = read_identifier(arguments.id).key

@@ -68,10 +68,10 @@ class Doors:
         """Put it on the wire, unjudged."""
         self.world.send(self.index, peer.index, peer.hear, self.index, message)
 
-    def tell_head(self: Any, peer: Machine) -> None:
+    def tell_head(self: Any, peer: Machine, view: int) -> None:
         """Say which view we are in, as all do on connecting and once a second."""
         if self.config.me is not None:
-            head = (self.config.epoch, self.config.me, self.engine.status().view)
+            head = (self.config.epoch, self.config.me, view)
             self.world.send(self.index, peer.index, peer.asked, peer.take_head, self.index, *head)
 
     # --- listening ------------------------------------------------------------------------------------------

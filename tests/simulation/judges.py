@@ -112,9 +112,9 @@ class Judges:
         for view in range(header.parent_view + 1, header.view):  # L2: it holds, and so has passed on, what proves this
             if (header.epoch, view) not in self._nullified:
                 raise Violation(f"validator {seat} proposed in view {header.view} over {view}, never nullified")
-        if isinstance(header, Header) and header.height - header.executed.height > EXECUTION_LAG_MAX:
-            if header.transaction_count or header.due_work:
-                raise Violation(f"validator {seat} proposed beyond the bound on the lag in view {header.view}")
+        busy = isinstance(header, Header) and (header.transaction_count > 0 or header.due_work)
+        if busy and header.height - header.executed.height > EXECUTION_LAG_MAX:
+            raise Violation(f"validator {seat} proposed beyond the bound on the lag in view {header.view}")
         self._seen["proposals"] += 1
 
     def certificate_sent(self, certificate: Certificate) -> None:

@@ -141,9 +141,10 @@ class Doors:
         """A peer's word about itself; nobody else's counts."""
         if epoch != self.config.epoch:
             self.other_epoch(source, epoch)
-        elif seat is not None and seat != self.config.me:
-            if self.cluster.holder_of(epoch, seat) == self.cluster.machines[source].holder:
-                self.give(PeerHead(seat, view))
+            return
+        holder = self.cluster.machines[source].holder
+        if seat is not None and seat != self.config.me and self.cluster.holder_of(epoch, seat) == holder:
+            self.give(PeerHead(seat, view))
 
     # --- epochs ---------------------------------------------------------------------------------------------
 

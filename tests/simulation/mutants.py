@@ -170,10 +170,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "    for message in _words(core):\n        core.emit(Broadcast(message))\n", "    return\n",
     ),
     _engine(
-        "older views are not sent again", "S", "timeouts",
-        "    for known in older[start : start + RESEND_VIEWS_MAX]:\n", "    for known in older[:0]:\n",
-    ),
-    _engine(
         "a claim of a high view moves us", "A", "engine",
         "        if view > core.views.pinned.view:\n            core.count(vote)\n",
         "        if view > core.views.pinned.view:\n            core.reached = max(core.reached, view)\n"

@@ -27,6 +27,7 @@ class ProofCode(StrEnum):
     BAD_VOTE_SIGNATURE = "bad-vote-signature"
     NOT_IN_CHAIN = "not-in-chain"
     ROLLED_BACK = "rolled-back"
+    FORK_SEEN = "fork-seen"
     NOT_IN_HISTORY = "not-in-history"
     WRONG_HEIGHT = "wrong-height"
     PRUNED = "pruned"
@@ -90,6 +91,10 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
     ProofCode.ROLLED_BACK: (
         "Not proven: older than what this verifier has seen before.",
         "未证明：早于本验证器先前所见的记录。",
+    ),
+    ProofCode.FORK_SEEN: (
+        "Not proven: another member shows a different state of the same time, also signed by the nodes.",
+        "未证明：另一成员展示了同一时点的不同状态，且同样由节点签署。",
     ),
     ProofCode.NOT_IN_HISTORY: (
         "Not proven: the block shown is not the one of that height in the ledger that the nodes signed.",

@@ -89,6 +89,7 @@ class Ledger:
     state: TransactionState = TransactionState.PROVEN  # how far it says that transactions come
     _trie: Trie = field(default_factory=Trie)
     _trie_height: int = -1
+    _roots: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def height(self) -> int:
@@ -151,13 +152,17 @@ class Ledger:
         for result in self.world.results[max(0, self._trie_height) :] if self._trie_height >= 0 else ():
             changes = {key_hash(k): r.leaf_hash() if r is not None else None for k, r in result.writes.items()}
             self._trie = self._trie.update(changes)
+            self._trie_height += 1
+            self._roots[self._trie_height] = self._trie.root
         self._trie_height = self.height
+        self._roots[self.height] = self._trie.root
         return self._trie
 
-    # --- CertifiedHistory: earlier heights' state roots are made up, their blocks and receipts are not -------
+    # --- CertifiedHistory: state roots are known since the first that was asked for, zeros before -----------
 
     def history_leaf(self, height: int) -> HistoryLeaf:
-        root = self.trie().root if height == self.height else bytes(32)
+        newest = self.trie().root
+        root = newest if height == self.height else self._roots.get(height, bytes(32))
         receipts = self.receipts(height)
         time_ms = self.world.blocks[height - 1][0].time_ms if height else self.world.genesis.time_ms
         receipts_root = root_of([leaf_hash(receipt) for receipt in receipts])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any
 from urllib.parse import urlsplit
 
 import qrcode
-from qrcode.constants import ERROR_CORRECT_M
+import qrcode.util
+from qrcode.constants import ERROR_CORRECT_L, ERROR_CORRECT_M
 from qrcode.exceptions import DataOverflowError
 
 from client_sdk.values import read_identifier
@@ -46,12 +48,28 @@ def matrix_of(text: str) -> Matrix:
     Raises:
         ConfigError: the text is too long for a QR code.
     """
-    code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
-    code.add_data(text)
+    return _made(qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE), text)
+
+
+def compact_matrix(text: str) -> Matrix:
+    """The same for the text of a compact proof: alphanumeric, of level L, for it is long and verifies itself.
+
+    Raises:
+        ConfigError: the text is too long for a QR code, or has other signs than such a code takes.
+    """
+    try:
+        data = qrcode.util.QRData(text, mode=qrcode.util.MODE_ALPHA_NUM)
+    except ValueError as error:
+        raise ConfigError("a compact proof's text has capital letters, digits and nine signs only") from error
+    return _made(qrcode.QRCode(error_correction=ERROR_CORRECT_L, border=QUIET_ZONE), data)
+
+
+def _made(code: Any, data: Any) -> Matrix:
+    code.add_data(data)
     try:
         code.make(fit=True)
     except (DataOverflowError, ValueError) as error:
-        raise ConfigError(f"{len(text)} characters do not fit into a QR code") from error
+        raise ConfigError(f"{len(data)} characters do not fit into a QR code") from error
     return tuple(tuple(bool(module) for module in row) for row in code.get_matrix())
 
 

@@ -102,26 +102,27 @@ class Reader:
         """What is trusted."""
         return self._trust
 
-    def item(self, identifier: str) -> VerifiedItem:
+    def item(self, identifier: str, at: int | None = None) -> VerifiedItem:
         """Everything about one identifier: its history, its lot, containers, inputs, recalls.
 
         Args:
             identifier: key text, EPC URN or Digital Link.
+            at: a recent height whose state to show instead of the newest.
         Raises:
             EventError: not an identifier.
             ProofError: what a node showed does not hold.
-            DoorError, UnavailableError: as ``Nodes.get``.
+            DoorError, UnavailableError: as ``Nodes.get``; code ``pruned`` when no state of that height is kept.
         """
-        return self.item_with_bundle(identifier)[0]
+        return self.item_with_bundle(identifier, at)[0]
 
-    def item_with_bundle(self, identifier: str) -> tuple[VerifiedItem, bytes]:
+    def item_with_bundle(self, identifier: str, at: int | None = None) -> tuple[VerifiedItem, bytes]:
         """As ``item``, with the bundle's bytes, which anybody can verify again offline."""
         subject = read_identifier(identifier).key
 
         def fetch() -> tuple[VerifiedItem, bytes]:
-            data = self._nodes.get(api.ITEM_PROOF, {"id": subject}).body
+            data = self._nodes.get(api.ITEM_PROOF, {"id": subject} | _at(at)).body
             bundle = _expect(read_bundle(data), ItemBundle)
-            return verify_item(bundle, self._trust.trust(), subject=subject), data
+            return verify_item(bundle, self._trust.trust(), subject=subject, at=at), data
 
         item, data = self._verified(fetch)
         self._trust.advance(item.anchor)
@@ -153,11 +154,12 @@ class Reader:
         self._trust.advance(event.anchor)
         return event, data
 
-    def record(self, key: bytes, *, members: bool = False) -> ProvenRecord:
+    def record(self, key: bytes, *, members: bool = False, at: int | None = None) -> ProvenRecord:
         """One record, or the proof that there is none.
 
         Args:
             members: fetch the members' half too (a signed request) and check it against the proof.
+            at: a recent height whose state to show instead of the newest; public halves only.
         Raises:
             ProofError: what a node showed does not hold.
         """
@@ -165,16 +167,16 @@ class Reader:
         def fetch() -> ProvenRecord:
             private = key[0] in MEMBERS_ONLY_SPACES
             path = api.MEMBERS_RECORD_PROOF if private else api.RECORD_PROOF
-            answer = self._nodes.get(path, {"key": key.hex()}, members=private)
+            answer = self._nodes.get(path, {"key": key.hex()} | _at(at), members=private)
             bundle = _expect(read_bundle(answer.body), RecordBundle)
             if bundle.key != key.hex():
                 raise ProofError(ProofCode.WRONG_SUBJECT, "the proof is about another record")
-            verified = verify_record(bundle, self._trust.trust())
+            verified = verify_record(bundle, self._trust.trust(), at=at)
             if verified.public is None or bundle.record is None:
                 return ProvenRecord(verified.anchor, key, None)
             members_hash = bytes.fromhex(bundle.record.members_hash)
             proven = ProvenRecord(verified.anchor, key, verified.public, members_hash)
-            return self._with_members(proven) if members and any(members_hash) else proven
+            return self._with_members(proven) if members and at is None and any(members_hash) else proven
 
         record = self._verified(fetch)
         self._trust.advance(record.anchor)
@@ -285,6 +287,10 @@ class Reader:
 
 class _MovedError(Exception):
     """Two answers are of different heights."""
+
+
+def _at(height: int | None) -> dict[str, str]:
+    return {} if height is None else {"at": str(height)}
 
 
 def _expect(bundle: object, type_: type[T]) -> T:

@@ -90,13 +90,13 @@ def tell(item: VerifiedItem) -> Story:
         placed.values(), key=lambda pair: (pair[1].height, pair[1].transaction_index, pair[1].event_index, pair[0])
     )
     own = closure.parts.get(closure.subject)
-    executed = item.anchor.executed
+    moment = item.as_of if item.as_of is not None else item.anchor.executed
     return Story(
         subject=closure.subject,
         verdict=item.verdict.value,
         status=own.item.status.name.lower() if own is not None and own.item is not None else "",
-        height=executed.height,
-        time_ms=executed.time_ms,
+        height=moment.height,
+        time_ms=moment.time_ms,
         signers=item.anchor.signers,
         recalls=_recalls(item),
         events=tuple(_fact(item, of, entry) for of, entry in order if entry.kind is not HistoryKind.RECALL),

@@ -19,6 +19,7 @@ from contracts.switch import PLAN_KEY
 from contracts.workspace import PARAMETERS_KEY
 from node.accuser import Accuser
 from node.admission import Admission, Door, Outcome, gossip_frames
+from node.bls_sealer import Sealer
 from node.catchup import CatchUp
 from node.clock import ChainClock, Clock, SystemClock
 from node.commit import Committer
@@ -71,13 +72,14 @@ class Node:
     """One node: ``start`` it, wait for ``failure``, ``stop`` it.
 
     Attributes:
-        queries, proofs: what may be asked of it; set by ``start``.
+        queries, proofs, sealer: what may be asked of it; set by ``start``.
         metrics, counters: what it measures.
         peer_address: where the peers' door listens, once started.
     """
 
     queries: Queries
     proofs: ProofService
+    sealer: Sealer
     peer_address: Address
 
     def __init__(
@@ -173,6 +175,7 @@ class Node:
         self._runner.close()
         self._admission.close()
         self._beats.cancel()
+        await self.sealer.close()
         self._catch_up.close()
         self._fetcher.close()
         await self._transport.close()
@@ -289,6 +292,17 @@ class Node:
             resume=self._resume,
             fatal=self.fatal,
         )
+        self.sealer = Sealer(
+            chain_id=chain_id,
+            epochs=self._epochs,
+            heartbeat_ms=self._founding.genesis.heartbeat_ms,
+            key_file=self.config.seal_key,
+            seeds=lambda: self._identity.seeds,
+            ledger=disk.ledger,
+            state=disk.executor.state,
+            peers=self._peers,
+            loop=self._loop,
+        )
         self._dialogue = self._peers.handler = Dialogue(
             chain_id=chain_id,
             epochs=self._epochs,
@@ -300,6 +314,7 @@ class Node:
             catch_up=self._catch_up,
             ledger=disk.ledger,
             mempool=self._mempool,
+            sealer=self.sealer,
             loop=self._loop,
         )
 
@@ -392,6 +407,7 @@ class Node:
             self._transport.dial()
         for height in group:
             self._runner.give(HeightExecuted(height.executed, height.switch))
+        self.sealer.stored([height.executed for height in group])
         self._engines.tell_work()
 
     # --- epochs -------------------------------------------------------------------------------------------
@@ -400,6 +416,7 @@ class Node:
         """The boundary block is stored: our seat, our peers and our engine are now those of the next epoch."""
         self._identity = read_identity(self.config)
         self._epochs.turn(self._disk.sit(self._identity))
+        self.sealer.turn()
         self._disk.forget()
         self._fetcher.forget_peers()
         self._seat_peers()

@@ -21,6 +21,7 @@ VALIDATOR_KEY = "validator.key"  # hex of the 32-byte seed that signs votes
 TRANSPORT_KEY = "transport.key"  # PEM, private key of the transport certificate
 TRANSPORT_CERTIFICATE = "transport.crt"  # PEM
 ROOT_KEY = "root.key.json"  # encrypted; never read by a running node
+SEAL_KEY = "seal.key"  # hex of the 32-byte BLS secret that signs seals; a node without it signs none
 CARD = "card.bin"
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -105,6 +106,11 @@ class NodeConfig:
     def validator_key(self) -> Path:
         """File of the seed that signs votes."""
         return self.keys / VALIDATOR_KEY
+
+    @property
+    def seal_key(self) -> Path:
+        """File of the BLS secret that signs seals; it may be missing."""
+        return self.keys / SEAL_KEY
 
     @property
     def transport_key(self) -> Path:

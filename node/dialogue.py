@@ -13,6 +13,7 @@ from consensus.engine import Engine
 from consensus.inputs import CertificateReceived, PeerConnected, PeerHead, ProposalReceived, VoteReceived
 from node.admission import Admission, gossip_frames
 from node.allowance import Allowance
+from node.bls_sealer import Sealer
 from node.catchup import CatchUp
 from node.contents import Contents
 from node.epochs import Epochs
@@ -36,6 +37,8 @@ from node.network.messages import (
     RangeRequest,
     RecordAnswer,
     RecordQuestion,
+    SealKeyMessage,
+    SealShareMessage,
     TransactionFrame,
     TransactionsAnswer,
     TransactionsRequest,
@@ -74,6 +77,7 @@ class Dialogue:
         catch_up: CatchUp,
         ledger: Ledger,
         mempool: Mempool,
+        sealer: Sealer,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._chain_id = chain_id
@@ -86,6 +90,7 @@ class Dialogue:
         self._catch_up = catch_up
         self._ledger = ledger
         self._mempool = mempool
+        self._sealer = sealer
         self._loop = loop
         self._requests: dict[int, Allowance] = {}
         self._ranges: dict[int, Allowance] = {}
@@ -113,6 +118,7 @@ class Dialogue:
         waiting = [item.signed.raw for item in self._mempool.oldest(FRAME_TRANSACTIONS_MAX)]
         for frame in gossip_frames(waiting):
             peer.send(TransactionFrame(frame), droppable=True)
+        self._sealer.connected(peer)
         self._runner.give(PeerConnected(peer.index))
 
     def peer_lost(self, peer: Peer) -> None:
@@ -152,6 +158,10 @@ class Dialogue:
                 if message.epoch == self._epochs.number and peer.index < self._epochs.validators.count:
                     self._runner.give(PeerHead(peer.index, message.view))
                 self._catch_up.consider()
+            case SealKeyMessage(key):
+                self._sealer.take_key(peer, key)
+            case SealShareMessage(share):
+                self._sealer.take_share(peer, share)
             case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
                 self._request(peer, message)
             case Hello():

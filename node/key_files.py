@@ -7,6 +7,7 @@ import ssl
 import stat
 from pathlib import Path
 
+from tallystick.bls import GROUP_ORDER, SECRET_SIZE
 from tallystick.errors import ConfigError
 
 SECRET_MODE = 0o600
@@ -95,3 +96,19 @@ def read_certificate_der(path: Path) -> bytes:
         return ssl.PEM_cert_to_DER_cert(data.decode("ascii"))
     except ValueError as error:
         raise ConfigError(f"{path}: not a PEM certificate") from error
+
+
+def read_seal_secret(path: Path) -> bytes:
+    """The 32-byte BLS secret that signs seals, from its file of 64 hex digits.
+
+    Raises:
+        ConfigError: see ``read_secret``; or not such a secret.
+    """
+    data = read_secret(path, "seal key")
+    try:
+        secret = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError as error:
+        raise ConfigError(f"{path}: not a seal key: 64 hex digits are expected") from error
+    if len(secret) != SECRET_SIZE or not 0 < int.from_bytes(secret, "big") < GROUP_ORDER:
+        raise ConfigError(f"{path}: not a seal key: a number below the order of BLS12-381 is expected")
+    return secret

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node.entitled import check_entitled
 from node.epochs import Epochs
@@ -31,8 +31,9 @@ from tallystick.proofs import (
     build_receivable,
     build_record,
     show_anchor,
+    show_height,
 )
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.bundle import AnchorShown, HeightShown
 from tallystick.records.base import Record
 from tallystick.records.goods import HistoryEntry
 from tallystick.transactions import SignedTransaction, decode_transaction
@@ -47,7 +48,10 @@ EPOCHS_SHOWN = 2  # newest ends of epochs that a bundle carries; who pinned an o
 class CertifiedHeight:
     """A ``tallystick.proofs.CertifiedState``: everything as of the height that ``header.executed`` names.
 
-    It is a ``CertifiedHistory`` too, of all heights up to that one.
+    It is a ``CertifiedHistory`` too, of all heights up to that one. The state may also be that of an earlier height.
+
+    Attributes:
+        height: whose state ``trie`` and ``record`` are.
     """
 
     ledger: Ledger
@@ -56,6 +60,7 @@ class CertifiedHeight:
     finalisation: Certificate
     validators: ValidatorSet
     trie: Trie
+    height: int
     epochs: tuple[EpochStep, ...] = ()
 
     def anchor(self) -> AnchorShown:
@@ -65,7 +70,7 @@ class CertifiedHeight:
 
     def record(self, key: bytes) -> Record | None:
         """See ``CertifiedState``."""
-        return self.state.record_at(key, self.header.executed.height)
+        return self.state.record_at(key, self.height)
 
     def prove(self, key_hashes: list[bytes]) -> bytes:
         """See ``CertifiedState``."""
@@ -117,26 +122,37 @@ class ProofService:
         self._state = state
         self._epochs = epochs
 
-    def item(self, identifier: str) -> ItemBundle:
+    def item(self, identifier: str, at: int | None = None) -> ItemBundle:
         """The closure of an identifier, given as key text.
 
+        Args:
+            at: the height whose state is asked for; None: the newest that is certified.
         Raises:
             DecodeError: not a key text.
+            ProofError: ``not-in-history`` or ``pruned``, as ``certified``.
         """
-        return build_item(parse_key(identifier).key, self.certified())
+        certified, as_of = self._shown(at)
+        return build_item(parse_key(identifier).key, certified, as_of)
 
-    def event(self, commitment: bytes, identifier: str) -> EventBundle:
+    def event(self, commitment: bytes, identifier: str, at: int | None = None) -> EventBundle:
         """One event in the history of an item.
 
         Raises:
             DecodeError: not a key text.
             ProofError: ``unknown-item``, the item or the event in its history does not exist.
         """
-        return build_event(commitment, parse_key(identifier).key, self.certified())
+        certified, as_of = self._shown(at)
+        return build_event(commitment, parse_key(identifier).key, certified, as_of)
 
-    def record(self, key: bytes) -> RecordBundle:
+    def record(self, key: bytes, at: int | None = None) -> RecordBundle:
         """One record's public half, or its absence."""
-        return build_record(key, self.certified())
+        certified, as_of = self._shown(at)
+        return build_record(key, certified, as_of)
+
+    def _shown(self, at: int | None) -> tuple[CertifiedHeight, HeightShown | None]:
+        """The state of a height, and how a bundle shows that it is that height's."""
+        certified = self.certified(at)
+        return certified, show_height(certified, at) if at is not None else None
 
     def block(self, height: int) -> BlockBundle:
         """The block of an executed height belongs to the chain.
@@ -184,12 +200,29 @@ class ProofService:
         check_entitled(certified.record, obligation, grant, organisation, certified.header.executed.time_ms)
         return bundle
 
-    def certified(self) -> CertifiedHeight:
-        """The newest height that a final header certifies and whose state is kept.
+    def certified(self, at: int | None = None) -> CertifiedHeight:
+        """The newest height that a final header certifies and whose state is kept; or an earlier one under its header.
 
+        Args:
+            at: the height whose state is asked for.
         Raises:
             UnavailableError: there is none yet.
+            ProofError: ``not-in-history``, no header certifies ``at`` yet; ``pruned``, its state is not kept any more.
         """
+        newest = self._newest()
+        if at is None:
+            return newest
+        if at > newest.height:
+            raise ProofError(ProofCode.NOT_IN_HISTORY, f"height {at} is not certified; {newest.height} is the newest")
+        trie = self._state.trie_at(at)
+        if trie is None:
+            raise ProofError(
+                ProofCode.PRUNED,
+                f"the state of height {at} is not kept any more; {self._state.oldest_height()} is the oldest",
+            )
+        return replace(newest, trie=trie, height=at)
+
+    def _newest(self) -> CertifiedHeight:
         height = self._ledger.tip().executed.height
         for candidate in range(height, max(0, height - PROVABLE_HEIGHTS), -1):
             row = self._ledger.block(candidate)
@@ -205,5 +238,8 @@ class ProofService:
             epoch = row.header.epoch
             validators = self._epochs.validators_of(epoch)
             ends = self._epochs.steps(max(0, epoch - EPOCHS_SHOWN), epoch)
-            return CertifiedHeight(self._ledger, self._state, row.header, row.finalisation, validators, trie, ends)
+            height = row.header.executed.height
+            return CertifiedHeight(
+                self._ledger, self._state, row.header, row.finalisation, validators, trie, height, ends
+            )
         raise UnavailableError("no height is certified yet; try again in a second")

@@ -32,6 +32,7 @@ from tallystick.proofs import (
     build_receivable,
     build_record,
     show_anchor,
+    show_height,
     write_bundle,
 )
 from tallystick.proofs.anchor import read
@@ -59,6 +60,9 @@ from tests import proof_world as w
 
 FOLDER = ROOT / "tests" / "vectors" / "proofs"
 Bundle = dict[str, Any]
+AT = 17  # the height that bundles as of a height are about
+AT_NONE = {"item-as-of-when-the-newest-was-asked"}  # asked without a height although they show an earlier one
+AT_ASKED = {"item-newest-when-a-height-was-asked"}  # the other way round
 
 
 def item(subject: str = w.SERIAL) -> Bundle:
@@ -71,6 +75,32 @@ def event() -> Bundle:
     world = w.finished_world()
     commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
     return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world)))
+
+
+def earlier_world() -> w.ProofWorld:
+    """A world whose state is that of an earlier height than its anchor certifies."""
+    world = w.finished_world()
+    world.state_height = AT
+    return world
+
+
+def item_at(subject: str = w.SERIAL, height: int = AT) -> Bundle:
+    """The bundle of an item as of an earlier height."""
+    world = earlier_world()
+    return loads(write_bundle(build_item(subject, world, show_height(world, height))))
+
+
+def event_at() -> Bundle:
+    """The bundle of the field lot's harvest as of an earlier height."""
+    world = earlier_world()
+    commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
+    return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world, show_height(world, AT))))
+
+
+def record_at(key: bytes) -> Bundle:
+    """The bundle of a record, or of its absence, as of an earlier height."""
+    world = earlier_world()
+    return loads(write_bundle(build_record(key, world, show_height(world, AT))))
 
 
 def block(height: int) -> Bundle:
@@ -110,6 +140,11 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "stated": ("stated", w.STATED, item(w.STATED)),
         "never-issued": ("unknown-item", never, item(never)),
         "event": ("proven", w.FIELD_LOT, event()),
+        "item-as-of": ("proven", w.SERIAL, item_at()),
+        "item-as-of-never-issued": ("unknown-item", never, item_at(never)),
+        "event-as-of": ("proven", w.FIELD_LOT, event_at()),
+        "record-as-of": ("proven", item_key(w.LOT).hex(), record_at(item_key(w.LOT))),
+        "record-as-of-absent": ("proven", item_key("x").hex(), record_at(item_key("x"))),
         "block": ("proven", "9", block(9)),
         "block-genesis": ("proven", "0", block(0)),
         "receipt": ("proven", world.transactions[9, 0].id.hex(), receipt(9)),
@@ -381,6 +416,9 @@ def broken() -> dict[str, tuple[str, str, Bundle]]:
     chain = broken_chain()
     subjects |= {name: transaction_of(9) if name.startswith("receipt") else "9" for name in chain}
     cases |= chain
+    earlier = broken_earlier()
+    subjects |= dict.fromkeys(earlier, w.SERIAL)
+    cases |= earlier
     claims = broken_receivables()
     subjects |= dict.fromkeys(claims, w.OBLIGATION.hex())
     cases |= claims
@@ -392,10 +430,10 @@ def transaction_of(height: int) -> str:
     return w.finished_world().transactions[height, 0].id.hex()
 
 
-def leaf_of(bundle: Bundle, **changes: Any) -> Bundle:
+def leaf_of(bundle: Bundle, place: str = "block", **changes: Any) -> Bundle:
     """The bundle with fields of its height's leaf changed."""
-    old = read(bundle["block"]["leaf"], HistoryLeaf, 256)
-    bundle["block"]["leaf"] = b64(encode(structs.replace(old, **changes)))
+    old = read(bundle[place]["leaf"], HistoryLeaf, 256)
+    bundle[place]["leaf"] = b64(encode(structs.replace(old, **changes)))
     return bundle
 
 
@@ -456,6 +494,32 @@ def broken_chain() -> dict[str, tuple[str, Bundle]]:
             certificate(receipt(9), lambda c: Certificate(c.statement, 3, c.signatures[:2])),
         ),
     }
+
+
+def broken_earlier() -> dict[str, tuple[str, Bundle]]:
+    """Items as of an earlier height with one defect each."""
+    other = sha256(b"other").digest()
+    return {
+        "item-as-of-when-the-newest-was-asked": ("wrong-height", item_at()),
+        "item-newest-when-a-height-was-asked": ("wrong-height", item()),
+        "item-as-of-another-height": ("wrong-height", item_at(height=16)),
+        "item-as-of-left-out": ("wrong-height", change(item_at(), lambda b: b.pop("as_of"))),
+        "item-as-of-another-state": ("not-in-state", change(item_at(), lambda b: b.update(state=item_tree_of_none()))),
+        "item-as-of-root-altered": ("not-in-history", leaf_of(item_at(), "as_of", state_root=other)),
+        "item-as-of-time-altered": ("not-in-history", leaf_of(item_at(), "as_of", time_ms=1)),
+        "item-as-of-height-altered": ("not-in-history", leaf_of(item_at(), "as_of", height=16)),
+        "item-as-of-above-the-anchor": ("not-in-tree", leaf_of(item_at(), "as_of", height=21)),
+        "item-as-of-path-short": ("not-in-tree", change(item_at(), lambda b: b["as_of"]["path"].pop())),
+        "item-as-of-a-neighbours-path": (
+            "not-in-history",
+            change(item_at(), lambda b: b["as_of"].update(path=block(16)["block"]["path"])),
+        ),
+    }
+
+
+def item_tree_of_none() -> str:
+    """The partial tree of an empty state."""
+    return b64(w.ProofWorld().trie().prove([]))
 
 
 def halves_with(bundle: Bundle, key: bytes, type_: type[Any], **changes: Any) -> Bundle:
@@ -592,6 +656,8 @@ def files() -> dict[str, str]:
     result = {}
     for name, (code, subject, bundle) in {**good(), **broken()}.items():
         vector = {"name": name, "expected": code, "subject": subject, "trust": trust, "bundle": bundle}
+        if name in AT_ASKED or ("-as-of" in name and name not in AT_NONE):
+            vector["at"] = AT
         result[f"{name}.json"] = json.dumps(vector, indent=1) + "\n"
     return result
 

@@ -30,6 +30,9 @@ EVENT_PROOF = "/v1/proofs/event"  # GET ?commitment=hex&item=01/… -> proof bun
 BLOCK_PROOF = "/v1/proofs/block"  # GET ?height=42 -> proof bundle: the block of an executed height is of this chain
 RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only;
 # not of keys that name a party or can be guessed: those are proven at MEMBERS_RECORD_PROOF
+SEAL = "/v1/proofs/seal"  # GET -> application/msgpack: SealCertificate, the newest; docs/spec/compact.md
+SEAL_KEYS = "/v1/proofs/seal-keys"  # GET -> application/msgpack: SealKeySet
+CONSIGNMENT_PROOF = "/v1/proofs/consignment"  # GET ?id=00/… -> application/msgpack: compact proof
 
 # --- members' door: signed requests (RFC 9421) or a read token ----------------------------------------------
 TRANSACTIONS = "/v1/transactions"  # POST application/msgpack: one raw transaction -> 202 TransactionStatus

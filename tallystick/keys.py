@@ -49,6 +49,7 @@ class Purpose(IntEnum):
     REQUEST = 5
     CARD = 6
     HEAD = 7
+    SEAL_KEY = 8  # a validator's word for its BLS key; what that key signs has an algorithm byte of its own
 
 
 def domain(purpose: Purpose, chain_id: bytes) -> bytes:

@@ -48,7 +48,7 @@ class Mutant:
 
 
 def mutants(bundle: Bundle) -> Iterator[Mutant]:
-    """Every mutant of a good bundle of kind ``block``, ``receipt`` or ``receivable``."""
+    """Every mutant of a good bundle of kind ``block``, ``receipt`` or ``receivable``, and of any as of a height."""
     yield from _anchor(bundle)
     if "block" in bundle:
         yield from _height(bundle, ("block",))
@@ -59,6 +59,9 @@ def mutants(bundle: Bundle) -> Iterator[Mutant]:
         yield from _path(bundle, ("path",), {"receipt-altered"})
         for index in (-1, bundle["index"] + 1, 10**6):
             yield _mutant(f"index={index}", {"receipt-altered", "not-in-tree"}, bundle, ("index",), index)
+    if "as_of" in bundle:
+        yield from _height(bundle, ("as_of",))
+        yield _mutant("as_of left out", {"not-in-state"}, bundle, ("as_of",), None)
     if "obligation" in bundle:
         yield from _receivable(bundle)
     yield _mutant("format=2", {"unreadable"}, bundle, ("format",), 2)

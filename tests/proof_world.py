@@ -124,11 +124,16 @@ def certify(header: Header, signer_count: int = 3, kind: VoteKind = VoteKind.FIN
 
 @dataclass
 class ProofWorld:
-    """State, histories and captures of a finished ledger; a ``CertifiedState``."""
+    """State, histories and captures of a finished ledger; a ``CertifiedState`` and a ``CertifiedHistory``.
+
+    Attributes:
+        state_height: the height whose state this is; the newest executed one, or one before.
+    """
 
     records: dict[bytes, Record] = field(default_factory=dict)
     histories: dict[bytes, list[HistoryEntry]] = field(default_factory=dict)
     transactions: dict[tuple[int, int], SignedTransaction] = field(default_factory=dict)
+    state_height: int = 20
 
     def put(self, key: bytes, public: Message, members: Message | None = None) -> None:
         """Write a record; members' halves get a fixed salt."""
@@ -232,10 +237,10 @@ class ProofWorld:
         return tuple(encode(receipt) for receipt in self.receipts_of(height))
 
     def history_leaf(self, height: int) -> HistoryLeaf:
-        """See ``CertifiedHistory``; only the newest height has the state that the other proofs show."""
+        """See ``CertifiedHistory``; only ``state_height`` has the state that the other proofs show."""
         header = self.block_header(height)
         block_hash = header.block_hash() if header is not None else CHAIN_ID
-        state_root = self.trie().root if height == EXECUTED_HEIGHT else sha256(b"state %d" % height).digest()
+        state_root = self.trie().root if height == self.state_height else sha256(b"state %d" % height).digest()
         receipts = self.receipts_of(height)
         return HistoryLeaf(height, block_hash, time_of(height), state_root, receipts_root(receipts), len(receipts))
 

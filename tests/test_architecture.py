@@ -49,7 +49,7 @@ PURE_STANDARD = {
     "typing",
     "urllib",
 }
-PURE_LIBRARIES = {"msgspec", "msgpack", "nacl"}
+PURE_LIBRARIES = {"msgspec", "msgpack", "nacl", "py_ecc", "blspy"}
 # Names whose use makes a result depend on something else than the arguments.
 FORBIDDEN_CALLS = {"hash", "id", "open", "input", "print", "float", "eval", "exec", "globals", "vars"}
 

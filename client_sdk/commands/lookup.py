@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from client_sdk import secure_files
+from client_sdk.commands import compact
 from client_sdk.commands.base import Command, Context, Parser
-from client_sdk.commands.prove import show_chain_proof
+from client_sdk.commands.prove import read_height, show_chain_proof
 from client_sdk.errors import ExitCode
+from client_sdk.second_opinion import check_opinions, second_opinion
 from client_sdk.story import EventFact, Story, tell
 from client_sdk.trust import load_trust
 from client_sdk.values import read_identifier
@@ -17,9 +19,11 @@ from tallystick.epcis import format_timestamp
 from tallystick.errors import ProofError
 from tallystick.proofs import (
     WORDS,
+    Anchor,
     EventBundle,
     ItemBundle,
     ProofCode,
+    Trust,
     VerifiedBlock,
     VerifiedEvent,
     VerifiedItem,
@@ -37,11 +41,15 @@ from tallystick.records.goods import RecallState
 
 def _add_trace(parser: Parser) -> None:
     parser.add_argument("id", help="key text, Digital Link or EPC URN: a serial, lot, class or container")
+    parser.add_argument(
+        "--at", metavar="HEIGHT", help="as things stood after this height, while a node keeps its state"
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the proof, which anybody can verify offline")
 
 
 def _trace(context: Context, arguments: argparse.Namespace) -> int:
-    item, bundle = context.reader().item_with_bundle(read_identifier(arguments.id).uri)
+    at = read_height(arguments.at) if arguments.at is not None else None
+    item, bundle = context.reader().item_with_bundle(read_identifier(arguments.id).uri, at)
     if arguments.save is not None:
         secure_files.replace(arguments.save, bundle)
     story = tell(item)
@@ -116,21 +124,28 @@ def _event_line(event: EventFact, subject: str) -> str:
 
 
 def _add_verify(parser: Parser) -> None:
-    parser.add_argument("file", type=Path, help="a proof bundle (JSON), for instance from trace --save")
+    parser.add_argument("file", type=Path, help="a proof bundle (JSON), or a compact proof (bytes, or a QR's text)")
     parser.add_argument("--trust", type=Path, metavar="FILE", help="trust file (default: beside the configuration)")
     parser.add_argument("--id", help="the identifier that the proof should be about; another one is refused")
+    parser.add_argument(
+        "--second-opinion", action="append", metavar="URL", help="ask this node or explorer too (repeatable)"
+    )
     parser.add_argument("--newest", action="store_true", help="also refuse what is older than the newest state seen")
 
 
 def _verify(context: Context, arguments: argparse.Namespace) -> int:
     store = load_trust(arguments.trust or context.config.trust_file)
     data = secure_files.read(arguments.file, "proof", size_max=BUNDLE_SIZE_MAX)
+    if compact.is_compact(data):
+        return compact.verify_paper(context, arguments, data, arguments.trust or context.config.trust_file)
     bundle = read_bundle(data)
     if arguments.id is not None:
         subject = read_identifier(arguments.id).key
         if not isinstance(bundle, ItemBundle | EventBundle) or bundle.subject != subject:
             raise ProofError(ProofCode.WRONG_SUBJECT, f"the proof is not about {subject}")
     verified = verify_bundle(data, store.trust(refuse_older=arguments.newest))
+    if arguments.second_opinion:
+        _ask_others(context, verified.anchor, arguments.second_opinion, store.trust())
     match verified:
         case VerifiedItem():
             story = tell(verified)
@@ -139,7 +154,7 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
             _show_event(context, verified, bundle.subject if isinstance(bundle, EventBundle) else "")
         case VerifiedRecord():
             public = verified.public.hex() if verified.public is not None else None
-            height = verified.anchor.executed.height
+            height = (verified.as_of or verified.anchor.executed).height
             words = f"public half {public}" if public is not None else "no such record"
             context.output.result(
                 {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
@@ -150,8 +165,25 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _ask_others(context: Context, anchor: Anchor, urls: list[str], trust: Trust) -> None:
+    """Compare with other members' heads; what they say goes to the error stream, a fork ends the command."""
+    ca_file = str(context.config.ca_file) if context.config.ca_file is not None else None
+    sources = [context.make_transport(url, ca_file) for url in urls]
+    try:
+        opinions = second_opinion(anchor, sources, trust, environment=context.environment)
+    finally:
+        for source in sources:
+            source.close()
+    for one in opinions:
+        newest = f", its newest height is {one.height}, {format_timestamp(one.time_ms)}" if one.height else ""
+        stale = " (STALE)" if one.stale else ""
+        detail = f": {one.detail}" if one.detail else ""
+        context.output.note(f"{one.source} {one.organisation}: {one.verdict}{newest}{stale}{detail}")
+    check_opinions(opinions)
+
+
 def _show_event(context: Context, verified: VerifiedEvent, subject: str) -> None:
-    executed = verified.anchor.executed
+    executed = verified.as_of or verified.anchor.executed
     corrected = verified.correction is not None
     fields = {
         "kind": "event",
@@ -181,10 +213,14 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "verify",
         "verify a proof file, offline",
-        ("verify lot7.proof.json --trust trust.json", "verify lot7.proof.json --id 01/09521234543213/10/LOT7"),
+        (
+            "verify lot7.proof.json --trust trust.json",
+            "verify lot7.proof.json --id 01/09521234543213/10/LOT7",
+            "verify lot7.proof.json --second-opinion https://node.carrier.example",
+        ),
         _add_verify,
         _verify,
         online=False,
-        description="Needs no node. Exit status 4 and a reason code when the proof does not hold.",
+        description="Asks no node but those of --second-opinion. Exit status 4 and a code when it does not hold.",
     ),
 )

@@ -245,22 +245,22 @@ const event = object(
   { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash), event_id: maybe(string) },
   EVENT_DEFAULTS,
 );
+const height = object({ leaf: b64, path: list(hash) });
 const frame = { format: whole, anchor, state: b64 };
 const ENTRY_DEFAULTS = { entry: null, index: 0, path: [] };
 const KINDS = {
   item: object({
     ...frame, kind: only('item'), subject: string, records: list(record), histories: list(history),
-    events: list(event), signed: list(signed),
-  }),
+    events: list(event), signed: list(signed), as_of: maybe(height),
+  }, { as_of: null }),
   event: object({
     ...frame, kind: only('event'), subject: string, records: list(record), event, signed: list(signed),
-    entry: maybe(b64), index: whole, path: list(hash),
-  }, ENTRY_DEFAULTS),
-  record: object({ ...frame, kind: only('record'), key: hexText, record: maybe(record) }, { record: null }),
+    entry: maybe(b64), index: whole, path: list(hash), as_of: maybe(height),
+  }, { ...ENTRY_DEFAULTS, as_of: null }),
+  record: object({ ...frame, kind: only('record'), key: hexText, record: maybe(record), as_of: maybe(height) }, { record: null, as_of: null }),
 };
 
 const halves = object({ key: hexText, public: b64, salt: b64, members: b64 }, { salt: '', members: '' });
-const height = object({ leaf: b64, path: list(hash) });
 Object.assign(KINDS, {
   block: object({ format: whole, anchor, kind: only('block'), block: height, header: maybe(b64) }, { header: null }),
   receipt: object({

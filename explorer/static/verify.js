@@ -19,22 +19,34 @@ export { ProofError, isSupported };
  * @param {object} value the bundle as parsed JSON
  * @param {{chainId: string, validatorsHashes: Object<number, string>, heightMin?: number}} trust what the reader pinned
  * @param {string} [subject] what was asked for: identifier, record key, height or transaction id
+ * @param {number} [at] height of the state that was asked for; none is the newest, or any where no subject was asked for
  * @returns {Promise<object>} `verdict`, `anchor` and what was verified
  * @throws {ProofError} with the code that says why it does not hold
  */
-export async function verifyBundle(value, trust, subject) {
+export async function verifyBundle(value, trust, subject, at) {
   const bundle = readBundle(value);
   const about = bundle.subject ?? bundle.key ?? bundle.obligation;
   if (about !== undefined && subject !== undefined && about !== subject) {
     throw new ProofError('wrong-subject', `about ${about}, asked for ${subject}`);
   }
   const anchor = await verifyAnchor(bundle.anchor, trust);
+  if (STATES.includes(bundle.kind)) await earlier(bundle.as_of ?? null, anchor, subject, at);
   if (bundle.kind === 'item') return verifyItem(bundle, anchor);
   if (bundle.kind === 'event') return verifyEvent(bundle, anchor);
   if (bundle.kind === 'record') return verifyRecord(bundle, anchor);
   if (bundle.kind === 'receivable') return (await import('./receivable.js')).verifyReceivable(bundle, anchor);
   const { verifyBlock, verifyReceipt } = await import('./chain.js'); // a product page never needs it
   return (bundle.kind === 'block' ? verifyBlock : verifyReceipt)(bundle, anchor, subject);
+}
+
+const STATES = ['item', 'event', 'record'];
+
+// The height whose state a bundle shows, when it is not the one that the anchor certifies; it then is `anchor.asOf`.
+async function earlier(shown, anchor, subject, at) {
+  anchor.asOf = shown === null ? null : await (await import('./chain.js')).verifyHeight(shown, anchor);
+  if ((subject !== undefined || at !== undefined) && anchor.asOf?.height !== at) {
+    throw new ProofError('wrong-height', `as of height ${anchor.asOf?.height}, asked for ${at}`);
+  }
 }
 
 async function verifyItem(bundle, anchor) {
@@ -145,8 +157,8 @@ export class ShownState {
   static async read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
     state.tree = await PartialTrie.read(unb64(bundle.state));
-    if (!same(state.tree.root, anchor.executed.stateRoot)) {
-      throw new ProofError('not-in-state', 'the tree shown has another root than the header certifies');
+    if (!same(state.tree.root, (anchor.asOf ?? anchor.executed).stateRoot)) {
+      throw new ProofError('not-in-state', 'the tree shown has another root than was certified');
     }
     state.publics = new Map();
     state.keys = new Map();

@@ -17,7 +17,7 @@ from tallystick.errors import StorageError
 
 REQUEST_DEADLINE_S = 90.0  # a whole request: body 30 s, long-poll 30 s, and a slow reader
 PUBLIC_PATHS = frozenset((api.HEAD, api.HEALTH, api.METRICS, api.GENESIS, "/v1/openapi.json"))
-PUBLIC_PREFIXES = ("/v1/headers/", "/v1/proofs/")
+PUBLIC_PREFIXES = ("/v1/headers/", "/v1/epochs/", "/v1/proofs/")
 
 _log = logging.getLogger("node.api")
 

@@ -16,6 +16,7 @@ from node.api.examples import ADMITTED, BULK, STATUS, TRANSACTION
 from node.api.parameters import (
     PAGE_MAX,
     WAIT_MAX_MS,
+    AtQuery,
     FromQuery,
     GrantQuery,
     IdPath,
@@ -28,7 +29,7 @@ from node.api.parameters import (
     strict_query,
 )
 from node.api.problems import ProblemError
-from node.api.public import json_response
+from node.api.public import height_of, json_response
 from node.api.source import NodeQueries, ProofQueries
 from tallystick import api
 from tallystick.encoding import encode
@@ -238,6 +239,7 @@ class MembersDoor:
                     "application/json", "A proof bundle; docs/spec/proofs.md.", '{"kind":"record"}'
                 ),
                 **refused,
+                **openapi.refusals("not-found", "pruned"),
             },
         )
 
@@ -271,10 +273,10 @@ class MembersDoor:
             raise self._not_found("no record has this key", "/query/key")
         return Response(encode(record), headers=PRIVATE, media_type=MSGPACK)
 
-    async def record_proof(self, request: Request, key: KeyQuery) -> Response:
+    async def record_proof(self, request: Request, key: KeyQuery, at: AtQuery = None) -> Response:
         """Of any record: also where the key alone says who deals with whom."""
         self._authenticator.caller(request, Access.READ)
-        return json_response(self._proofs.record(bytes.fromhex(key)), headers=PRIVATE)
+        return json_response(self._proofs.record(bytes.fromhex(key), height_of(at)), headers=PRIVATE)
 
     async def receivable_proof(
         self, request: Request, obligation: ObligationQuery, grant: GrantQuery = None

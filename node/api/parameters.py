@@ -36,6 +36,10 @@ ItemQuery = Annotated[
 ]
 CommitmentQuery = Annotated[str, Query(pattern=HEX32, description="Commitment of one event.", examples=[EXAMPLE_HASH])]
 KeyQuery = Annotated[str, Query(pattern=HEX_KEY, description="Key of a record.", examples=["01706172616d6574657273"])]
+AtQuery = Annotated[
+    str | None,
+    Query(pattern=NUMBER, description="Show the state after this height; without it, the newest.", examples=["42"]),
+]
 ObligationQuery = Annotated[str, Query(pattern=HEX32, description="Id of an obligation.", examples=[EXAMPLE_HASH])]
 GrantQuery = Annotated[
     str | None, Query(pattern=HEX32, description="Id of the grant that lets you see it.", examples=[EXAMPLE_HASH])

@@ -31,6 +31,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "forbidden": (403, "This key or token may not do this"),
     "refused": (403, "The ledger's rules refuse this"),
     "not-found": (404, "There is nothing here"),
+    "pruned": (410, "The state of that height is no longer kept here"),
     "method-not-allowed": (405, "This resource does not take this method"),
     "slow-body": (408, "The body came too slowly"),
     "too-large": (413, "The body is too large"),
@@ -58,6 +59,12 @@ REMEDIES: dict[str, str] = {
     "event.sealed-slot": "send a sealed root with its count, or neither",
     "request.digest": "send the body that was signed for, or sign again",
 }
+
+
+PRUNED_REMEDY = (
+    "what that block was is proven at /v1/proofs/block; events up to it are those of the newest proof whose entries "
+    "have no greater height; records as they stood then are not kept"
+)
 
 
 class ProblemError(Exception):
@@ -108,6 +115,8 @@ def problem_of(error: TallystickError) -> ProblemError:
             return _of_rule(rule, detail, path, remedy or REMEDIES.get(rule, ""))
         case SignatureError():
             return ProblemError("signature", str(error), "sign with the key that is named, for this chain")
+        case ProofError(code="pruned", detail=detail):
+            return ProblemError("pruned", detail, PRUNED_REMEDY)
         case ProofError(detail=detail):
             return ProblemError("not-found", detail, "check the identifier and the commitment")
         case VerificationError():

@@ -15,6 +15,7 @@ from node.api.bodies import MSGPACK
 from node.api.examples import HEAD, HEALTH
 from node.api.parameters import (
     EXAMPLE_ITEM,
+    AtQuery,
     CommitmentQuery,
     EpochPath,
     HeightPath,
@@ -40,6 +41,11 @@ def json_response(value: Any, status: int = 200, headers: Mapping[str, str] = FR
     """Any shape of ``tallystick.api`` as JSON; bytes are JSON already."""
     body = value if isinstance(value, bytes) else msgspec.json.encode(value)
     return Response(body, status, headers=headers, media_type=JSON)
+
+
+def height_of(at: str | None) -> int | None:
+    """The height of an ``at`` parameter."""
+    return int(at) if at is not None else None
 
 
 class PublicDoor:
@@ -132,7 +138,7 @@ class PublicDoor:
             (api.BLOCK_PROOF, self.block_proof, "blockProof", "A block of an executed height belongs to the chain"),
             (api.RECORD_PROOF, self.record_proof, "recordProof", "The public half of a record, or its absence, proven"),
         ):
-            missing = openapi.refusals("not-found") if handler in (self.event_proof, self.block_proof) else {}
+            missing = openapi.refusals("not-found", *(["pruned"] if handler != self.block_proof else []))
             router.add_api_route(
                 path, handler, operation_id=name, summary=summary, responses={200: bundle, **refused, **missing}
             )
@@ -187,19 +193,19 @@ class PublicDoor:
             )
         return Response(encode(step), headers=IMMUTABLE, media_type=MSGPACK)
 
-    async def item_proof(self, id: ItemQuery) -> Response:
+    async def item_proof(self, id: ItemQuery, at: AtQuery = None) -> Response:
         """An identifier that was never issued gives a proof of its absence, not a 404."""
-        return json_response(self._proofs.item(id))
+        return json_response(self._proofs.item(id, height_of(at)))
 
-    async def event_proof(self, commitment: CommitmentQuery, item: ItemQuery) -> Response:
+    async def event_proof(self, commitment: CommitmentQuery, item: ItemQuery, at: AtQuery = None) -> Response:
         """The commitment must be in that item's history."""
-        return json_response(self._proofs.event(bytes.fromhex(commitment), item))
+        return json_response(self._proofs.event(bytes.fromhex(commitment), item, height_of(at)))
 
     async def block_proof(self, height: HeightQuery) -> Response:
         """Of any executed height, however old, under the newest certified header."""
         return json_response(self._proofs.block(int(height)))
 
-    async def record_proof(self, key: KeyQuery) -> Response:
+    async def record_proof(self, key: KeyQuery, at: AtQuery = None) -> Response:
         """Never shows a members' half, only its hash; nor whether a key exists that names a party or can be guessed."""
         if bytes.fromhex(key)[0] in MEMBERS_ONLY_SPACES:
             raise ProblemError(
@@ -208,4 +214,4 @@ class PublicDoor:
                 f"ask with a signed request at {api.MEMBERS_RECORD_PROOF}",
                 path="/query/key",
             )
-        return json_response(self._proofs.record(bytes.fromhex(key)))
+        return json_response(self._proofs.record(bytes.fromhex(key), height_of(at)))

@@ -86,17 +86,17 @@ class NodeQueries(Protocol):
 class ProofQueries(Protocol):
     """Bundles that anybody can verify, as values that are written as JSON without change (``node.proofs``)."""
 
-    def item(self, identifier: str) -> Any:
+    def item(self, identifier: str, at: int | None = None) -> Any:
         """An item (or lot, product, container) with its closure.
 
         Raises:
             DecodeError: not an identifier.
         """
 
-    def event(self, commitment: bytes, identifier: str) -> Any:
+    def event(self, commitment: bytes, identifier: str, at: int | None = None) -> Any:
         """One event in the history of an item, with its correction or the absence of one."""
 
-    def record(self, key: bytes) -> Any:
+    def record(self, key: bytes, at: int | None = None) -> Any:
         """One record's public half, or its absence."""
 
     def block(self, height: int) -> Any:

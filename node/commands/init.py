@@ -13,12 +13,13 @@ from node.api.tokens import new_token_file
 from node.card_files import card_json
 from node.certificates import make_transport_identity
 from node.commands import Subparsers, grouped, new_parser, print_json
-from node.config import CARD, ROOT_KEY, TRANSPORT_CERTIFICATE, TRANSPORT_KEY, VALIDATOR_KEY
+from node.config import CARD, ROOT_KEY, SEAL_KEY, TRANSPORT_CERTIFICATE, TRANSPORT_KEY, VALIDATOR_KEY
 from node.config_template import render_config
 from node.founder import FounderOptions, card_body
 from node.key_files import read_secret, write_new
 from node.toml_reader import Address, Complaint, listen_address, peer_address
 from tallystick import keyfile, keys
+from tallystick.bls import GROUP_ORDER, SECRET_SIZE
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError
 from tallystick.genesis import sign_card
@@ -98,6 +99,7 @@ def _make_node(folder: Path, founder: FounderOptions, passphrase: str, config: s
     private = folder / "keys"
     write_new(private / ROOT_KEY, sealed, secret=True)
     write_new(private / VALIDATOR_KEY, validator_seed.hex().encode() + b"\n", secret=True)
+    write_new(private / SEAL_KEY, new_seal_secret().hex().encode() + b"\n", secret=True)
     write_new(private / TRANSPORT_KEY, transport.key_pem, secret=True)
     write_new(private / TRANSPORT_CERTIFICATE, transport.certificate_pem)
     write_new(folder / "read_tokens", new_token_file("explorer"), secret=True)
@@ -108,13 +110,19 @@ def _make_node(folder: Path, founder: FounderOptions, passphrase: str, config: s
     return described
 
 
+def new_seal_secret() -> bytes:
+    """A BLS secret: any number from 1 to the group's order - 1."""
+    return (secrets.randbelow(GROUP_ORDER - 1) + 1).to_bytes(SECRET_SIZE, "big")
+
+
 def _make_folders(folder: Path) -> None:
     """The node's folder with its empty folder of keys, closed to others.
 
     Raises:
         ConfigError: keys, card or configuration are there already, or the folder cannot be made.
     """
-    for name in (f"keys/{ROOT_KEY}", f"keys/{VALIDATOR_KEY}", f"keys/{TRANSPORT_KEY}", CARD, "node.toml"):
+    secret_files = (f"keys/{name}" for name in (ROOT_KEY, VALIDATOR_KEY, SEAL_KEY, TRANSPORT_KEY))
+    for name in (*secret_files, CARD, "node.toml"):
         if (folder / name).exists():
             raise ConfigError(f"{folder / name}: exists already and is never overwritten; choose another --dir")
     try:

@@ -90,7 +90,9 @@ async def _serve_doors(
     from node.api.server import ApiServer, build_application
 
     node.metrics.watch(node.queries.status, lambda: node.queries.counters)
-    application = build_application(node.queries, node.proofs, config, node.metrics, on_fatal=node.fatal)
+    application = build_application(
+        node.queries, node.proofs, config, node.metrics, on_fatal=node.fatal, seals=node.sealer
+    )
     server = ApiServer(listener)
     try:
         await server.start(application)

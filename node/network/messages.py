@@ -17,6 +17,7 @@ from tallystick.limits import (
     TRANSACTION_SIZE_MAX,
 )
 from tallystick.proposals import ClosingProposal, Proposal
+from tallystick.seals import SealKey, SealShare
 from tallystick.votes import Certificate, Vote
 
 PEER_PROTOCOL = 1
@@ -163,6 +164,18 @@ class ClosingMessage(Message, frozen=True, tag=15):
     header: ClosingHeader
 
 
+class SealKeyMessage(Message, frozen=True, tag=16):
+    """The sender's BLS key; on connecting and when it is first used. docs/spec/compact.md."""
+
+    key: SealKey
+
+
+class SealShareMessage(Message, frozen=True, tag=17):
+    """The sender's signature over a seal."""
+
+    share: SealShare
+
+
 PeerMessage: TypeAlias = (
     Hello
     | HeadNotice
@@ -181,6 +194,8 @@ PeerMessage: TypeAlias = (
     | RangeMessage
     | ClosingProposalMessage
     | ClosingMessage
+    | SealKeyMessage
+    | SealShareMessage
 )
 _ANY: Any = Union[PeerMessage]  # noqa: UP007 — the decoder takes a union as a value
 

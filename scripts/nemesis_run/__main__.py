@@ -8,8 +8,8 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 from pathlib import Path
+from types import FrameType
 
 from scripts.nemesis_run.plan import IN_WORDS, KILLS, KINDS
 from scripts.nemesis_run.run import Nemesis, Options
@@ -25,7 +25,8 @@ EXAMPLES = """examples:
   ./scripts/nemesis --delay-ms 50                  no faults; each message takes 50 ms: how many delays to final
   ./scripts/nemesis --list                         the kinds of faults
 
-The last line on standard output is one JSON object. Exit code 0: no promise was broken; 1: one was; 2: wrong usage.
+Ctrl-C begins no new fault and judges what was done. The last line on standard output is one JSON object.
+Exit code 0: no promise was broken; 1: one was; 2: wrong usage; 130: ended by a second Ctrl-C.
 """
 
 
@@ -82,9 +83,9 @@ def main() -> int:
     options = read_options(parser, given)
     if given.keep is not None and given.keep.exists():
         parser.error(f"{given.keep} exists already; name a new folder")
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     folder = given.keep or Path(tempfile.mkdtemp(prefix="tallystick-nemesis-"))
     nemesis = Nemesis(folder / "network", options, say=lambda line: print(line, file=sys.stderr, flush=True))
+    _end_early_first(nemesis)
     try:
         figures = nemesis.run()
     except NetworkError as error:
@@ -100,8 +101,21 @@ def main() -> int:
     return 0 if figures["ok"] else 1
 
 
+def _end_early_first(nemesis: Nemesis) -> None:
+    """The first Ctrl-C (or SIGTERM) ends the plan, and what was done is judged; the second ends everything at once."""
+
+    def second(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        print("No new fault; judging. Once more to end at once.", file=sys.stderr)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, second)
+        nemesis.end_early()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, first)
+
+
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    assert threading.current_thread() is threading.main_thread()
-    sys.exit(code)
+    sys.exit(main())

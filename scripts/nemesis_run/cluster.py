@@ -100,13 +100,24 @@ class Cluster(Network):
         """Remove the database of a node that does not run; its record of own votes stays."""
         shutil.rmtree(self.nodes[organisation].folder / "data" / DATABASE)
 
+    def take_disk_away(self, organisation: str) -> None:
+        """Of a node that does not run: it will find an empty folder, also without its record of own votes."""
+        data = self.nodes[organisation].folder / "data"
+        data.rename(data.with_name("data-away"))
+
+    def give_disk_back(self, organisation: str) -> None:
+        """What was taken away, instead of what came since."""
+        data = self.nodes[organisation].folder / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        data.with_name("data-away").rename(data)
+
     def wait_for_end(self, organisation: str, timeout_s: float) -> int:
         """The exit code of a process that must end by itself. Raises: NetworkError when it goes on."""
         process = self.process(organisation)
         try:
             return process.wait(timeout_s)
         except subprocess.TimeoutExpired as error:
-            raise NetworkError(f"{organisation} still runs {timeout_s:.0f} s after its disk was full") from error
+            raise NetworkError(f"{organisation} still runs after {timeout_s:.0f} s, and must not") from error
 
     def ended(self) -> str:
         """The last words of a node that ended and should not have, or nothing."""

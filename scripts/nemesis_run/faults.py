@@ -85,6 +85,8 @@ class Faults:
         before = max(before, self._watch.highest(set(cluster.nodes) - set(step.victims)))
         if step.kind == "wipe-database":
             cluster.wipe_database(step.victims[0])
+        elif step.kind == "wipe-disk":
+            self._start_without_disk(step.victims[0])
         marks = {victim: log_mark(cluster, victim) for victim in step.victims}
         offsets = {victim: votes.size_of(cluster.nodes[victim].folder) for victim in step.victims}
         started = time.monotonic()
@@ -97,6 +99,16 @@ class Faults:
             done = recovered.result()
         killed = 0 if step.kind == "full-disk" else len(step.victims)
         return Recovery(step, done.commit_s, done.rejoin_s, up - started, voting - started, killed)
+
+    def _start_without_disk(self, victim: str) -> None:
+        """A validator without its record must end by itself, and must not have signed anything."""
+        cluster, folder = self._cluster, self._cluster.nodes[victim].folder
+        cluster.take_disk_away(victim)
+        cluster.start(victim)
+        code = cluster.wait_for_end(victim, RECOVERY_MAX_S)
+        if code == 0 or votes.votes_behind(folder, 0):
+            raise NetworkError(f"{victim} signed without its record (exit code {code})")
+        cluster.give_disk_back(victim)
 
     def _all_voting(self, offsets: dict[str, int]) -> float:
         """Monotonic time at which each of these nodes had voted again."""

@@ -25,6 +25,7 @@ KINDS = (
     "clock-one",
     "clock-all",
     "wipe-database",
+    "wipe-disk",
 )
 IN_WORDS = {
     "kill-one": "kill -9 of one node",
@@ -42,6 +43,7 @@ IN_WORDS = {
     "clock-one": "one node's wall clock jumps, at most by a year, and comes back",
     "clock-all": "the wall clocks of all nodes jump by minutes, and come back",
     "wipe-database": "kill -9 of one node, and its database is gone when it starts",
+    "wipe-disk": "kill -9 of one node; it must refuse to start on an empty disk; then its disk is found again",
 }
 YEAR_MS = 365 * 86_400_000
 CLOCK_JUMPS_MS = (-YEAR_MS, -3_600_000, -30_000, -2_000, 2_000, 30_000, 3_600_000, YEAR_MS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -55,6 +56,7 @@ class Nemesis:
         self._recoveries: list[Recovery] = []
         self._broken: list[str] = []
         self._extra: dict[str, Any] = {}
+        self._enough = threading.Event()
 
     def run(self) -> dict[str, Any]:
         """Everything; the figures.
@@ -88,6 +90,10 @@ class Nemesis:
         history.end(SETTLE_S)
         return self._judged(faults, history, elapsed)
 
+    def end_early(self) -> None:
+        """Begin no new fault; what was done is judged."""
+        self._enough.set()
+
     def close(self) -> None:
         """End all processes that were started."""
         self._watch.close()
@@ -105,7 +111,8 @@ class Nemesis:
             raise NetworkError("this machine allows none of these faults")
         kills = 0
         for step in steps(options.plan, list(cluster.nodes), kinds):
-            if time.monotonic() - started >= options.seconds or (options.kills and kills >= options.kills):
+            over = time.monotonic() - started >= options.seconds or self._enough.is_set()
+            if over or (options.kills and kills >= options.kills):
                 break
             kills += step.kind.startswith("kill")
             self._perform(faults, step)

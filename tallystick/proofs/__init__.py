@@ -21,6 +21,7 @@ from tallystick.proofs.chain import (
     VerifiedReceipt,
     build_block,
     build_receipt,
+    show_height,
     verify_block,
     verify_receipt,
 )
@@ -36,6 +37,7 @@ from tallystick.proofs.receivable import (
 )
 from tallystick.proofs.signers import Signer
 from tallystick.proofs.verify import (
+    ANY_HEIGHT,
     Verified,
     VerifiedEvent,
     VerifiedItem,
@@ -47,6 +49,7 @@ from tallystick.proofs.verify import (
 )
 
 __all__ = [
+    "ANY_HEIGHT",
     "WORDS",
     "Anchor",
     "BlockBundle",
@@ -82,6 +85,7 @@ __all__ = [
     "build_record",
     "read_bundle",
     "show_anchor",
+    "show_height",
     "verify_anchor",
     "verify_block",
     "verify_bundle",

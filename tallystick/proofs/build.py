@@ -15,6 +15,7 @@ from tallystick.proofs.bundle import (
     AnchorShown,
     EventBundle,
     EventShown,
+    HeightShown,
     HistoryShown,
     ItemBundle,
     RecordBundle,
@@ -143,8 +144,12 @@ class _Recorder:
         return _Placed(self.state.transaction(entry.height, entry.transaction_index), entry.event_index)
 
 
-def build_item(subject: str, state: CertifiedState) -> ItemBundle:
-    """The bundle of an identifier's closure; of an unknown identifier it proves the absence."""
+def build_item(subject: str, state: CertifiedState, as_of: HeightShown | None = None) -> ItemBundle:
+    """The bundle of an identifier's closure; of an unknown identifier it proves the absence.
+
+    Args:
+        as_of: the height of ``state``, where that is earlier than the one which its anchor certifies.
+    """
     recorder = _Recorder(state)
     walk(subject, recorder, INPUT_DEPTH)
     captures = _Captures()
@@ -165,10 +170,13 @@ def build_item(subject: str, state: CertifiedState) -> ItemBundle:
         histories=histories,
         events=events,
         signed=captures.signed,
+        as_of=as_of,
     )
 
 
-def build_event(commitment: bytes, subject: str, state: CertifiedState) -> EventBundle:
+def build_event(
+    commitment: bytes, subject: str, state: CertifiedState, as_of: HeightShown | None = None
+) -> EventBundle:
     """The bundle of one event in one item's history.
 
     Raises:
@@ -198,10 +206,11 @@ def build_event(commitment: bytes, subject: str, state: CertifiedState) -> Event
         entry=b64(encode(entry)),
         index=index,
         path=[step.hex() for step in inclusion_path([e.leaf_hash() for e in entries], index)],
+        as_of=as_of,
     )
 
 
-def build_record(key: bytes, state: CertifiedState) -> RecordBundle:
+def build_record(key: bytes, state: CertifiedState, as_of: HeightShown | None = None) -> RecordBundle:
     """The bundle of one record's public half, or of its absence."""
     recorder = _Recorder(state)
     recorder.public(key)
@@ -212,6 +221,7 @@ def build_record(key: bytes, state: CertifiedState) -> RecordBundle:
         anchor=state.anchor(),
         state=recorder.shown_state(),
         record=shown[0] if shown else None,
+        as_of=as_of,
     )
 
 

@@ -112,8 +112,12 @@ class HeightShown(Shape, frozen=True):
     path: list[Hex32]
 
 
-class ItemBundle(Shape, frozen=True, tag_field="kind", tag="item"):
-    """Everything about one identifier: its closure."""
+class ItemBundle(Shape, frozen=True, tag_field="kind", tag="item", omit_defaults=True):
+    """Everything about one identifier: its closure.
+
+    Attributes:
+        as_of: the earlier height whose state is shown; without it, the one that the anchor's header certifies.
+    """
 
     format: int
     subject: str
@@ -123,6 +127,7 @@ class ItemBundle(Shape, frozen=True, tag_field="kind", tag="item"):
     histories: list[HistoryShown]
     events: list[EventShown]
     signed: list[SignedShown]
+    as_of: HeightShown | None = None
 
 
 class EventBundle(Shape, frozen=True, tag_field="kind", tag="event", omit_defaults=True):
@@ -144,6 +149,7 @@ class EventBundle(Shape, frozen=True, tag_field="kind", tag="event", omit_defaul
     entry: B64 | None = None
     index: int = 0
     path: list[Hex32] = []
+    as_of: HeightShown | None = None
 
 
 class RecordBundle(Shape, frozen=True, tag_field="kind", tag="record", omit_defaults=True):
@@ -154,6 +160,7 @@ class RecordBundle(Shape, frozen=True, tag_field="kind", tag="record", omit_defa
     anchor: AnchorShown
     state: B64
     record: RecordShown | None = None
+    as_of: HeightShown | None = None
 
 
 class BlockBundle(Shape, frozen=True, tag_field="kind", tag="block", omit_defaults=True):

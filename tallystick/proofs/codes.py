@@ -27,7 +27,10 @@ class ProofCode(StrEnum):
     BAD_VOTE_SIGNATURE = "bad-vote-signature"
     NOT_IN_CHAIN = "not-in-chain"
     ROLLED_BACK = "rolled-back"
+    FORK_SEEN = "fork-seen"
     NOT_IN_HISTORY = "not-in-history"
+    WRONG_HEIGHT = "wrong-height"
+    PRUNED = "pruned"
     BLOCK_ALTERED = "block-altered"
     RECEIPT_ALTERED = "receipt-altered"
     # the state
@@ -89,9 +92,21 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
         "Not proven: older than what this verifier has seen before.",
         "未证明：早于本验证器先前所见的记录。",
     ),
+    ProofCode.FORK_SEEN: (
+        "Not proven: another member shows a different state of the same time, also signed by the nodes.",
+        "未证明：另一成员展示了同一时点的不同状态，且同样由节点签署。",
+    ),
     ProofCode.NOT_IN_HISTORY: (
         "Not proven: the block shown is not the one of that height in the ledger that the nodes signed.",
         "未证明：所示区块并非节点所签署账本中该高度的区块。",
+    ),
+    ProofCode.WRONG_HEIGHT: (
+        "Not proven: the proof shows how things were at another time than was asked for.",
+        "未证明：该证明显示的并非所询问时点的状态。",
+    ),
+    ProofCode.PRUNED: (
+        "Cannot be shown any more: the state of that time is no longer kept here.",
+        "已无法展示：该时点的状态在此处不再保存。",
     ),
     ProofCode.BLOCK_ALTERED: (
         "Not proven: the header shown is not the one of that block.",

@@ -31,15 +31,19 @@ class ShownState:
         histories: list[HistoryShown],
         events: list[EventShown],
         signed: list[SignedShown],
+        *,
+        state_root: bytes | None = None,
     ) -> None:
         """Check that tree, records and events fit together.
 
+        Args:
+            state_root: of the earlier height that is shown; without it, the one that the anchor certifies.
         Raises:
             ProofError: ``unreadable``, ``not-in-state``, ``record-altered``, ``bad-event-signature``.
         """
         self._tree = PartialTrie(read_bytes(state))
-        if self._tree.root != anchor.executed.state_root:
-            raise ProofError(ProofCode.NOT_IN_STATE, "the tree shown has another root than the header certifies")
+        if self._tree.root != (state_root if state_root is not None else anchor.executed.state_root):
+            raise ProofError(ProofCode.NOT_IN_STATE, "the tree shown has another root than was certified")
         self._public: dict[bytes, bytes] = {}
         self._keys: dict[bytes, bytes] = {}
         for record in records:

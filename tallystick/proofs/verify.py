@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import encode
 from tallystick.errors import ProofError
 from tallystick.merkle import leaf_hash, root_from_path
@@ -16,13 +17,14 @@ from tallystick.proofs.bundle import (
     BlockBundle,
     Bundle,
     EventBundle,
+    HeightShown,
     ItemBundle,
     ReceiptBundle,
     ReceivableBundle,
     RecordBundle,
     read_bundle,
 )
-from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_receipt
+from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_height, verify_receipt
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.events import ShownEvent, read_event
@@ -42,6 +44,7 @@ class VerifiedItem:
         closure: records and histories, each checked.
         events: by commitment; every entry of the closure's histories whose event is shown.
         signers: by commitment, where shown.
+        as_of: the earlier height that is shown; None: the one that the anchor certifies.
     """
 
     verdict: ProofCode
@@ -49,6 +52,7 @@ class VerifiedItem:
     closure: Closure
     events: dict[bytes, ShownEvent]
     signers: dict[bytes, Signer]
+    as_of: HistoryLeaf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class VerifiedEvent:
     event: ShownEvent
     correction: Correction | None
     signer: Signer | None
+    as_of: HistoryLeaf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +75,21 @@ class VerifiedRecord:
     anchor: Anchor
     key: bytes
     public: bytes | None
+    as_of: HistoryLeaf | None = None
 
+
+ANY_HEIGHT = -1  # for ``at``: whatever height the bundle shows, which the reader then looks at
 
 Verified = VerifiedItem | VerifiedEvent | VerifiedRecord | VerifiedBlock | VerifiedReceipt | VerifiedReceivable
 
 
-def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None) -> Verified:
+def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None, at: int | None = None) -> Verified:
     """Verify a bundle of any kind.
 
     Args:
         subject: what the reader asked for, as the bundle spells it: identifier, record key, height, transaction id,
-            obligation.
-            When given, a bundle about anything else is refused.
+            obligation. When given, a bundle about anything else is refused, and one that shows another height.
+        at: height of the state that the reader asked for; None: the newest.
     Raises:
         ProofError: with the code that says why it does not hold.
     """
@@ -89,7 +97,7 @@ def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None) -> V
     about = _named(bundle)
     if about is not None and subject is not None and about != subject:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {about}, asked for {subject}")
-    verified = _verify(bundle, trust)
+    verified = _verify(bundle, trust, ANY_HEIGHT if subject is None and at is None else at)
     if isinstance(verified, VerifiedBlock | VerifiedReceipt) and subject not in (None, _about(verified)):
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {_about(verified)}, asked for {subject}")
     return verified
@@ -112,14 +120,14 @@ def _about(verified: VerifiedBlock | VerifiedReceipt) -> str:
     return str(verified.leaf.height) if isinstance(verified, VerifiedBlock) else verified.receipt.subject.hex()
 
 
-def _verify(bundle: Bundle, trust: Trust) -> Verified:
+def _verify(bundle: Bundle, trust: Trust, at: int | None) -> Verified:
     match bundle:
         case ItemBundle():
-            return verify_item(bundle, trust)
+            return verify_item(bundle, trust, at=at)
         case EventBundle():
-            return verify_event(bundle, trust)
+            return verify_event(bundle, trust, at=at)
         case RecordBundle():
-            return verify_record(bundle, trust)
+            return verify_record(bundle, trust, at=at)
         case BlockBundle():
             return verify_block(bundle, trust)
         case ReceiptBundle():
@@ -128,16 +136,37 @@ def _verify(bundle: Bundle, trust: Trust) -> Verified:
             return verify_receivable(bundle, trust)
 
 
-def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None) -> VerifiedItem:
+def _earlier(shown: HeightShown | None, anchor: Anchor, at: int | None) -> HistoryLeaf | None:
+    """The height whose state a bundle shows, when it is not the one that the anchor certifies.
+
+    Raises:
+        ProofError: ``not-in-tree``, ``not-in-history``, or ``wrong-height`` when it is not the one asked for.
+    """
+    leaf = verify_height(shown, anchor) if shown is not None else None
+    height = leaf.height if leaf is not None else None
+    if at not in (ANY_HEIGHT, height):
+        raise ProofError(ProofCode.WRONG_HEIGHT, f"as of height {height}, asked for {at} (None: the newest)")
+    return leaf
+
+
+def _root(leaf: HistoryLeaf | None) -> bytes | None:
+    return leaf.state_root if leaf is not None else None
+
+
+def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None, at: int | None = None) -> VerifiedItem:
     """Verify a closure.
 
     Args:
         subject: the identifier that the reader asked for; when given, a bundle about another is refused.
+        at: height of the state that the reader asked for; None: the newest. Another one is refused.
     """
     if subject is not None and bundle.subject != subject:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {bundle.subject}, asked for {subject}")
     anchor = verify_anchor(bundle.anchor, trust)
-    shown = ShownState(anchor, bundle.state, bundle.records, bundle.histories, bundle.events, bundle.signed)
+    leaf = _earlier(bundle.as_of, anchor, at)
+    shown = ShownState(
+        anchor, bundle.state, bundle.records, bundle.histories, bundle.events, bundle.signed, state_root=_root(leaf)
+    )
     closure = walk(bundle.subject, shown, INPUT_DEPTH)
     signers: dict[bytes, Signer] = {}
     for entry in entries_of(closure):
@@ -145,16 +174,17 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None)
         signer = signer_of(event, entry, shown) if event is not None else None
         if signer is not None:
             signers[entry.commitment] = signer
-    return VerifiedItem(_verdict(closure), anchor, closure, shown.events, signers)
+    return VerifiedItem(_verdict(closure), anchor, closure, shown.events, signers, leaf)
 
 
-def verify_event(bundle: EventBundle, trust: Trust) -> VerifiedEvent:
+def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) -> VerifiedEvent:
     """Verify one event's place in one item's history, and whether it was declared erroneous.
 
     An event that is only shown inside a signed capture is ``refused``: being in a block proves nothing.
     """
     anchor = verify_anchor(bundle.anchor, trust)
-    shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed)
+    leaf = _earlier(bundle.as_of, anchor, at)
+    shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed, state_root=_root(leaf))
     event = read_event(bundle.event, bundle.signed, anchor.header.chain_id)
     try:
         item = public_of(shown.public, item_key(bundle.subject), ItemPublic)
@@ -172,17 +202,18 @@ def verify_event(bundle: EventBundle, trust: Trust) -> VerifiedEvent:
         correction = public_of(shown.public, correction_key(event.commitment), Correction)
     except NotShown as error:
         raise ProofError(ProofCode.CORRECTION_HIDDEN, "neither a correction nor the absence of one is shown") from error
-    return VerifiedEvent(anchor, item, entry, event, correction, signer_of(event, entry, shown))
+    return VerifiedEvent(anchor, item, entry, event, correction, signer_of(event, entry, shown), leaf)
 
 
-def verify_record(bundle: RecordBundle, trust: Trust) -> VerifiedRecord:
+def verify_record(bundle: RecordBundle, trust: Trust, *, at: int | None = None) -> VerifiedRecord:
     """Verify a record or its absence."""
     anchor = verify_anchor(bundle.anchor, trust)
     records = [bundle.record] if bundle.record is not None else []
-    shown = ShownState(anchor, bundle.state, records, [], [], [])
+    leaf = _earlier(bundle.as_of, anchor, at)
+    shown = ShownState(anchor, bundle.state, records, [], [], [], state_root=_root(leaf))
     key = bytes.fromhex(bundle.key)
     try:
-        return VerifiedRecord(anchor, key, shown.public(key))
+        return VerifiedRecord(anchor, key, shown.public(key), leaf)
     except NotShown as error:
         raise ProofError(ProofCode.NOT_SHOWN, "neither the record nor its absence is shown") from error
 

@@ -18,7 +18,7 @@ VERIFY = """
 (async () => {{
   const {{ verifyBundle }} = await import('/verify.js');
   try {{
-    return (await verifyBundle({bundle}, {trust}, {subject})).verdict;
+    return (await verifyBundle({bundle}, {trust}, {subject}, {at})).verdict;
   }} catch (error) {{
     return error.code ?? `${{error.name}}: ${{error.message}} ${{error.stack}}`;
   }}
@@ -44,9 +44,9 @@ def trust_of(vector: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def verify(page: Page, bundle: Any, trust: Any, subject: str | None) -> str:
+def verify(page: Page, bundle: Any, trust: Any, subject: str | None, at: int | None = None) -> str:
     """The verdict or reason code that the page's verifier gives."""
-    arguments = {"bundle": bundle, "trust": trust, "subject": subject}
+    arguments = {"bundle": bundle, "trust": trust, "subject": subject, "at": at}
     spelt = {name: "undefined" if value is None else json.dumps(value) for name, value in arguments.items()}
     return str(page.evaluate(VERIFY.format(**spelt)))
 
@@ -54,4 +54,5 @@ def verify(page: Page, bundle: Any, trust: Any, subject: str | None) -> str:
 @pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)
 def test_the_browser_gives_the_frozen_answer(page: Page, file: Path) -> None:
     vector = json.loads(file.read_text())
-    assert verify(page, vector["bundle"], trust_of(vector), vector["subject"]) == vector["expected"]
+    answer = verify(page, vector["bundle"], trust_of(vector), vector["subject"], vector.get("at"))
+    assert answer == vector["expected"]

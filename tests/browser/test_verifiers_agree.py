@@ -151,7 +151,7 @@ def test_both_verifiers_say_the_same_of_every_mutation(page: Page, name: str) ->
     assert len(set(ours)) >= 4  # the mutations reach different checks
 
 
-@pytest.mark.parametrize("name", ["block", "receipt", "receivable"])
+@pytest.mark.parametrize("name", ["block", "receipt", "receivable", "event-as-of"])
 def test_the_page_refuses_every_single_change_with_the_code_that_python_gives(page: Page, name: str) -> None:
     vector = json.loads((VECTORS / f"{name}.json").read_text())
     told = vector["trust"]

@@ -18,7 +18,7 @@ from tests.simulation.signer import Ed25519, Register, Signatures, members_of
 from tests.simulation.traitors import KINDS as TRAITORS
 from tests.simulation.world import Faults, World
 
-SIZE_CHECK_MS = 1_500
+SIZE_CHECK_MS = 2_500
 DRIP_MS = 400
 
 

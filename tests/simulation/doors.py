@@ -68,11 +68,10 @@ class Doors:
         """Put it on the wire, unjudged."""
         self.world.send(self.index, peer.index, peer.hear, self.index, message)
 
-    def tell_head(self: Any, peer: Machine) -> None:
-        """Say which view we are in, as all do on connecting and once a second."""
-        if self.config.me is not None:
-            head = (self.config.epoch, self.config.me, self.engine.status().view)
-            self.world.send(self.index, peer.index, peer.asked, peer.take_head, self.index, *head)
+    def tell_head(self: Any, peer: Machine, view: int) -> None:
+        """Say which epoch and view we are in, as all do on connecting and once a second, with a seat or without."""
+        head = (self.config.epoch, self.config.me, view)
+        self.world.send(self.index, peer.index, peer.asked, peer.take_head, self.index, *head)
 
     # --- listening ------------------------------------------------------------------------------------------
 
@@ -138,11 +137,13 @@ class Doors:
         if self.world.chance() < TWICE and self.up:
             self.give(input)
 
-    def take_head(self: Any, source: int, epoch: int, seat: int, view: int) -> None:
+    def take_head(self: Any, source: int, epoch: int, seat: int | None, view: int) -> None:
         """A peer's word about itself; nobody else's counts."""
         if epoch != self.config.epoch:
             self.other_epoch(source, epoch)
-        elif self.cluster.holder_of(epoch, seat) == self.cluster.machines[source].holder and seat != self.config.me:
+            return
+        holder = self.cluster.machines[source].holder
+        if seat is not None and seat != self.config.me and self.cluster.holder_of(epoch, seat) == holder:
             self.give(PeerHead(seat, view))
 
     # --- epochs ---------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from tallystick.votes import Certificate, Vote
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
     from tests.simulation.machine import Machine
+    from tests.simulation.world import Faults
 
 BLACKOUT_MS = 1_800
 
@@ -172,7 +173,8 @@ def _sever(cluster: Cluster, pairs: set[tuple[int, int]], duration_ms: int, name
     if pairs and not cluster.healed:
         cluster.world.seen[name] += 1
         faults.sever(pairs)
-        cluster.world.later(duration_ms, faults.join, pairs)
+        cluster.world.settle()
+        cluster.world.later(duration_ms, _join, cluster, faults, pairs)
 
 
 def _power_fails(cluster: Cluster, machine: Machine) -> None:
@@ -183,6 +185,11 @@ def _power_fails(cluster: Cluster, machine: Machine) -> None:
 def _drop_nothing(cluster: Cluster, passes: object) -> None:
     if cluster.world.filter is passes:
         cluster.world.filter = None
+
+
+def _join(cluster: Cluster, faults: Faults, pairs: set[tuple[int, int]]) -> None:
+    faults.join(pairs)
+    cluster.world.settle()
 
 
 def _set_clock(cluster: Cluster, index: int, skew_ms: int) -> None:

@@ -186,10 +186,11 @@ class FullDisk:
         if pending and descriptor is not None:
             kept = random.randint(0, len(pending))
             part = bytearray(pending[:kept])
-            if part and random.random() < 0.3:
-                part[-1] ^= 0xFF
+            if random.random() < 0.4:  # what was written last is there, and something before it is not
+                part, at = bytearray(pending), random.randrange(len(pending))
+                part[at : at + 64] = bytes(len(part[at : at + 64]))
             os.write(descriptor, bytes(part))
-            fate = "lost" if kept == 0 else "kept" if part == pending else "torn"
+            fate = "lost" if not part else "kept" if part == pending else "torn"
         log.close()
         return fate
 

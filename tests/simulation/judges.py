@@ -109,6 +109,12 @@ class Judges:
             raise Violation(f"validator {seat} proposed in view {header.view}, which it does not lead")
         if self._proposed.setdefault((seat, header.view), proposal.signature) != proposal.signature:
             raise Violation(f"validator {seat} proposed two blocks in view {header.view}")
+        for view in range(header.parent_view + 1, header.view):  # L2: it holds, and so has passed on, what proves this
+            if (header.epoch, view) not in self._nullified:
+                raise Violation(f"validator {seat} proposed in view {header.view} over {view}, never nullified")
+        busy = isinstance(header, Header) and (header.transaction_count > 0 or header.due_work)
+        if busy and header.height - header.executed.height > EXECUTION_LAG_MAX:
+            raise Violation(f"validator {seat} proposed beyond the bound on the lag in view {header.view}")
         self._seen["proposals"] += 1
 
     def certificate_sent(self, certificate: Certificate) -> None:
@@ -161,7 +167,9 @@ class Judges:
         boundary = effect.headers and _is_boundary(effect.headers[-1])
         if effect.block_hashes and statement.block_hash != effect.block_hashes[-1] and not boundary:
             raise Violation(f"blocks handed over with the finalisation of another block, view {statement.view}")
-        self._check_quorum(effect.certificate)
+        if id(effect.certificate) not in self._good:
+            self._good[id(effect.certificate)] = effect.certificate
+            self._check_quorum(effect.certificate)
 
     def epoch_ended(self, effect: EpochEnded) -> None:
         """Its boundary block is finalised, itself or through a closing header that names it."""

@@ -103,6 +103,7 @@ class Machine(Doors, Work):
         membership, floor = database.membership, database.floor
         self.config = self.parameters()
         self.ended: EpochEnded | None = None
+        self.told: WorkPending | None = None
         self.wake_ms = None
         low = floor.header.executed.height if floor.header is not None else 0
         earlier = tuple(database.executed[h] for h in range(low, floor.executed.height) if h in database.executed)
@@ -114,7 +115,7 @@ class Machine(Doors, Work):
             disk.live_records(),
         )
         self.give(Started())
-        self.tell_work()
+        self.tell_work(again=True)
 
     def parameters(self) -> EngineConfig:
         """The engine's, in this epoch; without its record a validator never signs with its key again."""
@@ -125,8 +126,8 @@ class Machine(Doors, Work):
         if peer.up and peer.config.me is not None and peer.config.epoch == self.config.epoch:
             self.give(PeerConnected(peer.config.me))
         if peer.up and self.up:
-            self.tell_head(peer)
-            peer.tell_head(self)
+            self.tell_head(peer, self.engine.status().view)
+            peer.tell_head(self, peer.engine.status().view)
 
     def crash(self) -> None:
         """Stop at once; what was not synced is lost or torn."""
@@ -275,6 +276,9 @@ class Machine(Doors, Work):
                 return
         self.give(TimePassed())
 
-    def tell_work(self) -> None:
-        """The pool changed, or in doubt again."""
-        self.give(WorkPending(bool(self.pool), None))
+    def tell_work(self, *, again: bool = False) -> None:
+        """The pool changed; or ``again`` in doubt."""
+        work = WorkPending(bool(self.pool), None)
+        if again or work != self.told:
+            self.told = work
+            self.give(work)

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +46,10 @@ def _engine(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
 
 def _shell(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
     return Mutant(name, breaks, f"tests/simulation/{file}.py", old, new)
+
+
+def _node(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
+    return Mutant(name, breaks, f"node/{file}.py", old, new, "full")
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -133,10 +137,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "    if ours != theirs:\n", "    if False:\n",
     ),
     _engine(
-        "roots that cannot be compared yet are refused", "N5", "voter",
-        "        return Waiting.EXECUTION,", '        held.fault = "unknown"\n        return Waiting.EXECUTION,',
-    ),
-    _engine(
         "contents are not awaited", "N7", "voter",
         "    return None if block.at_hand else (Waiting.CONTENTS", "    return None if True else (Waiting.CONTENTS",
     ),
@@ -168,10 +168,6 @@ MUTANTS: tuple[Mutant, ...] = (
     _engine(
         "nothing is sent again", "S", "timeouts",
         "    for message in _words(core):\n        core.emit(Broadcast(message))\n", "    return\n",
-    ),
-    _engine(
-        "older views are not sent again", "S", "timeouts",
-        "    for known in older[start : start + RESEND_VIEWS_MAX]:\n", "    for known in older[:0]:\n",
     ),
     _engine(
         "a claim of a high view moves us", "A", "engine",
@@ -301,6 +297,21 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if not genuine or not self.signatures.certificate_is_good(certificate, self.config.validators):\n",
         "        if False:\n",
     ),
+    # --- the node's storage, in full nodes
+    _node(
+        "the signer's log is written and not flushed", "section 8", "signer_log",
+        "        before = self._log.mark().newest\n        self._log.sync()\n",
+        "        before = self._log.mark().newest\n",
+    ),
+    _node(
+        "checksums of the signer's log are not looked at", "section 8", "wal",
+        '        if crc32(payload) != int.from_bytes(data[at + 4 : at + 8], "big"):\n            break\n', "",
+    ),
+    _node(
+        "executed transactions are looked for in memory only", "exactly once", "state",
+        "        if transaction_id in self._ids or self._ledger.place(transaction_id) is not None:\n",
+        "        if transaction_id in self._ids:\n",
+    ),
 )  # fmt: skip
 
 
@@ -344,8 +355,9 @@ def run_mutants(seeds: int, jobs: int, only: str) -> int:
     chosen = [mutant for mutant in MUTANTS if only in mutant.name]
     survivors = 0
     with ThreadPoolExecutor(jobs) as pool:
-        answers = pool.map(lambda mutant: hunt(mutant, seeds), chosen)
-        for mutant, (needed, complaint) in zip(chosen, answers, strict=True):
+        hunts = {pool.submit(hunt, mutant, seeds): mutant for mutant in chosen}
+        for done in as_completed(hunts):
+            mutant, (needed, complaint) = hunts[done], done.result()
             survivors += needed is None
             verdict = "SURVIVED" if needed is None else f"caught after {needed:4} seeds"
             print(f"{verdict}  {mutant.name} ({mutant.breaks}): {complaint[:90]}", flush=True)

@@ -25,7 +25,7 @@ def is_calm(seed: int) -> bool:
 def draw(seed: int) -> Schedule:
     """The schedule of a seed. Each run draws its own rates, so that quiet and wild networks both happen."""
     random = Random(seed * 2 + 1)
-    count = random.choice((1, 4, 4, 4, 4, 4, 4, 5, 7, 10))
+    count = random.choice((1, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 7, 7, 10))
     budget = (count - 1) // 3 if random.random() < 0.75 else 0  # of traitors and lost disks
     calm = is_calm(seed)
     lost = [index for index in random.sample(range(count), budget) if not calm and random.random() < 0.15]

@@ -131,6 +131,7 @@ def test_q_validators_that_crash_right_after_their_nullify_get_over_it() -> None
     cluster.run(400)
     cluster.submit(1)
     cluster.world.faults.sever({(a, b) for a in range(4) for b in range(4)})
+    cluster.world.settle()
     cluster.run(3_000)
     for machine in cluster.machines:
         machine.crash()
@@ -148,6 +149,7 @@ def test_after_minutes_without_a_quorum_the_next_height_comes_within_five_second
         cluster.start()
         cluster.run(400)
         cluster.world.faults.sever({(a, b) for a in range(4) for b in range(4) if a % 2 != b % 2})
+        cluster.world.settle()
         cluster.submit(1)
         cluster.run(minutes * MINUTE_MS + 137 * seed)
         cluster.heal()

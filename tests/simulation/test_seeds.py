@@ -19,7 +19,7 @@ from tests.simulation.traitors import KINDS as TRAITORS
 from tests.simulation.traitors.liar import LIES
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS, PROBED_SEEDS, FULL_SEEDS, ED25519_SEEDS = 500, 200, 60, 20
+SEEDS, PROBED_SEEDS, FULL_SEEDS, ED25519_SEEDS = 400, 200, 40, 10
 FOUND = Path(__file__).parent / "found"
 
 FAULTS = (

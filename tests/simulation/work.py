@@ -60,10 +60,14 @@ class Work:
 
     def gossip(self: Any) -> None:
         """Heads, and what still waits, are told again: the others are at rest and may never have heard of them."""
+        self.tell_work(again=True)
+        if not self.up:
+            return
+        view = self.engine.status().view
         waiting = list(self.pool)[:GOSSIP_TRANSACTIONS_MAX]
         for peer in self.cluster.machines:
             if peer is not self:
-                self.tell_head(peer)
+                self.tell_head(peer, view)
                 for leaf in waiting:
                     self.world.send(self.index, peer.index, peer.submit, leaf)
         self.later(GOSSIP_MS, self.gossip)

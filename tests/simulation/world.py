@@ -52,13 +52,40 @@ class World:
         self.random = Random(seed)
         self.chance = self.random.random
         self.now_ms = 1_000
-        self.faults = Faults()
+        self._faults = Faults()
+        self.quiet = True
+        self._filter: Callable[[int, int, object], bool] | None = None
         self.events = 0
         self.seen: Counter[str] = Counter()
         self.trace: Callable[[str], None] | None = None
-        self.filter: Callable[[int, int, object], bool] | None = None  # of messages: whether this one may pass
         self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._sequence = 0
+
+    @property
+    def faults(self) -> Faults:
+        """Of the wires."""
+        return self._faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._faults = faults
+        self.settle()
+
+    @property
+    def filter(self) -> Callable[[int, int, object], bool] | None:
+        """Of messages: whether this one may pass from source to target."""
+        return self._filter
+
+    @filter.setter
+    def filter(self, passes: Callable[[int, int, object], bool] | None) -> None:
+        self._filter = passes
+        self.settle()
+
+    def settle(self) -> None:
+        """Note whether wires do nothing but delay; called after each change of their faults."""
+        faults = self._faults
+        rates = faults.loss or faults.duplication or faults.straggle
+        self.quiet = not (rates or faults.cut or self._filter is not None)
 
     def upto(self, most: int) -> int:
         """A number from 0 to ``most``."""
@@ -88,11 +115,16 @@ class World:
 
     def send(self, source: int, target: int, deliver: Callable[..., None], *arguments: Any) -> None:
         """Put one message on the wire; ``deliver`` is called with the arguments at the other end."""
-        faults, chance = self.faults, self.chance
+        faults, chance = self._faults, self.chance
+        if self.quiet:
+            self._sequence += 1
+            delay = int(chance() * (faults.delay_max_ms + 1))
+            heappush(self._queue, (self.now_ms + delay, self._sequence, deliver, arguments))
+            return
         if faults.cut and (source, target) in faults.cut:
             self.seen["messages cut off"] += 1
             return
-        if self.filter is not None and not self.filter(source, target, arguments[-1]):
+        if self._filter is not None and not self._filter(source, target, arguments[-1]):
             return
         delay = int(chance() * (faults.delay_max_ms + 1))
         if faults.loss and chance() < faults.loss:

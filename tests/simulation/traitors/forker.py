@@ -12,5 +12,5 @@ class Forker(Liar):
     share = 1.0
     lies = ("gap",)
 
-    def tell_work(self) -> None:
+    def tell_work(self, *, again: bool = False) -> None:
         self.give(WorkPending(transactions=True, due_ms=None))

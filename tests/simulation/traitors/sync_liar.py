@@ -47,9 +47,9 @@ class SyncLiar(Traitor):
         peer = self.cluster.machines[asker]
         self.world.send(self.index, asker, peer.asked, peer.take_proof, proof)
 
-    def tell_head(self, peer: Machine) -> None:
+    def tell_head(self, peer: Machine, view: int) -> None:
         """A tip of no chain, or none at all."""
-        view = self.engine.status().view + self.world.random.choice((-3, 0, 1, 100, 10**9))
+        view += self.world.random.choice((-3, 0, 1, 100, 10**9))
         self.world.send(
             self.index, peer.index, peer.asked, peer.take_head, self.index, self.config.epoch, self.seat, max(0, view)
         )

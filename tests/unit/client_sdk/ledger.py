@@ -41,9 +41,10 @@ from tallystick.proofs import (
     build_receivable,
     build_record,
     show_anchor,
+    show_height,
     write_bundle,
 )
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.bundle import AnchorShown, HeightShown
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import HistoryEntry
@@ -88,6 +89,7 @@ class Ledger:
     state: TransactionState = TransactionState.PROVEN  # how far it says that transactions come
     _trie: Trie = field(default_factory=Trie)
     _trie_height: int = -1
+    _roots: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def height(self) -> int:
@@ -150,13 +152,17 @@ class Ledger:
         for result in self.world.results[max(0, self._trie_height) :] if self._trie_height >= 0 else ():
             changes = {key_hash(k): r.leaf_hash() if r is not None else None for k, r in result.writes.items()}
             self._trie = self._trie.update(changes)
+            self._trie_height += 1
+            self._roots[self._trie_height] = self._trie.root
         self._trie_height = self.height
+        self._roots[self.height] = self._trie.root
         return self._trie
 
-    # --- CertifiedHistory: earlier heights' state roots are made up, their blocks and receipts are not -------
+    # --- CertifiedHistory: state roots are known since the first that was asked for, zeros before -----------
 
     def history_leaf(self, height: int) -> HistoryLeaf:
-        root = self.trie().root if height == self.height else bytes(32)
+        newest = self.trie().root
+        root = newest if height == self.height else self._roots.get(height, bytes(32))
         receipts = self.receipts(height)
         time_ms = self.world.blocks[height - 1][0].time_ms if height else self.world.genesis.time_ms
         receipts_root = root_of([leaf_hash(receipt) for receipt in receipts])
@@ -170,6 +176,14 @@ class Ledger:
 
     def receipts(self, height: int) -> tuple[bytes, ...]:
         return tuple(encode(receipt) for receipt in self.world.results[height - 1].receipts) if height else ()
+
+    def as_of(self, at: str | None) -> HeightShown | None:
+        """Of the newest height alone, this twin keeps the state."""
+        if at is not None and int(at) < self.height:
+            raise ProofError("pruned", f"{self.height} is the oldest")
+        if at is not None and int(at) > self.height:
+            raise ProofError("not-in-history", f"height {at} is not certified")
+        return show_height(self, int(at)) if at is not None else None
 
     def receipt_proof(self, transaction_id: bytes) -> object:
         if transaction_id not in self.statuses:
@@ -240,7 +254,7 @@ class FakeNode:
         public = {
             api.HEAD: self._head,
             api.GENESIS: lambda: Response(200, {}, encode(ledger.world.genesis)),
-            api.ITEM_PROOF: lambda: bundle(lambda: build_item(query["id"], ledger)),
+            api.ITEM_PROOF: lambda: bundle(lambda: build_item(query["id"], ledger, ledger.as_of(query.get("at")))),
             api.EVENT_PROOF: lambda: bundle(
                 lambda: build_event(bytes.fromhex(query["commitment"]), query["item"], ledger)
             ),

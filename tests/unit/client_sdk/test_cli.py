@@ -273,6 +273,18 @@ def test_a_proof_is_kept_verified_offline_and_refused_when_altered(terminal, nod
     assert grower.run("verify", proof, json_output=False).err.startswith("tallystick verify: unproven:")
 
 
+def test_a_trace_as_of_a_height_is_proven_and_a_pruned_one_is_said_so(terminal, tmp_path: Path) -> None:
+    grower = terminal("org:grower")
+    height = grower.must("commission", f"{LOT}=10KGM")["height"]
+    proof = tmp_path / "proof.json"
+    story = grower.send("trace", LOT, "--at", height, "--save", proof).json
+    assert (story["verdict"], story["height"], len(story["events"])) == ("proven", height, 1)
+    assert grower.run("verify", proof).json["height"] == height
+    assert grower.send("trace", LOT, "--at", height - 1).json["code"] == "pruned"
+    assert grower.send("trace", LOT, "--at", height + 1).code != ExitCode.OK
+    assert grower.send("trace", LOT, "--at", "x").code == ExitCode.USAGE
+
+
 def test_blocks_and_receipts_of_any_height_are_proven_kept_and_verified_offline(
     terminal, node: FakeNode, tmp_path: Path
 ) -> None:

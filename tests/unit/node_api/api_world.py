@@ -30,7 +30,7 @@ from tallystick.api import (
     TransactionStatus,
 )
 from tallystick.epochs import EpochStep
-from tallystick.errors import StorageError, TallystickError, UnavailableError
+from tallystick.errors import ProofError, StorageError, TallystickError, UnavailableError
 from tallystick.genesis import CardBody, Genesis, merge_cards, sign_card
 from tallystick.http_signatures import sign_request
 from tallystick.payloads import encode_payload
@@ -152,14 +152,16 @@ class TwinNode:
 class TwinProofs:
     """Says what it was asked; a node's proofs have tests of their own."""
 
-    def item(self, identifier: str) -> Any:
-        return {"item": identifier}
+    def item(self, identifier: str, at: int | None = None) -> Any:
+        if at == 1:
+            raise ProofError("pruned", "the state of height 1 is not kept any more; 7 is the oldest")
+        return {"item": identifier} | ({"at": at} if at is not None else {})
 
-    def event(self, commitment: bytes, identifier: str) -> Any:
-        return {"commitment": commitment.hex(), "item": identifier}
+    def event(self, commitment: bytes, identifier: str, at: int | None = None) -> Any:
+        return {"commitment": commitment.hex(), "item": identifier} | ({"at": at} if at is not None else {})
 
-    def record(self, key: bytes) -> Any:
-        return {"key": key.hex()}
+    def record(self, key: bytes, at: int | None = None) -> Any:
+        return {"key": key.hex()} | ({"at": at} if at is not None else {})
 
     def block(self, height: int) -> Any:
         return {"height": height}

@@ -34,7 +34,7 @@ from tallystick.errors import ConfigError
 from tallystick.http_signatures import sign_request
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import RegisterKey
-from tallystick.proofs import Trust, VerifiedBlock, VerifiedReceipt, verify_bundle
+from tallystick.proofs import Trust, VerifiedBlock, VerifiedReceipt, VerifiedRecord, verify_bundle
 from tallystick.receipts import Receipt
 from tallystick.records.base import Record
 from tallystick.records.members import KeyUse, member_key
@@ -180,6 +180,7 @@ def _ask_everything(lone: Lone) -> None:
     status, receipt = lone.signed("GET", f"/v1/receipts/{id_}", seed=SEED)
     assert decode(receipt, Receipt, size_max=10_000).subject.hex() == id_
     proof = lone.signed("GET", f"/v1/receipts/{id_}/proof", seed=SEED)[1]
+    key = member_key(keys.public_key_of(SEED)).hex()
     genesis = read_genesis(lone.folder / "genesis.bin")[0]
     trust = Trust(lone.chain_id, {0: genesis.validators().digest()})
     proven = verify_bundle(json.dumps(proof).encode(), trust, subject=id_)
@@ -188,8 +189,10 @@ def _ask_everything(lone: Lone) -> None:
         block = lone.get(f"/v1/proofs/block?height={height}")[1]
         shown = verify_bundle(json.dumps(block).encode(), trust, subject=str(height))
         assert isinstance(shown, VerifiedBlock) and (shown.header is None) == (height == 0)
+        record = lone.get(f"/v1/proofs/record?key={key}&at={height}")[1]
+        at = verify_bundle(json.dumps(record).encode(), trust, subject=key, at=height)
+        assert isinstance(at, VerifiedRecord) and (at.public is not None) == (height >= proven.leaf.height)
     assert lone.get("/v1/proofs/block?height=99999")[1]["code"] == "not-found"
-    key = member_key(keys.public_key_of(SEED)).hex()
     status, record = lone.signed("GET", f"/v1/records?key={key}", seed=SEED)
     assert status == 200 and decode(record, Record, size_max=10_000)
     assert lone.signed("GET", f"/v1/history?key={key}", seed=SEED) == (200, b"\x90")

@@ -13,7 +13,7 @@ from tests.proof_mutants import mutants
 from tests.proof_world import TRUST
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "proofs"
-KINDS = ["block", "block-genesis", "receipt", "receivable", "receivable-presented"]
+KINDS = ["block", "block-genesis", "receipt", "receivable", "receivable-presented", "item-as-of", "record-as-of"]
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -34,7 +34,7 @@ def code_of(vector: dict[str, Any]) -> str:
     data = json.dumps(vector["bundle"]).encode()
     trust = trust_of(vector)
     try:
-        verified = verify_bundle(data, trust, subject=vector["subject"])
+        verified = verify_bundle(data, trust, subject=vector["subject"], at=vector.get("at"))
     except ProofError as error:
         return error.code
     return str(verified.verdict) if isinstance(verified, VerifiedItem) else "proven"

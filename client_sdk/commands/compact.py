@@ -1,0 +1,195 @@
+"""compact: a consignment on paper. What such a paper shows is told here too, for ``verify``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from client_sdk import qr, secure_files
+from client_sdk.commands.base import Command, Context, Parser
+from client_sdk.errors import AnswerError, ExitCode
+from client_sdk.nodes import MSGPACK
+from client_sdk.seal_keys import check_seal_keys, compact_trust, save_seal_keys
+from client_sdk.trust import TrustStore, load_trust
+from client_sdk.values import read_identifier
+from tallystick import api
+from tallystick.bls import bls
+from tallystick.compact import (
+    COMPACT_SIZE_MAX,
+    QR_SIZE_MAX,
+    VerifiedConsignment,
+    compact_text,
+    is_compact,
+    open_contents,
+    read_compact,
+    verify_compact,
+    write_compact,
+)
+from tallystick.encoding import decode
+from tallystick.epcis import format_timestamp
+from tallystick.errors import ConfigError, DecodeError
+from tallystick.limits import RECORD_SIZE_MAX
+from tallystick.records.base import Record
+from tallystick.records.goods import session_key
+
+
+def _add_compact(parser: Parser) -> None:
+    parser.add_argument("id", help="a container (SSCC) as key text, Digital Link or EPC URN; or a file of --out")
+    parser.add_argument("--contents", action="store_true", help="also show what lies inside, to all who scan it")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the proof as bytes")
+    parser.add_argument("--qr", type=Path, metavar="FILE", help="write the QR code as PNG")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the QR code as SVG")
+    parser.add_argument("--scale", type=int, default=4, metavar="N", help="pixels of the PNG per module (4)")
+    parser.add_argument(
+        "--module-mm", default="0.5", metavar="MM", help="size of the SVG per module (0.5; 0.396 or more)"
+    )
+
+
+def _compact(context: Context, arguments: argparse.Namespace) -> int:
+    if not 1 <= arguments.scale <= 64:
+        raise ConfigError("--scale is 1 to 64 pixels")
+    store = context.trust()
+    path = Path(arguments.id)
+    if path.is_file():
+        data = secure_files.read(path, "compact proof", size_max=2 * COMPACT_SIZE_MAX)
+    else:
+        data = _fetch(context, store, read_identifier(arguments.id).key)
+    if arguments.contents:
+        data = _with_contents(context, data)
+    shown = verify_compact(data, compact_trust(context.config.trust_file, store), bls())
+    data = write_compact(read_compact(data))  # whatever form it came in
+    if (arguments.qr or arguments.svg) and len(data) > QR_SIZE_MAX:
+        raise ConfigError(
+            f"{len(data)} bytes do not fit into one QR code ({QR_SIZE_MAX}); leave out --contents, or use --out alone"
+        )
+    fields = {"size": len(data), "files": _write(arguments, data), **consignment_fields(shown)}
+    if arguments.qr or arguments.svg:
+        fields["modules"] = len(qr.compact_matrix(compact_text(data))) - 2 * qr.QUIET_ZONE
+    words = consignment_words(shown) + f"\n  {len(data)} bytes" + "".join(f"\n  {name}" for name in fields["files"])
+    context.output.result(fields, words)
+    return ExitCode.OK
+
+
+def _fetch(context: Context, store: TrustStore, subject: str) -> bytes:
+    """A node's proof; the keys that it is checked with are fetched and checked where they are not known yet."""
+    if not subject.startswith("00/"):
+        raise ConfigError(f"{subject} is no container; a compact proof is about an SSCC (00/…)")
+    data = context.nodes().get(api.CONSIGNMENT_PROOF, {"id": subject}, accept=MSGPACK).body
+    proof = read_compact(data)
+    if proof.subject != subject:
+        raise AnswerError(f"asked for {subject}, a node answered about {proof.subject}")
+    trust_file, seal = context.config.trust_file, proof.certificate.seal
+    known = compact_trust(trust_file, store).key_sets.get(seal.epoch)
+    vouched = {key.validator_key for key in known.keys} if known is not None else set()
+    signers = proof.certificate.signer_indices()
+    if known is None or any(
+        index >= known.validators.count or known.validators.members[index].key not in vouched for index in signers
+    ):
+        shown = context.nodes().get(api.SEAL_KEYS, accept=MSGPACK).body
+        save_seal_keys(trust_file, store, check_seal_keys(shown, store, bls()))
+    return data
+
+
+def _with_contents(context: Context, data: bytes) -> bytes:
+    """The proof with the members' half of its session, which a signed request fetches."""
+    proof = read_compact(data)
+    shown = verify_compact(data, compact_trust(context.config.trust_file, context.trust()), bls())
+    key = session_key(proof.subject, shown.session.number)
+    answer = context.reading_nodes().get(api.RECORD, {"key": key.hex()}, members=True, accept=MSGPACK)
+    try:
+        record = decode(answer.body, Record, size_max=3 * RECORD_SIZE_MAX)
+    except DecodeError as error:
+        raise AnswerError(f"a node answered something that is no record: {error}") from error
+    if len(record.members_salt) != 32:
+        raise AnswerError("a node answered without the contents")
+    return write_compact(open_contents(proof, record.members_salt, record.members))
+
+
+def _write(arguments: argparse.Namespace, data: bytes) -> list[str]:
+    written = []
+    matrix = qr.compact_matrix(compact_text(data)) if arguments.qr or arguments.svg else ()
+    if arguments.out is not None:
+        secure_files.replace(arguments.out, data, mode=0o644)
+        written.append(str(arguments.out))
+    if arguments.qr is not None:
+        secure_files.replace(arguments.qr, qr.to_png(matrix, arguments.scale), mode=0o644)
+        written.append(str(arguments.qr))
+    if arguments.svg is not None:
+        secure_files.replace(arguments.svg, qr.to_svg(matrix, arguments.module_mm), mode=0o644)
+        written.append(str(arguments.svg))
+    return written
+
+
+# --- what verify shows ------------------------------------------------------------------------------------
+
+
+def verify_paper(context: Context, arguments: argparse.Namespace, data: bytes, trust_file: Path) -> int:
+    """Check a compact proof offline and tell what it shows.
+
+    Raises:
+        ProofError: it does not hold.
+        ConfigError: the keys that it is checked with were never fetched.
+    """
+
+    store = load_trust(trust_file)
+    trust = compact_trust(trust_file, store)
+    subject = None if arguments.id is None else read_identifier(arguments.id).key
+    if not trust.key_sets:
+        raise ConfigError("no keys for compact proofs are pinned yet; run 'tallystick compact' once with a node")
+    shown = verify_compact(data, trust, bls(), subject=subject)
+    context.output.result(consignment_fields(shown), consignment_words(shown))
+    return ExitCode.OK
+
+
+def consignment_fields(shown: VerifiedConsignment) -> dict[str, Any]:
+    """A verified consignment as stable fields."""
+    return {
+        "kind": "consignment",
+        "id": shown.subject,
+        "session": shown.session.number,
+        "open": shown.session.open,
+        "newest": shown.newest,
+        "events": shown.session.history.count,
+        "contents_digest": shown.contents_digest.hex(),
+        "contents": list(shown.contents.contents) if shown.contents is not None else None,
+        "recalls": list(shown.item.recalls) if shown.item is not None else None,
+        "height": shown.executed.height,
+        "time_ms": shown.executed.time_ms,
+        "signed_by": list(shown.signers),
+    }
+
+
+def consignment_words(shown: VerifiedConsignment) -> str:
+    """A verified consignment for people: recalls first."""
+    recalls = shown.item.recalls if shown.item is not None else ()
+    lines = [f"!! RECALL {recall} reached this container; ask the ledger whether it is in force" for recall in recalls]
+    lines.append(f"{shown.subject}, filling {shown.session.number} ({'closed' if not shown.session.open else 'open'})")
+    time = format_timestamp(shown.executed.time_ms)
+    lines.append(f"  proven as of height {shown.executed.height}, {time}, sealed by {', '.join(shown.signers)}")
+    lines.append(f"  {shown.session.history.count} events; contents digest {shown.contents_digest.hex()}")
+    if shown.contents is not None:
+        lines += [f"  contains {identifier}" for identifier in shown.contents.contents]
+    if shown.item is None:
+        lines.append("  not shown: recalls of the container" + ("" if shown.session.open else ", later fillings"))
+    elif not shown.newest:
+        lines.append("  not the newest filling of this container")
+    return "\n".join(lines)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "compact",
+        "a consignment as one QR code",
+        (
+            "compact 00/095212345678901234 --qr pallet.png",
+            "compact 00/095212345678901234 --contents --out pallet.tsc --svg pallet.svg",
+        ),
+        _add_compact,
+        _compact,
+        description="Proven as of the last seal, which the validators make every heartbeat.\n"
+        "'verify' checks it offline, from the file or from the text that the QR code holds.",
+    ),
+)
+
+__all__ = ["COMMANDS", "consignment_fields", "consignment_words", "is_compact", "verify_paper"]

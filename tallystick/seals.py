@@ -1,0 +1,216 @@
+"""Seals: an executed tuple under one aggregate BLS signature of a quorum. Specification: docs/spec/compact.md.
+
+A seal is made beside consensus and decides nothing. It says in a quarter of a kilobyte what a finalisation says in
+many signatures, so that it fits on paper, and through the history root it stands for everything before its height.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import msgspec
+
+from tallystick import keys
+from tallystick.blocks import Executed
+from tallystick.bls import Bls
+from tallystick.encoding import Hash, Message, Natural, PublicKey, Signature
+from tallystick.errors import CertificateError, SignatureError
+from tallystick.limits import VALIDATORS_MAX
+from tallystick.validators import ValidatorSet
+
+ALGORITHM_BLS12_381 = 2  # the byte after the format version; 1 is Ed25519 (docs/spec/signing.md)
+PURPOSE_SEAL = 9  # in the numbering of ``keys.Purpose``
+_DOMAIN = b"TALLYSTICK" + bytes((1, ALGORITHM_BLS12_381, PURPOSE_SEAL))
+
+BlsKey = Annotated[bytes, msgspec.Meta(min_length=48, max_length=48)]
+BlsSignature = Annotated[bytes, msgspec.Meta(min_length=96, max_length=96)]
+
+
+class Seal(Message, frozen=True):
+    """What validators sign.
+
+    Attributes:
+        validators_hash: hash of the set that signs, which is that of ``epoch``.
+        executed: state after a height that is final and that the signer executed itself.
+    """
+
+    chain_id: Hash
+    validators_hash: Hash
+    epoch: Natural
+    executed: Executed
+
+    def signing_bytes(self) -> bytes:
+        """The 197-byte message: domain, chain, set, epoch, height and time (8 bytes each, big-endian), three roots."""
+        executed = self.executed
+        numbers = (self.epoch, executed.height, executed.time_ms)
+        return b"".join(
+            (
+                _DOMAIN,
+                self.chain_id,
+                self.validators_hash,
+                *(number.to_bytes(8, "big") for number in numbers),
+                executed.state_root,
+                executed.receipts_root,
+                executed.history_root,
+            )
+        )
+
+
+class SealShare(Message, frozen=True):
+    """One validator's signature over a seal. ``validator`` is its index in the epoch's set."""
+
+    seal: Seal
+    validator: Annotated[int, msgspec.Meta(ge=0, lt=VALIDATORS_MAX)]
+    signature: BlsSignature
+
+
+class SealCertificate(Message, frozen=True):
+    """A quorum's aggregate signature over a seal.
+
+    Attributes:
+        signers: bitmap, bit i set when validator i's share is in the sum.
+    """
+
+    seal: Seal
+    signers: Annotated[int, msgspec.Meta(ge=1, lt=2**VALIDATORS_MAX)]
+    signature: BlsSignature
+
+    def signer_indices(self) -> tuple[int, ...]:
+        """Indices of the validators whose bit is set, ascending."""
+        return tuple(i for i in range(VALIDATORS_MAX) if self.signers >> i & 1)
+
+
+class SealKey(Message, frozen=True):
+    """A validator's word that a BLS key is its own, on one chain.
+
+    Attributes:
+        validator_key: Ed25519 key of its votes, as the validator set names it.
+        possession: proof that its owner has the secret of ``key``.
+        signature: by ``validator_key`` over ``key`` and ``possession`` (purpose SEAL_KEY).
+    """
+
+    validator_key: PublicKey
+    key: BlsKey
+    possession: BlsSignature
+    signature: Signature
+
+    def check_signature(self, chain_id: bytes) -> None:
+        """Raises: SignatureError when the validator did not sign this. The possession is another question."""
+        keys.verify(self.validator_key, self.signature, keys.Purpose.SEAL_KEY, chain_id, self.key + self.possession)
+
+
+def sign_seal_key(validator_seed: bytes, chain_id: bytes, key: bytes, possession: bytes) -> SealKey:
+    """A validator's word for its BLS key."""
+    signature = keys.sign(validator_seed, keys.Purpose.SEAL_KEY, chain_id, key + possession)
+    return SealKey(keys.public_key_of(validator_seed), key, possession, signature)
+
+
+class SealKeySet(Message, frozen=True):
+    """An epoch's validators with the BLS keys that they vouch for; some may have none."""
+
+    epoch: Natural
+    validators: ValidatorSet
+    keys: Annotated[tuple[SealKey, ...], msgspec.Meta(max_length=VALIDATORS_MAX)]
+
+
+class SealKeys:
+    """Checked BLS keys of a validator set; a key counts only after its possession was checked, once.
+
+    Without that check a validator could publish its key minus the others' keys, and sign for all of them alone.
+    """
+
+    def __init__(self, key_set: SealKeySet, chain_id: bytes, bls: Bls, *, possessions_checked: bool = False) -> None:
+        """
+        Args:
+            possessions_checked: the set comes from where it was put after ``check_all``.
+        """
+        self.validators = key_set.validators
+        self.epoch = key_set.epoch
+        self._chain_id = chain_id
+        self._bls = bls
+        self._digest = key_set.validators.digest()
+        self._vouched = {key.validator_key: key for key in key_set.keys}
+        self._repeated = len({key.key for key in key_set.keys}) != len(key_set.keys)
+        self._possessions_checked = possessions_checked
+        self._checked: dict[int, bytes] = {}
+
+    def key(self, index: int) -> bytes:
+        """The key of a validator, which it was shown to own.
+
+        Raises:
+            CertificateError: ``unknown-validators``: there is no such validator, it has no key, or no right to it.
+        """
+        if index not in self._checked:
+            self._checked[index] = self._check_key(index)
+        return self._checked[index]
+
+    def check_all(self) -> None:
+        """Check every key of the set, and that a quorum has one. Raises: CertificateError."""
+        if len(self._vouched) < self.validators.quorum:
+            raise CertificateError("quorum-short", f"{len(self._vouched)} keys, {self.validators.quorum} needed")
+        for vouched in self._vouched.values():
+            index = self.validators.index_of(vouched.validator_key)
+            if index is None:
+                raise CertificateError("unknown-validators", "a BLS key of somebody who is no validator")
+            self.key(index)
+
+    def check_share(self, share: SealShare) -> None:
+        """Raises: CertificateError ``unknown-validators``, ``wrong-chain`` or ``bad-vote-signature``."""
+        self._check(share.seal, (share.validator,), share.signature)
+
+    def check(self, certificate: SealCertificate) -> None:
+        """Check that a quorum of this set signed the seal.
+
+        Raises:
+            CertificateError: ``wrong-chain``, ``unknown-validators``, ``quorum-short`` or ``bad-vote-signature``.
+        """
+        signers = certificate.signer_indices()
+        if len(signers) < self.validators.quorum:
+            raise CertificateError("quorum-short", f"{len(signers)} signers, {self.validators.quorum} needed")
+        self._check(certificate.seal, signers, certificate.signature)
+
+    def combine(self, seal: Seal, signatures: Mapping[int, bytes]) -> SealCertificate:
+        """The certificate of shares by validator index, checked as a whole.
+
+        Raises:
+            CertificateError: as ``check``. Which share is bad, ``check_share`` says.
+        """
+        bitmap = sum(1 << index for index in signatures)
+        try:
+            signature = self._bls.aggregate([signatures[index] for index in sorted(signatures)])
+        except SignatureError as error:
+            raise CertificateError("bad-vote-signature", str(error)) from error
+        certificate = SealCertificate(seal, bitmap, signature)
+        self.check(certificate)
+        return certificate
+
+    def _check_key(self, index: int) -> bytes:
+        if index >= self.validators.count:
+            raise CertificateError("unknown-validators", f"signer {index} of a set of {self.validators.count}")
+        validator = self.validators.members[index]
+        vouched = self._vouched.get(validator.key)
+        if vouched is None or self._repeated:
+            raise CertificateError("unknown-validators", f"no BLS key of {validator.organisation} alone is known")
+        if validator.bls_key and validator.bls_key != vouched.key:
+            raise CertificateError("unknown-validators", f"the set names another BLS key of {validator.organisation}")
+        try:
+            vouched.check_signature(self._chain_id)
+            if self._possessions_checked:
+                self._bls.check_key(vouched.key)
+            else:
+                self._bls.check_possession(vouched.key, vouched.possession)
+        except SignatureError as error:
+            raise CertificateError("unknown-validators", f"BLS key of {validator.organisation}: {error}") from error
+        return vouched.key
+
+    def _check(self, seal: Seal, signers: tuple[int, ...], signature: bytes) -> None:
+        if seal.chain_id != self._chain_id:
+            raise CertificateError("wrong-chain", "the seal is of another chain")
+        if (seal.epoch, seal.validators_hash) != (self.epoch, self._digest):
+            raise CertificateError("unknown-validators", f"the seal is of other validators than those of {self.epoch}")
+        bls_keys = [self.key(index) for index in signers]
+        try:
+            self._bls.check(bls_keys, seal.signing_bytes(), signature)
+        except SignatureError as error:
+            raise CertificateError("bad-vote-signature", str(error)) from error

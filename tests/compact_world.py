@@ -1,0 +1,106 @@
+"""A sealed consignment: a pallet with packs that real captures made, under four validators' BLS keys."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+
+import msgspec
+
+from tallystick.bls import GROUP_ORDER, SECRET_SIZE, bls
+from tallystick.compact import CompactProof, CompactTrust, build_consignment
+from tallystick.records.base import Record, key_hash
+from tallystick.records.goods import item_key, session_key
+from tallystick.seals import Seal, SealCertificate, SealKey, SealKeys, SealKeySet, sign_seal_key
+from tallystick.trie import Trie
+from tests.world import World, gtin, seed, sscc
+
+PALLET = sscc("95211110001")
+PACKS = tuple(f"{gtin('95211110')}/21/P{number}" for number in range(12))
+EPOCH = 0
+
+
+def secret(organisation: str) -> bytes:
+    """The fixed BLS secret of a founder."""
+    number = int.from_bytes(sha256(f"BLS secret of {organisation}".encode()).digest(), "big") % (GROUP_ORDER - 1) + 1
+    return number.to_bytes(SECRET_SIZE, "big")
+
+
+def make_world() -> World:
+    """Twelve packs on a pallet, which was shipped; unpacked and filled again with three of them."""
+    made = World()
+    made.make("org:grower", *PACKS, PALLET)
+    made.must(made.capture("org:grower", made.packing(PALLET, *PACKS)))
+    made.must(made.capture("org:grower", made.packing(PALLET, *PACKS, action="DELETE")))
+    made.must(made.capture("org:grower", made.packing(PALLET, *PACKS[:3])))
+    return made
+
+
+@cache
+def world() -> World:
+    """One such world, not to be changed."""
+    return make_world()
+
+
+@cache
+def trie() -> Trie:
+    """The tree of the newest height."""
+    return Trie().update({key_hash(key): record.leaf_hash() for key, record in world().state.records.items()})
+
+
+def record(key: bytes) -> Record:
+    """A record of the newest height."""
+    found = world().state.get(key)
+    assert found is not None
+    return found
+
+
+def seal(**changes: object) -> Seal:
+    """The seal of the newest height."""
+    fields: dict[str, object] = {
+        "chain_id": world().chain_id,
+        "validators_hash": world().genesis.validators().digest(),
+        "epoch": EPOCH,
+        "executed": msgspec.structs.replace(world().executed(len(world().results)), state_root=trie().root),
+    }
+    return Seal(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+@cache
+def seal_key(organisation: str) -> SealKey:
+    """A founder's word for its BLS key."""
+    scheme = bls()
+    key, possession = scheme.public_key(secret(organisation)), scheme.prove_possession(secret(organisation))
+    return sign_seal_key(seed(organisation, "VALIDATOR"), world().chain_id, key, possession)
+
+
+@cache
+def key_set() -> SealKeySet:
+    """All four founders with their keys."""
+    validators = world().genesis.validators()
+    return SealKeySet(EPOCH, validators, tuple(seal_key(member.organisation) for member in validators.members))
+
+
+@cache
+def share(index: int, sealed: Seal | None = None) -> bytes:
+    """A founder's signature over the seal of the newest height, or over another."""
+    organisation = key_set().validators.members[index].organisation
+    return bls().sign(secret(organisation), (sealed or seal()).signing_bytes())
+
+
+@cache
+def certificate() -> SealCertificate:
+    """The seal under three founders' signatures."""
+    keys = SealKeys(key_set(), world().chain_id, bls(), possessions_checked=True)
+    return keys.combine(seal(), {index: share(index) for index in (0, 1, 3)})
+
+
+@cache
+def proof() -> CompactProof:
+    """The pallet's newest filling."""
+    return build_consignment(PALLET, certificate(), trie(), record(item_key(PALLET)), record(session_key(PALLET, 2)))
+
+
+def trust() -> CompactTrust:
+    """What a reader has pinned."""
+    return CompactTrust(world().chain_id, {EPOCH: key_set()})

@@ -1,0 +1,146 @@
+"""A validator asks what it said last before it signs: lost and restored disks are found out."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from node.app import Node
+from node.folder import DATABASE, SIGNER_LOG
+from node.network.messages import RecordAnswer
+from node.network.peers import PeerFault
+from node.signer_log import SignerRecordLostError, VoteEntry, _read
+from node.wal import read_records
+from tallystick import keys
+from tallystick.api import TransactionState
+from tallystick.votes import Statement, Vote, VoteKind
+from tests.integration.network import ORGANISATIONS, Network
+
+VICTIM = ORGANISATIONS[0]
+
+
+def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
+    async def whole() -> None:
+        network = Network(folder)
+        try:
+            await network.start()
+            await committed(network, 1)
+            await story(network)
+        finally:
+            await network.stop()
+
+    uvloop.run(whole())
+
+
+async def committed(network: Network, index: int) -> None:
+    """One transaction through one node, proven there."""
+    transaction = network.register_key(index)
+    queries = network.node(index).queries
+    await queries.submit(transaction.raw)
+    status = await queries.wait(transaction.id, TransactionState.PROVEN, 15_000)
+    assert status.state is TransactionState.PROVEN
+
+
+def own_votes(network: Network) -> list[Vote]:
+    """Everything that the victim's record says it voted."""
+    votes = []
+    for file in sorted((network.configs[VICTIM].data / SIGNER_LOG).glob("*.log")):
+        entries = [_read(payload) for payload in read_records(file.read_bytes())[0]]
+        votes += [entry.vote for entry in entries if isinstance(entry, VoteEntry)]
+    return votes
+
+
+async def started(network: Network) -> Node:
+    node = Node(network.configs[VICTIM])
+    await node.start()
+    network.nodes[VICTIM] = node
+    return node
+
+
+async def found_out(network: Network) -> None:
+    """Start the victim, twice: each time it must end without having signed anything more, and the others go on."""
+    before = own_votes(network)
+    for _ in range(2):
+        node = await started(network)
+        async with asyncio.timeout(10):
+            error = await node.failure()
+        assert isinstance(error, SignerRecordLostError) and "must not sign" in str(error)
+        await network.stop(VICTIM)
+        assert own_votes(network) == before
+    await committed(network, 2)
+
+
+def test_a_validator_whose_whole_disk_was_replaced_signs_nothing(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        await network.stop(VICTIM)
+        shutil.rmtree(network.configs[VICTIM].data)
+        await found_out(network)
+
+    run(story, tmp_path)
+
+
+def test_a_validator_on_yesterdays_image_signs_nothing(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        data = network.configs[VICTIM].data
+        await network.stop(VICTIM)
+        shutil.copytree(data, tmp_path / "image")
+        await started(network)
+        await network.until(lambda: not network.node().epochs.asking, 10)
+        await committed(network, 0)
+        await network.stop(VICTIM)
+        shutil.rmtree(data)
+        shutil.copytree(tmp_path / "image", data)
+        await found_out(network)
+
+    run(story, tmp_path)
+
+
+def test_a_validator_that_lost_its_database_alone_votes_on(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        await network.stop(VICTIM)
+        before = own_votes(network)
+        shutil.rmtree(network.configs[VICTIM].data / DATABASE)
+        node = await started(network)
+        await network.stop(ORGANISATIONS[3])  # from now on the victim is needed for a quorum
+        await committed(network, 1)
+        assert node.failed is None and len(own_votes(network)) > len(before)
+
+    run(story, tmp_path)
+
+
+def test_before_enough_have_answered_nothing_is_signed(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        await network.stop()
+        before = own_votes(network)
+        node = await started(network)
+        await network.start(ORGANISATIONS[1])
+        await asyncio.sleep(1.5)
+        assert node.epochs.asking
+        assert own_votes(network) == before
+        await network.start(ORGANISATIONS[2])
+        await committed(network, 0)
+
+    run(story, tmp_path)
+
+
+def test_words_that_we_never_signed_are_a_fault_of_who_shows_them(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        await network.stop()
+        node = await started(network)
+        record, peer = node._own_record, next(iter(node.peers))
+        said = Statement(0, VoteKind.NULLIFY, 10**6, bytes(32))
+        forged = keys.sign(keys.generate(), keys.Purpose.VOTE, network.chain_id, said.signing_bytes())
+        record.take(peer, RecordAnswer(bytes(16), Vote(said, 0, forged)))  # another question's answer: not looked at
+        with pytest.raises(PeerFault):
+            record.take(peer, RecordAnswer(record._nonce, Vote(said, 0, forged)))
+        assert node.failed is None and node.epochs.asking
+        for other in list(node.peers)[:2] * 2:
+            record.take(other, RecordAnswer(record._nonce, None))
+        assert not node.epochs.asking
+
+    run(story, tmp_path)

@@ -1,0 +1,206 @@
+"""Seals and compact proofs: every vector with its code, every single byte changed, shares that do not add up."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tallystick.base45 import decode45, encode45
+from tallystick.bls import bls
+from tallystick.compact import (
+    QR_SIZE_MAX,
+    CompactTrust,
+    build_consignment,
+    compact_text,
+    is_compact,
+    open_contents,
+    read_compact,
+    verify_compact,
+    write_compact,
+)
+from tallystick.encoding import decode
+from tallystick.errors import CertificateError, DecodeError, ProofError
+from tallystick.records.goods import item_key, session_key
+from tallystick.seals import Seal, SealCertificate, SealKeys, SealKeySet, SealShare
+from tests import compact_world as w
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "vectors/compact.json").read_text())
+CHAIN_ID = bytes.fromhex(VECTORS["chain_id"])
+KEY_SET = decode(bytes.fromhex(VECTORS["key_set"]), SealKeySet, size_max=65_536)
+TRUST = CompactTrust(CHAIN_ID, {KEY_SET.epoch: KEY_SET})
+GOOD = bytes.fromhex(VECTORS["proofs"][0]["data"])
+FIRST = read_compact(GOOD).certificate
+
+
+@pytest.mark.parametrize("row", VECTORS["proofs"], ids=lambda row: row["name"])
+def test_every_vector_holds_or_is_refused_with_its_code(row: dict[str, Any]) -> None:
+    data = bytes.fromhex(row["data"])
+    assert is_compact(data)
+    if row["code"] is None:
+        shown = verify_compact(data, TRUST, bls(), subject=VECTORS["subject"])
+        assert shown.newest and shown.session.number == 2
+        assert (shown.item is None) == (row["name"] == "good-session-alone")
+        assert (shown.contents is not None) == (row["name"] == "good-with-contents")
+        return
+    with pytest.raises(ProofError) as refusal:
+        verify_compact(data, TRUST, bls())
+    assert refusal.value.code == row["code"]
+
+
+def test_the_good_vector_is_what_the_code_makes_today() -> None:
+    """Signatures are deterministic; the script's ``--check`` compares the rest."""
+    seal = decode(bytes.fromhex(VECTORS["seal"]), Seal, size_max=1_024)
+    assert seal == w.seal() and seal.signing_bytes().hex() == VECTORS["seal_signing_bytes"]
+    assert len(seal.signing_bytes()) == 197
+    assert w.world().chain_id == CHAIN_ID
+    item, session = w.record(item_key(w.PALLET)), w.record(session_key(w.PALLET, 2))
+    assert write_compact(build_consignment(w.PALLET, FIRST, w.trie(), item, session)) == GOOD
+
+
+def test_it_fits_one_printed_code_and_the_certificate_a_quarter_of_a_kilobyte() -> None:
+    assert len(GOOD) <= QR_SIZE_MAX
+    assert len(msgspec.msgpack.encode(FIRST)) <= 290
+
+
+def test_what_does_not_fit_leaves_out_the_units_own_record() -> None:
+    item, session = w.record(item_key(w.PALLET)), w.record(session_key(w.PALLET, 2))
+    short = build_consignment(w.PALLET, FIRST, w.trie(), item, session, size_max=len(GOOD) - 1)
+    assert short.item is None and len(write_compact(short)) < len(GOOD)
+
+
+def test_a_record_that_changed_since_the_seal_is_not_shown_under_it() -> None:
+    item, session = w.record(item_key(w.PACKS[0])), w.record(session_key(w.PALLET, 2))
+    with pytest.raises(ProofError, match="has changed"):
+        build_consignment(w.PALLET, FIRST, w.trie(), item, session)
+
+
+def test_contents_that_the_session_does_not_commit_to_cannot_be_added() -> None:
+    record = w.record(session_key(w.PALLET, 2))
+    proof = read_compact(GOOD)
+    assert open_contents(proof, record.members_salt, record.members).contents is not None
+    with pytest.raises(ProofError, match="contents"):
+        open_contents(proof, record.members_salt, w.record(session_key(w.PALLET, 1)).members)
+
+
+def test_a_reader_may_ask_for_a_subject_and_for_freshness() -> None:
+    with pytest.raises(ProofError) as refusal:
+        verify_compact(GOOD, TRUST, bls(), subject="00/095211110001000999")
+    assert refusal.value.code == "wrong-subject"
+    height = FIRST.seal.executed.height
+    with pytest.raises(ProofError) as refusal:
+        verify_compact(GOOD, CompactTrust(CHAIN_ID, {0: KEY_SET}, height + 1), bls())
+    assert refusal.value.code == "rolled-back"
+
+
+def test_no_byte_before_the_signature_check_can_change_unnoticed() -> None:
+    """Every byte outside of what only the signature protects is refused by what is cheaper, never by another error."""
+    unsigned = CompactTrust(CHAIN_ID, {0: KEY_SET})
+    for at in range(0, len(GOOD), 3):
+        data = GOOD[:at] + bytes((GOOD[at] ^ 1,)) + GOOD[at + 1 :]
+        try:
+            proof = read_compact(data)
+        except ProofError:
+            continue
+        if proof.certificate != FIRST:
+            continue  # the vectors and the next test are about these
+        with pytest.raises(ProofError):
+            verify_compact(data, unsigned, bls())
+
+
+def test_no_field_of_the_seal_can_change_under_the_signature() -> None:
+    keys = SealKeys(KEY_SET, CHAIN_ID, bls(), possessions_checked=True)
+    executed = FIRST.seal.executed
+    for name, value in (("height", 1), ("receipts_root", bytes(31) + b"\x01"), ("history_root", bytes(31) + b"\x01")):
+        seal = msgspec.structs.replace(FIRST.seal, executed=msgspec.structs.replace(executed, **{name: value}))
+        with pytest.raises(CertificateError) as refusal:
+            keys.check(SealCertificate(seal, FIRST.signers, FIRST.signature))
+        assert refusal.value.code == "bad-vote-signature", name
+
+
+# --- keys of a set ------------------------------------------------------------------------------------------
+
+
+def code_of(key_set: SealKeySet, index: int = 0, chain_id: bytes = CHAIN_ID) -> str:
+    """The code with which a set's key is refused."""
+    with pytest.raises(CertificateError) as refusal:
+        SealKeys(key_set, chain_id, bls()).key(index)
+    return refusal.value.code
+
+
+def with_first(**changes: Any) -> SealKeySet:
+    """The set with another first key."""
+    first = msgspec.structs.replace(KEY_SET.keys[0], **changes)
+    return msgspec.structs.replace(KEY_SET, keys=(first, *KEY_SET.keys[1:]))
+
+
+def test_a_key_counts_only_with_its_validators_word_on_this_chain_and_its_possession() -> None:
+    SealKeys(KEY_SET, CHAIN_ID, bls()).key(0)
+    organisation = KEY_SET.validators.members[0].organisation
+    assert code_of(KEY_SET, 4) == "unknown-validators"
+    assert code_of(msgspec.structs.replace(KEY_SET, keys=KEY_SET.keys[1:])) == "unknown-validators"
+    assert code_of(KEY_SET, 0, bytes(32)) == "unknown-validators"
+    assert code_of(with_first(signature=bytes(64))) == "unknown-validators"
+    vouched = w.sign_seal_key(
+        w.seed(organisation, "VALIDATOR"), CHAIN_ID, KEY_SET.keys[0].key, KEY_SET.keys[1].possession
+    )
+    assert code_of(msgspec.structs.replace(KEY_SET, keys=(vouched, *KEY_SET.keys[1:]))) == "unknown-validators"
+
+
+def test_one_key_of_two_validators_is_nobodys() -> None:
+    validator = KEY_SET.validators.members[0].organisation
+    twin = w.sign_seal_key(w.seed(validator, "VALIDATOR"), CHAIN_ID, KEY_SET.keys[1].key, KEY_SET.keys[1].possession)
+    assert code_of(msgspec.structs.replace(KEY_SET, keys=(twin, *KEY_SET.keys[1:]))) == "unknown-validators"
+
+
+def test_a_set_that_names_a_bls_key_binds_its_validator_to_it() -> None:
+    first = msgspec.structs.replace(KEY_SET.validators.members[0], bls_key=KEY_SET.keys[1].key)
+    members = (first, *KEY_SET.validators.members[1:])
+    bound = msgspec.structs.replace(KEY_SET, validators=msgspec.structs.replace(KEY_SET.validators, members=members))
+    assert code_of(bound) == "unknown-validators"
+
+
+def test_fewer_keys_than_a_quorum_are_not_worth_pinning() -> None:
+    with pytest.raises(CertificateError) as refusal:
+        SealKeys(msgspec.structs.replace(KEY_SET, keys=KEY_SET.keys[:2]), CHAIN_ID, bls()).check_all()
+    assert refusal.value.code == "quorum-short"
+
+
+def test_shares_make_a_certificate_only_when_each_is_of_its_validator_over_the_same_seal() -> None:
+    keys = SealKeys(KEY_SET, CHAIN_ID, bls(), possessions_checked=True)
+    shares = {index: w.share(index) for index in (0, 1, 3)}
+    assert keys.combine(w.seal(), shares) == FIRST
+    for wrong, code in (
+        ({0: shares[0], 1: shares[1]}, "quorum-short"),
+        ({0: shares[1], 1: shares[0], 2: shares[3]}, "bad-vote-signature"),
+        ({0: shares[0], 1: shares[0], 3: shares[3]}, "bad-vote-signature"),
+        ({0: shares[0], 1: shares[1], 3: bytes(96)}, "bad-vote-signature"),
+    ):
+        with pytest.raises(CertificateError) as refusal:
+            keys.combine(w.seal(), wrong)
+        assert refusal.value.code == code
+    with pytest.raises(CertificateError) as refusal:
+        keys.check_share(SealShare(w.seal(), 1, shares[0]))
+    assert refusal.value.code == "bad-vote-signature"
+
+
+# --- base45 -------------------------------------------------------------------------------------------------
+
+
+def test_base45_is_that_of_rfc_9285() -> None:
+    for data, text in ((b"AB", "BB8"), (b"Hello!!", "%69 VD92EX0"), (b"base-45", "UJCLQE7W581"), (b"", "")):
+        assert encode45(data) == text and decode45(text) == data
+    assert decode45("QED8WEX0") == b"ietf!"
+    for text in ("GGW", ":::", "A", "ABCD", "abc", "00~"):
+        with pytest.raises(DecodeError, match="base45"):
+            decode45(text)
+
+
+def test_the_text_form_has_one_spelling_and_may_end_in_a_line_break() -> None:
+    assert read_compact(compact_text(GOOD).encode() + b"\n") == read_compact(GOOD)
+    for wrong in (b"TSC1:", b"TSC2:" + compact_text(GOOD).encode()[5:], compact_text(GOOD).lower().encode(), b"\xff"):
+        with pytest.raises(ProofError, match="unreadable"):
+            read_compact(wrong)

@@ -38,12 +38,15 @@ class EngineRoom:
         self._told: WorkPending | None = None
 
     def load_bodies(self) -> None:
-        """Contents of blocks above the floor that we voted for; what we wrote down is verified again all the same."""
+        """Contents of blocks above the floor that we voted for; what we wrote down is verified again all the same.
+
+        Empty blocks, too: what stands in the blocks below one is found through it, and not proposed a second time.
+        """
         for record in self._disk.log.records:
             header = record.header if isinstance(record, HeaderRecord) else None
-            if isinstance(header, Header) and header.transaction_count:
+            if isinstance(header, Header):
                 block_hash = header.block_hash()
-                raws = self._disk.log.bodies[block_hash]
+                raws = self._disk.log.bodies[block_hash] if header.transaction_count else ()
                 transactions = [verify_transaction(raw, header.chain_id) for raw in raws]
                 self._contents.add(header, block_hash, transactions)
         self._disk.log.bodies.clear()

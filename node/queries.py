@@ -203,14 +203,13 @@ class Queries:
     def transaction_status(self, transaction_id: bytes) -> TransactionStatus:
         """Where a transaction is; state ``unknown`` when it was never seen here."""
         id_ = transaction_id.hex()
-        place = self._tracker.final_place(transaction_id)
-        if place is not None:
-            return TransactionStatus(id_, TransactionState.FINAL, place.height, place.index)
-        if transaction_id in self._mempool:
-            return TransactionStatus(id_, TransactionState.ADMITTED)
-        place = self._ledger.place(transaction_id)
+        place = self._ledger.place(transaction_id)  # first: what was ordered a second time stands where it was executed
         if place is None:
-            return TransactionStatus(id_, TransactionState.UNKNOWN)
+            place = self._tracker.final_place(transaction_id)
+            if place is not None:
+                return TransactionStatus(id_, TransactionState.FINAL, place.height, place.index)
+            known = transaction_id in self._mempool
+            return TransactionStatus(id_, TransactionState.ADMITTED if known else TransactionState.UNKNOWN)
         proven = place.height <= self._tracker.proven_height
         encoded = self._encoded_receipt(place)
         receipt = decode(encoded, Receipt, size_max=_RECEIPT_SIZE_MAX)

@@ -259,6 +259,8 @@ def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path: Path) -> None
             await network.stop()
 
     asyncio.run(story())
+    data, genesis = tmp_path / "org-retailer" / "data", tmp_path / "genesis.bin"
+    assert main(["check", "--data", str(data), "--genesis", str(genesis)]) == 0
 
 
 def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(

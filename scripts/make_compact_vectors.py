@@ -16,15 +16,15 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec
 
-from tallystick.bls import bls
+from tallystick.bls import Bls
 from tallystick.compact import CompactProof, ShownHalf, compact_text, open_contents, write_compact
 from tallystick.encoding import encode
 from tallystick.records.base import key_hash
 from tallystick.records.goods import item_key, session_key
 from tallystick.seals import SealCertificate
 from tests import compact_world as w
+from tests.recorded_bls import FILE, computing
 
-FILE = ROOT / "tests/vectors/compact.json"
 INFINITY_KEY = bytes((0xC0,)) + bytes(47)
 INFINITY_SIGNATURE = bytes((0xC0,)) + bytes(95)
 # A point of the curve y² = x³ + 4 outside of the group of right order, and one of its twist: x = 4, and x = 2.
@@ -46,7 +46,7 @@ def sealed(**changes: Any) -> SealCertificate:
 
 def aggregate(*indices: int, seal: Any = None) -> bytes:
     """The sum of these founders' shares."""
-    return bls().aggregate([w.share(index, seal) for index in indices])
+    return w.scheme().aggregate([w.share(index, seal) for index in indices])
 
 
 def defects() -> dict[str, tuple[CompactProof, str]]:
@@ -70,7 +70,7 @@ def defects() -> dict[str, tuple[CompactProof, str]]:
         "one-signer-thrice": (change(good, certificate=certified(signature=aggregate(0, 0, 0))), "bad-vote-signature"),
         "another-message": (change(good, certificate=sealed(executed=other)), "bad-vote-signature"),
         "one-of-another-message": (
-            change(good, certificate=certified(signature=bls().aggregate(
+            change(good, certificate=certified(signature=w.scheme().aggregate(
                 [w.share(0), w.share(1), w.share(3, change(w.seal(), executed=other))]
             ))),
             "bad-vote-signature",
@@ -137,6 +137,9 @@ def rogue_key() -> bytes:
 
 def vectors() -> dict[str, Any]:
     """Everything."""
+    recorder = computing()
+    w.use(Bls(recorder))
+    w.share(2)
     good, full = write_compact(w.proof()), write_compact(with_contents())
     short = replace_item(w.proof())
     proofs = [
@@ -157,6 +160,7 @@ def vectors() -> dict[str, Any]:
         "seal": encode(w.seal()).hex(),
         "keys": key_vectors(),
         "proofs": proofs,
+        "recorded": recorder.recorded(),
     }
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from client_sdk import qr
+from client_sdk.commands import compact
 from client_sdk.errors import ExitCode
 from client_sdk.seal_keys import file_beside
 from client_sdk.transport import Request, Response
@@ -19,6 +20,7 @@ from tallystick.compact import QR_SIZE_MAX, compact_text, read_compact
 from tallystick.errors import ConfigError
 from tests import compact_world as w
 from tests.qr_reader import read_text
+from tests.recorded_bls import recorded_bls
 from tests.unit.client_sdk.command_line import CommandLine
 from tests.unit.client_sdk.ledger import FakeNode, Ledger
 
@@ -50,6 +52,12 @@ def test_the_largest_proof_fits_the_largest_code_and_one_byte_more_does_not() ->
         qr.compact_matrix(compact_text(largest + b"\x01\x01"))
     with pytest.raises(ConfigError, match="capital letters"):
         qr.compact_matrix("tsc1:")
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checks are looked up, not computed."""
+    monkeypatch.setattr(compact, "bls", recorded_bls)
 
 
 @pytest.fixture

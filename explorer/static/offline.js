@@ -1,0 +1,166 @@
+// The page that verifies from disk: a trust file and a proof, chosen or pasted; nothing leaves the computer. It is made
+// into one file with the verifier by scripts/make_offline_verifier.py; no page of the site loads it.
+
+import { ProofError, hex } from './encoding.js';
+import { entriesOf, isSupported, verifyBundle } from './verify.js';
+
+const MARKS = { proven: '✓', partly: '◐', stated: '“', 'unknown-item': '✕' };
+const CLASSES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-item': 'unknown', 'no-crypto': 'no-crypto' };
+const LIFTED = 3;
+const LIEN_HELD = 1;
+const SIZE_MAX = 4 * 1048576;
+
+const data = JSON.parse(document.getElementById('data').textContent);
+const at = (id) => document.getElementById(id);
+let language = (navigator.language || 'en').startsWith('zh') ? 'zh' : 'en';
+let last = null;
+const t = (key) => data.words[key][language === 'zh' ? 1 : 0];
+const sentence = (code) => data.codes[code in data.codes ? code : 'unreadable'][language === 'zh' ? 1 : 0];
+
+function translate() {
+  document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en';
+  document.title = t('title');
+  for (const element of document.querySelectorAll('[data-t]')) element.textContent = t(element.dataset.t);
+  at('language').textContent = language === 'zh' ? 'English' : '中文';
+  if (last) show(last);
+}
+
+/** What a trust file pins, as the verifier takes it. */
+function trustOf(text) {
+  let file;
+  try {
+    file = JSON.parse(text);
+  } catch {
+    file = null;
+  }
+  const hash = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
+  const sets = file?.validators;
+  if (file?.format !== 1 || !hash(file.chain_id) || sets === null || typeof sets !== 'object' || !Object.values(sets).every(hash)) {
+    return null;
+  }
+  return { chainId: file.chain_id, validatorsHashes: sets };
+}
+
+async function verify() {
+  const started = performance.now();
+  const trust = trustOf(at('trust').value);
+  if (trust === null) return { code: 'no-trust' };
+  const text = at('proof').value;
+  try {
+    if (text.length > SIZE_MAX) throw new ProofError('unreadable', 'too long');
+    let bundle;
+    try {
+      bundle = JSON.parse(text);
+    } catch {
+      throw new ProofError('unreadable', 'not JSON');
+    }
+    const subject = at('subject').value.trim();
+    const result = await verifyBundle(bundle, trust, undefined);
+    if (subject !== '' && subject !== aboutOf(bundle, result)) throw new ProofError('wrong-subject', 'about something else');
+    return { code: result.verdict, result, bundle, ms: performance.now() - started };
+  } catch (error) {
+    if (!(error instanceof ProofError)) throw error;
+    return { code: error.code, detail: error.detail };
+  }
+}
+
+function aboutOf(bundle, result) {
+  const named = bundle.subject ?? bundle.key ?? bundle.obligation;
+  return named ?? (bundle.kind === 'block' ? String(result.leaf.height) : hex(result.receipt.subject));
+}
+
+function time(milliseconds) {
+  const options = { dateStyle: 'long', timeStyle: 'medium', timeZone: 'UTC', hour12: false };
+  return `${new Intl.DateTimeFormat(language === 'zh' ? 'zh-Hans' : 'en-GB', options).format(milliseconds)} UTC`;
+}
+
+/** Rows of term and text that say what was verified. */
+function rowsOf({ result, bundle, ms }) {
+  const { anchor } = result;
+  const state = result.leaf ?? anchor.asOf ?? anchor.executed;
+  const rows = [
+    [t('kind'), t(`kind.${bundle.kind}`)],
+    [t('about'), aboutOf(bundle, result)],
+    [t('asOf'), `${time(state.timeMs)} (${t('height')} ${state.height})`],
+    [t('signedBy'), `${anchor.signers.join(', ')} (${anchor.signers.length} / ${anchor.validatorCount})`],
+  ];
+  if (anchor.asOf) rows.push([t('earlier'), time(anchor.executed.timeMs)]);
+  rows.push(...(DETAILS[bundle.kind] ?? (() => []))(result));
+  rows.push([t('took'), `${Math.max(1, Math.round(ms))} ms`]);
+  return rows;
+}
+
+const DETAILS = {
+  item: ({ closure, events, signers }) => {
+    const rows = [...closure.recalls].map(([id, recall]) => [
+      t(recall.state === LIFTED ? 'recallLifted' : 'recall'), `${id}: ${recall.reason} (${recall.issuer})`,
+    ]);
+    const seen = new Set();
+    for (const entry of entriesOf(closure).sort((a, b) => a.height - b.height || a.eventIndex - b.eventIndex)) {
+      const name = hex(entry.commitment);
+      if (!seen.has(name)) rows.push([t(closure.corrections.has(name) ? 'wrongEvent' : 'event'), eventText(name, events, signers)]);
+      seen.add(name);
+    }
+    rows.push(...closure.missing.map((what) => [t('missing'), what]));
+    return rows;
+  },
+  event: ({ event, correction, signer }) => [
+    [t(correction ? 'wrongEvent' : 'event'), `${JSON.stringify(event.value)}${signer ? ` — ${signer.name}` : ''}`],
+  ],
+  record: ({ value }) => [[t('record'), value === null ? t('absent') : hex(value)]],
+  block: ({ leaf }) => [[t('block'), hex(leaf.blockHash)], [t('state'), hex(leaf.stateRoot)]],
+  receipt: ({ receipt }) => [[t('outcome'), data.reasons[receipt.reason] ?? String(receipt.reason)]],
+  receivable: ({ terms, tagHeight, slices, lienHolders }) => [
+    [t('owes'), `${terms.debtor} → ${terms.creditor}: ${terms.currency} ${tagHeight === null ? terms.face : terms.confirmed} (${t('minor')})`],
+    [t('claim'), t(tagHeight === null ? 'unconfirmed' : 'onlyClaim')],
+    ...slices.map(({ members, lien }, index) => [
+      `${t('slice')} ${index}`, `${members.amount} ${members.owner}: ${lien?.state === LIEN_HELD ? lien.holder : t('noLien')}`,
+    ]),
+    [t('liens'), lienHolders.join(', ') || t('noLien')],
+  ],
+};
+
+function eventText(name, events, signers) {
+  const value = events.get(name)?.value;
+  const step = value?.bizStep ?? value?.type ?? name.slice(0, 16);
+  return [value?.eventTime, step, signers.get(name)?.name].filter(Boolean).join('  ');
+}
+
+function show(outcome) {
+  last = outcome;
+  const section = at('verdict');
+  const state = CLASSES[outcome.code] ?? 'unproven';
+  section.hidden = false;
+  section.dataset.state = state;
+  section.dataset.code = outcome.code;
+  section.querySelector('.mark').textContent = MARKS[outcome.code] ?? '✕';
+  section.querySelector('strong').textContent = outcome.code === 'no-trust' ? t('noTrust') : sentence(outcome.code);
+  const list = at('facts');
+  list.replaceChildren();
+  for (const [term, text] of outcome.result ? rowsOf(outcome) : []) {
+    const name = document.createElement('dt');
+    const value = document.createElement('dd');
+    name.textContent = term;
+    value.textContent = text;
+    list.append(name, value);
+  }
+  at('detail').textContent = outcome.detail ? `${outcome.detail} [${outcome.code}]` : '';
+}
+
+for (const name of ['trust', 'proof']) {
+  at(`${name}-file`).addEventListener('change', async (event) => {
+    const [file] = event.target.files;
+    if (file) at(name).value = file.size > SIZE_MAX ? '' : await file.text();
+  });
+}
+at('language').addEventListener('click', () => {
+  language = language === 'zh' ? 'en' : 'zh';
+  translate();
+});
+at('verify').addEventListener('click', async () => {
+  last = null;
+  delete at('verdict').dataset.code;
+  show((await isSupported()) ? await verify() : { code: 'no-crypto' });
+});
+if (data.trust) at('trust').value = JSON.stringify(data.trust, null, 1);
+translate();

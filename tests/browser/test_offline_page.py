@@ -1,0 +1,109 @@
+"""The verifier in one file: opened from disk, in both languages, proofs pasted and chosen; nothing is fetched."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.chromium import Chromium, Page
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "verifier.html"
+VECTORS = ROOT / "tests" / "vectors" / "proofs"
+GOOD = ["item", "event", "record-absent", "record-as-of", "block", "receipt", "receivable", "stated", "never-issued"]
+BROKEN = ["item-event-altered", "item-recall-hidden", "block-hash-altered", "receipt-reason-altered",
+          "receivable-lien-hidden", "item-newer-format", "epoch-end-not-shown"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Chromium) -> Page:
+    """The file, opened from disk in an English browser."""
+    page = chromium.page()
+    page.goto(PAGE.as_uri())
+    return page
+
+
+def vector(name: str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((VECTORS / f"{name}.json").read_text())
+    return value
+
+
+def trust_file(name: str = "item") -> str:
+    told = vector(name)["trust"]
+    file = {"format": 1, "network": "test", "chain_id": told["chain_id"], "validators": told["validators_hashes"]}
+    return json.dumps(file)
+
+
+def check(page: Page, trust: str, proof: str, subject: str = "") -> str:
+    """Paste, press, and wait for the code."""
+    for name, text in (("trust", trust), ("proof", proof), ("subject", subject)):
+        page.evaluate(f"document.getElementById('{name}').value = {json.dumps(text)}")
+    page.evaluate("document.getElementById('verify').click()")
+    page.wait_for("document.getElementById('verdict').dataset.code !== undefined")
+    return str(page.evaluate("document.getElementById('verdict').dataset.code"))
+
+
+def test_the_file_is_the_one_that_its_parts_make() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "make_offline_verifier.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    page = PAGE.read_text()
+    assert "http" not in page.replace("http-equiv", "")
+    assert "import " not in page.partition("<script>")[2].replace("importKey", "")
+
+
+@pytest.mark.parametrize("name", GOOD + BROKEN)
+def test_a_pasted_proof_gets_the_answer_of_the_other_verifiers(page: Page, name: str) -> None:
+    one = vector(name)
+    subject = one["subject"] if one["expected"] != "wrong-subject" else ""
+    assert check(page, trust_file(name), json.dumps(one["bundle"]), subject) == one["expected"]
+
+
+def test_a_proof_about_something_else_and_one_without_trust_are_refused(page: Page) -> None:
+    proof = json.dumps(vector("item")["bundle"])
+    assert check(page, trust_file(), proof, "01/09521234543213/21/OTHER") == "wrong-subject"
+    for trust in ("", "{}", "null", '{"format":1,"chain_id":"00","validators":{}}'):
+        assert check(page, trust, proof) == "no-trust"
+    assert check(page, trust_file(), "not JSON") == "unreadable"
+
+
+def test_recall_correction_and_liens_are_shown(page: Page) -> None:
+    check(page, trust_file(), json.dumps(vector("item")["bundle"]))
+    words = page.evaluate("document.getElementById('facts').textContent")
+    assert "RECALL" in words and "salmonella" in words and "declared erroneous" in words and "Carrier" in words
+    check(page, trust_file(), json.dumps(vector("receivable")["bundle"]))
+    words = page.evaluate("document.getElementById('facts').textContent")
+    assert "org:lender-a" in words and "no other obligation" in words
+
+
+def test_a_file_can_be_chosen_and_the_words_are_chinese_where_asked(chromium: Chromium, tmp_path: Path) -> None:
+    page = chromium.page(language="zh-CN")
+    page.goto(PAGE.as_uri())
+    if page.evaluate("document.documentElement.lang") != "zh-Hans":
+        page.evaluate("document.getElementById('language').click()")
+    trust, proof = tmp_path / "trust.json", tmp_path / "proof.json"
+    trust.write_text(trust_file())
+    proof.write_text(json.dumps(vector("item")["bundle"]))
+    root = page.command("DOM.getDocument")["root"]["nodeId"]
+    for name, file in (("trust", trust), ("proof", proof)):
+        node = page.command("DOM.querySelector", {"nodeId": root, "selector": f"#{name}-file"})["nodeId"]
+        page.command("DOM.setFileInputFiles", {"nodeId": node, "files": [str(file)]})
+        page.wait_for(f"document.getElementById('{name}').value.length > 100")
+    page.evaluate("document.getElementById('verify').click()")
+    page.wait_for("document.getElementById('verdict').dataset.code !== undefined")
+    assert "已证明" in page.text() and "召回" in page.text()
+    page.evaluate("document.getElementById('language').click()")
+    assert "Proven" in page.text()
+
+
+def test_the_page_asks_nobody_for_anything(page: Page) -> None:
+    assert [url for url in page.requests if not url.startswith("file:")] == []
+    blocked = page.evaluate("fetch('https://example.org/').then(() => 'sent', () => 'blocked')")
+    assert blocked == "blocked"

@@ -219,6 +219,42 @@ def _walk(network: Members) -> None:
     assert verify_record(bundle, with_genesis_alone).anchor.validators == node.epochs.validators
 
 
+def test_one_validator_becomes_three_and_one_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.integration.network.ORGANISATIONS", ("org:grower",))
+
+    async def until_epoch(network: Members, number: int, *names: str) -> None:
+        while not all(network.nodes[name].epochs.number == number for name in names):
+            await network.put(network.register_key(0))
+
+    async def story() -> None:
+        network = Members(tmp_path)
+        await network.start()
+        try:
+            names = ["org:grower"]
+            for name in ("org:second", "org:third"):
+                seat = network.new_node(tmp_path, name)
+                root = keys.public_key_of(network.roots[name])
+                await network.put(network.governed(AdmitOrganisation(name, name, ("carrier",), (), (), root)))
+                switch = height_of(network.node()) + 250
+                await network.put(network.governed(ChangeValidators((seat,), (), switch)))
+                await network.start(name)
+                names.append(name)
+                await until_epoch(network, len(names) - 1, *names)
+                assert network.node().epochs.validators.count == len(names)
+            for epoch, name in ((3, "org:third"), (4, "org:second")):
+                order = ChangeValidators((), (name,), height_of(network.node()) + 20)
+                await network.put(network.governed(order))
+                await until_epoch(network, epoch, *names)
+                await network.stop(name)
+                names.remove(name)
+            assert network.node().epochs.validators.count == 1
+            await network.put(network.register_key(0))
+        finally:
+            await network.stop()
+
+    asyncio.run(story())
+
+
 def test_a_joiner_that_is_not_there_is_left_out_and_the_chain_goes_on(tmp_path: Path) -> None:
     async def story() -> None:
         network = Members(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 from consensus.effects import Accuse, Broadcast, Build
 from consensus.inputs import HeightExecuted, TimePassed, WorkPending
 from consensus.status import Waiting
+from tallystick.encoding import ZERO32
 from tallystick.limits import VIEW_MAX, VIEW_WINDOW
 from tallystick.proposals import Proposal
 from tallystick.validators import faults_max, quorum_count
@@ -152,6 +153,15 @@ def test_each_of_the_four_contradictions_is_given_once_per_validator_and_view() 
     driver.hear(NULLIFY, 2, by=2)
     found = driver.effects_of(Accuse)
     assert kinds_of(found) == [("finalize", "nullify")], "another validator and view, another key"
+
+
+def test_one_contradiction_does_not_hide_another_in_whatever_order_the_words_come() -> None:
+    driver = Driver()
+    found: list[Accuse] = []
+    for kind, block_hash in ((NULLIFY, ZERO32), (FINALIZE, ONE.block_hash()), (FINALIZE, OTHER.block_hash())):
+        driver.hear(kind, 1, block_hash, by=1)
+        found += driver.effects_of(Accuse)
+    assert kinds_of(found) == [("nullify", "finalize"), ("finalize", "finalize")]
 
 
 def test_notarize_and_nullify_of_one_view_are_no_evidence() -> None:

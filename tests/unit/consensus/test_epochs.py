@@ -5,8 +5,17 @@ from __future__ import annotations
 import pytest
 
 from consensus.config import Floor, Switch
-from consensus.effects import Broadcast, EpochEnded, Finalised, HeaderRecord, PeerMessage, Persist
-from consensus.inputs import BlockReceived, CertificateReceived, HeightExecuted, ProposalReceived, TimePassed
+from consensus.effects import Broadcast, Build, EpochEnded, Finalised, HeaderRecord, PeerMessage, Persist
+from consensus.inputs import (
+    BlockReceived,
+    Built,
+    CertificateReceived,
+    HeightExecuted,
+    PeerConnected,
+    ProposalReceived,
+    TimePassed,
+    WorkPending,
+)
 from consensus.status import Waiting
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader, EpochProof, verify_epoch_proof
@@ -78,6 +87,35 @@ def test_a_block_that_repeats_an_older_tuple_is_lawful_although_the_switch_is_du
     driver = at_the_switch()
     driver.propose(child(ONE, 2))
     assert driver.said() == [(NOTARIZE, 2)]
+
+
+def test_what_counts_is_the_state_that_the_block_names_not_the_newest_one() -> None:
+    ordinary = child(ONE, 2)
+    for boundary in (False, True):
+        driver = Driver(me=0)
+        driver.finalise(ONE)
+        driver.give(HeightExecuted(roots(1), None))
+        driver.finalise(ordinary)
+        driver.give(HeightExecuted(roots(2), Switch(2, NEXT)))
+        changes = {"next_validators_hash": NEXT} if boundary else {}
+        header = child(ordinary, 3, executed=roots(1), **changes)
+        driver.propose(header, certificate(FINALIZE, 2, ordinary.block_hash()))
+        assert driver.said() == ([(NULLIFY, 3)] if boundary else [(NOTARIZE, 3)])
+
+
+def test_a_leader_that_reaches_the_switch_while_it_builds_names_the_tuple_from_before() -> None:
+    driver = Driver(me=2)
+    driver.finalise(ONE)
+    driver.give(WorkPending(transactions=True, due_ms=None))
+    driver.wait(20)
+    driver.give(TimePassed())
+    question = driver.effects_of(Build)[0]
+    driver.give(HeightExecuted(roots(1), SWITCH))
+    leaf = b"\x09" * 32
+    driver.give(Built(question.view, question.parent_hash, (leaf,), 1, root_of([leaf]), due_work=False))
+    header = next(e.message.header for e in driver.effects_of(Broadcast) if isinstance(e.message, Proposal))
+    assert header.executed == ONE.executed and header.next_validators_hash == header.validators_hash
+    assert header.transaction_count == 1 and (NOTARIZE, 2) in driver.said()
 
 
 def test_a_validator_that_has_not_executed_so_far_waits_with_the_boundary_block() -> None:
@@ -162,6 +200,7 @@ def test_the_finality_of_the_boundary_block_ends_the_epoch_and_nothing_is_said_a
     driver.wait(10_000)
     driver.propose(child(TWO, 3))
     assert driver.effects == [] and driver.give(TimePassed()) == [] and driver.give(HeightExecuted(roots(2))) == []
+    assert driver.give(PeerConnected(0)) == [] and driver.give(WorkPending(transactions=True, due_ms=None)) == []
     assert driver.engine.status().waiting is Waiting.EPOCH
     assert driver.engine.certificates(1, 3) == (proof,), "others are still answered"
     assert not driver.engine.wants_proposal(child(TWO, 3), child(TWO, 3).block_hash())

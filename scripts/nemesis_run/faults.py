@@ -13,8 +13,8 @@ from scripts.nemesis_run.watch import Watch
 from scripts.story.network import NetworkError
 
 RECOVERY_MAX_S = 60.0  # what takes longer is a broken promise, whatever the machine
-FULL_DISK_END_S = 10.0
-STANDSTILL_S = 4.0  # without a commit, while one node alone is affected, is a broken promise, too
+FULL_DISK_END_S = 20.0
+STANDSTILL_S = 6.0  # without a commit, while one node alone is affected, is a broken promise, too
 STARTED = "node started"
 
 

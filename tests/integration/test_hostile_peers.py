@@ -159,6 +159,23 @@ def bad_first_words(network: Network) -> list[bytes]:
     ]
 
 
+def broken_certificates(network: Network) -> list[Certificate]:
+    """Made of genuine signatures of a quorum: permuted, one counted thrice, ascribed to others, too few."""
+    seeds = {name: bytes.fromhex(network.configs[name].validator_key.read_text()) for name in ORGANISATIONS}
+    names = [validator.organisation for validator in network.genesis.validators().members]
+    said = Statement(0, VoteKind.FINALIZE, 2**40, HASH)
+    signed = [keys.sign(seeds[name], keys.Purpose.VOTE, network.chain_id, said.signing_bytes()) for name in names]
+    return [
+        Certificate(said, 0b0111, (signed[1], signed[0], signed[2])),
+        Certificate(said, 0b0111, (signed[0],) * 3),
+        Certificate(said, 0b1110, (signed[0], signed[1], signed[2])),
+        Certificate(said, 0b0011, (signed[0], signed[1])),
+        Certificate(said, 0b0111, (signed[0], signed[1])),
+        Certificate(said, 1 << 20 | 0b0011, (signed[0], signed[1], signed[2])),
+        Certificate(Statement(0, VoteKind.NOTARIZE, 2**40, HASH), 0b0111, tuple(signed[:3])),
+    ]
+
+
 def bad_later_words(network: Network) -> list[bytes]:
     genuine = network.register_key().raw
     notarize = Statement(0, VoteKind.NOTARIZE, 9, HASH)
@@ -179,6 +196,7 @@ def bad_later_words(network: Network) -> list[bytes]:
         message_frame(TransactionFrame((b"\x00",))),
         encode_frame(encode([6, []])),
         encode_frame(b"\x00" * 100),
+        *(message_frame(CertificateMessage(certificate)) for certificate in broken_certificates(network)),
     ]
 
 

@@ -213,7 +213,8 @@ def test_a_final_closing_header_ends_the_epoch_and_what_lies_between_is_fetched(
     driver.give(BlockReceived(header, header.block_hash()))
     assert not driver.effects_of(EpochEnded)
     driver.give(BlockReceived(TWO, TWO.block_hash()))
-    assert driver.effects_of(Finalised)[0].headers == (TWO,), "a closing header is no block"
+    final = driver.effects_of(Finalised)[0]
+    assert (final.headers, final.block_hashes) == ((TWO,), (TWO.block_hash(),)), "a closing header is no block"
     ended = driver.effects_of(EpochEnded)[0]
     assert (ended.boundary, ended.closing) == (TWO, header)
 
@@ -236,6 +237,12 @@ def test_records_of_another_epoch_are_not_taken_up() -> None:
     again = Driver(floor=floor, records=driver.records, epoch=1)
     assert again.said() == [] and again.engine.status().view == 1
     assert again.engine.certificates(1, 5) == ()
+    leader = at_the_switch(me=2)
+    leader.wait(20)
+    leader.give(TimePassed())
+    assert [r.own for r in leader.records if isinstance(r, HeaderRecord)][-1:] == [True]
+    again = Driver(me=2, floor=floor, records=leader.records, epoch=1)
+    assert again.engine.status().view == 1, "what was proposed in view 2 of the old epoch is no reason to be there"
 
 
 def ends(net: Net) -> list[EpochEnded | None]:

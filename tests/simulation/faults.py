@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tallystick.proposals import ClosingProposal, Proposal
-from tallystick.votes import Certificate, Vote
+from tallystick.votes import Certificate, Vote, VoteKind
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
@@ -151,6 +151,24 @@ def drop_kind(cluster: Cluster, which: int, duration_ms: int) -> None:
     world.later(duration_ms, _drop_nothing, cluster, passes)
 
 
+def hold_finality(cluster: Cluster, duration_ms: int) -> None:
+    """From the moment on which a boundary block is proposed, finalize votes and finalisations are lost for a while."""
+    world = cluster.world
+    until_ms = 0
+
+    def passes(source: int, target: int, message: object) -> bool:
+        nonlocal until_ms
+        if isinstance(message, Proposal) and not until_ms:
+            header = message.header
+            if header.next_validators_hash != header.validators_hash:
+                until_ms = world.now_ms + duration_ms
+                world.seen["boundary blocks held back from finality"] += 1
+        final = isinstance(message, Vote | Certificate) and message.statement.kind is VoteKind.FINALIZE
+        return not (final and world.now_ms < until_ms)
+
+    world.filter = passes
+
+
 DROPPED = ("proposals", "notarize", "nullify", "finalize", "certificates")
 
 
@@ -158,7 +176,7 @@ KINDS: dict[str, Callable[..., None]] = {
     kind.__name__: kind
     for kind in (
         transactions, change_members, split, one_way, flapping, pause, crash, crash_at_effect, blackout, lose_disk,
-        take_backup, restore_backup, clock, clock_day, stall, drop_kind,
+        take_backup, restore_backup, clock, clock_day, stall, drop_kind, hold_finality,
     )
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ from consensus.effects import (
 )
 from consensus.engine import Engine
 from consensus.inputs import Input, Now, PeerConnected, Started, TimePassed, WorkPending
+from tallystick.votes import Vote
 from tests.simulation.disk import Disk
 from tests.simulation.doors import Doors
 from tests.simulation.judges import Violation
@@ -91,6 +92,7 @@ class Machine(Doors, Work):
         if self.life > 1:
             self.world.seen["restarts"] += 1
         self.enter_epoch()
+        self.compare_with_peers()
         self.later(GOSSIP_MS, self.gossip)
         if self.config.me is not None and self.world.chance() < 0.5:  # the others may not notice that it is back
             for peer in self.cluster.machines:
@@ -120,6 +122,21 @@ class Machine(Doors, Work):
     def parameters(self) -> EngineConfig:
         """The engine's, in this epoch; without its record a validator never signs with its key again."""
         return self.cluster.config_of(self.disk.database.membership, None if self.disk.wiped else self.holder)
+
+    def compare_with_peers(self) -> None:
+        """What a node asks at its start, seen from above: nobody holds a vote of ours that our own record lacks."""
+        me = self.config.me
+        if me is None or not self.honest or not self.up:
+            return
+        epoch, floor_view = self.config.epoch, self.disk.database.floor.view
+        own = {record.statement for record in self.disk.live_records() if isinstance(record, Vote)}
+        for peer in self.cluster.machines:
+            if peer is self or not peer.up or peer.config.epoch != epoch:
+                continue
+            vote = peer.engine.newest_vote(me)
+            if vote is not None and vote.statement.view > floor_view and vote.statement not in own:
+                raise Violation(f"machine {peer.index} holds a vote of {self.index} that its own record lacks: {vote}")
+            self.world.seen["records compared with peers"] += 1
 
     def connected_to(self, peer: Machine) -> None:
         """A connection was made: both say where they are."""

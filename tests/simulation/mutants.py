@@ -193,11 +193,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "            block = self._blocks[block.parent_hash]\n"
         "        if block.block_hash",
     ),
-    _engine(
-        "leaders that were absent twice are skipped for ever", "X", "core",
-        "        return self.config.validators.count - silent >= self.config.validators.quorum\n",
-        "        return silent >= 0\n",
-    ),
     # --- bounds and evidence
     _engine(
         "votes of every view are kept", "section 10", "engine",

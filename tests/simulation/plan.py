@@ -76,7 +76,7 @@ def _changing(base: Schedule, random: Random, total: int) -> Schedule:
     ]
     for at_ms in (50, 900):
         faults.append(Fault(at_ms, "change_members", (_members(random, total, list(base.traitors)),)))
-        faults.append(Fault(at_ms + random.randint(50, 300), "drop_kind", (3, random.randint(200, 900))))
+        faults.append(Fault(at_ms, "hold_finality", (random.randint(100, 900),)))
     tempers = (Temper(execution_ms=20, fill_ms=60),) * total if random.random() < 0.5 else ()
     faults.sort(key=lambda fault: fault.at_ms)
     traitors = dict.fromkeys(base.traitors, "liar") if random.random() < 0.4 else base.traitors

@@ -41,6 +41,7 @@ UNREACHABLE = {
     "if held.own: return": "an own vote ends the building of a block",
     "if not self._settled: wake_ms = core.now.monotonic_ms": "the simulated shell answers Build between two turns",
     "# pruned by a finalisation inside this loop continue": "three messages in one order: once in a thousand seeds",
+    "wall_ms = max(wall_ms, due_ms)": "the made-up ledger has no due work",
     "core.now.monotonic_ms + due_ms - core.now.wall_ms": "the made-up ledger has no due work",
 }
 NO_RULES = ("status.py", "config.py", "inputs.py", "effects.py")  # words and data, no rules

@@ -213,6 +213,19 @@ def test_validators_change_from_one_to_seven_and_back() -> None:
     assert [len(seats) for seats in cluster.judges.seats] == [1, 2, 3, 4, 5, 6, 7, 6, 5, 4, 3, 2, 1]
 
 
+def test_an_epoch_whose_boundary_block_is_never_finalised_itself_ends_through_a_closing_header() -> None:
+    faults = (Fault(0, "hold_finality", (900,)), Fault(100, "change_members", (0b11011,)))
+    cluster = network(4, 30, observers=1, faults=faults)
+    cluster.start()
+    cluster.run(4_000, [(100 * i, 1) for i in range(20)])
+    assert cluster.world.seen["boundary blocks held back from finality"] == 1
+    assert cluster.world.seen["epochs proven by a closing header"] > 0
+    assert cluster.judges.seats[-1] == (0, 1, 3, 4)
+    cluster.heal()
+    cluster.submit(2)
+    cluster.demand_progress(6_000)
+
+
 def test_one_validator_leaves_and_another_joins_while_the_leader_of_the_moment_is_down() -> None:
     for down in range(4):
         faults = (Fault(500, "change_members", (0b11011,)),)

@@ -16,9 +16,9 @@ from tallystick.proposals import ClosingProposal, Proposal, proposal_signing_byt
 from tests.simulation.traitors.traitor import Traitor
 
 LIES = (
-    "roots", "finalisation", "height", "time", "parent", "another parent", "parent ahead", "due work", "contents",
-    "bad transaction", "gap", "boundary", "busy boundary", "version", "epoch", "validators", "root of nothing",
-    "tuple back", "repetition",
+    "roots", "finalisation", "height", "time", "time back", "parent", "another parent", "parent ahead", "due work",
+    "contents", "bad transaction", "gap", "boundary", "busy boundary", "version", "epoch", "validators",
+    "root of nothing", "tuple back", "repetition",
 )  # fmt: skip
 
 
@@ -64,7 +64,8 @@ class Liar(Traitor):
         return {
             "roots": {"executed": msgspec.structs.replace(executed, state_root=b"\xee" * 32)},
             "height": {"height": header.height + 1},
-            "time": {"time_ms": header.time_ms + random.choice((-5_000, 1_000, 10_000))},
+            "time": {"time_ms": header.time_ms + random.choice((1_000, 10_000))},
+            "time back": {"time_ms": header.time_ms - 60_000},
             "parent": {"parent_view": max(0, header.parent_view - 1)},
             "another parent": {"parent_hash": b"\xcf" * 32},
             "parent ahead": {"parent_view": header.view},

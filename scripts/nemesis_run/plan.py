@@ -41,7 +41,7 @@ IN_WORDS = {
     "slow-disk": "every sync of one node's disk takes up to a second longer",
     "full-disk": "no file of one node may grow; it must end by itself, and is started again",
     "clock-one": "one node's wall clock jumps, at most by a year, and comes back",
-    "clock-all": "the wall clocks of all nodes jump by minutes, and come back",
+    "clock-all": "the wall clocks of all nodes jump, back by a year or ahead by minutes, and come back",
     "wipe-database": "kill -9 of one node, and its database is gone when it starts",
     "wipe-disk": "kill -9 of one node; it must refuse to start on an empty disk; then its disk is found again",
 }

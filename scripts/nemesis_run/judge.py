@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from client_sdk.errors import DoorError
 from client_sdk.nodes import MSGPACK, Nodes, RequestKey
 from client_sdk.transport import HttpTransport
 from scripts.nemesis_run.cluster import Cluster
@@ -21,6 +20,7 @@ from scripts.story.network import NetworkError, http_json
 from tallystick.api import BLOCKS, BlockAnswer
 from tallystick.blocks import Header
 from tallystick.encoding import decode, encode
+from tallystick.errors import TallystickError
 from tallystick.reasons import Reason
 from tallystick.receipts import Receipt, ReceiptKind
 from tallystick.records.members import KeyUse
@@ -117,7 +117,7 @@ def compare(cast: Cast, cluster: Cluster, history: History, patience_s: float) -
         needed = max((answer.height for answer in history.answers), default=1)
         height = wait_for_equal_heads(cluster, needed, patience_s)
         chains = {name: chain_of(cast, name, height) for name in cluster.nodes}
-    except (NetworkError, DoorError) as error:
+    except (NetworkError, TallystickError) as error:
         return [str(error)], 0
     broken = [f"client failed: {failure}" for failure in history.failures]
     for name, chain in chains.items():

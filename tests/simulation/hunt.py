@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import gc
 import json
+import resource
 import sys
 
 from tests.simulation.plan import KINDS, run
 
+MEMORY_MAX = 1_500_000_000  # bytes
+
 
 def main(kind: str, first: int, count: int) -> None:
     """Print the first seed that complains, or null, as JSON."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))  # a bug may be one that takes it all
     gc.disable()
     for seed in range(first, first + count):
         if seed % 20 == 0:

@@ -17,8 +17,8 @@ from tests.simulation.traitors.traitor import Traitor
 
 LIES = (
     "roots", "finalisation", "height", "time", "time back", "parent", "another parent", "parent ahead", "due work",
-    "contents", "bad transaction", "gap", "boundary", "busy boundary", "version", "epoch", "validators",
-    "root of nothing", "tuple back", "repetition",
+    "contents", "bad transaction", "gap", "boundary", "boundary", "boundary", "busy boundary", "version", "epoch",
+    "validators", "root of nothing", "tuple back", "repetition",
 )  # fmt: skip
 
 

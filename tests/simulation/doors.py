@@ -212,7 +212,7 @@ class Doors:
         if valid:
             self.memory[question.block_hash] = (question.header, question.witness_leaves)
         else:
-            self.world.seen["bad contents refused"] += 1
+            self.judges.contents_refused(question.header.epoch, question.header.proposer)
         self.give(ContentsChecked(question.block_hash, valid))
 
     def contents_are_good(self: Any, header: Header, leaves: Leaves) -> bool:

@@ -22,6 +22,14 @@ def transactions(cluster: Cluster, count: int) -> None:
     cluster.submit(count)
 
 
+def resubmit(cluster: Cluster, count: int) -> None:
+    """Clients send again what they sent before, done or not."""
+    for leaf in cluster.world.random.sample(cluster.submitted, min(count, len(cluster.submitted))):
+        cluster.world.seen["transactions sent again"] += 1
+        for machine in cluster.machines:
+            cluster.world.later(cluster.world.upto(40), machine.submit, leaf)
+
+
 def change_members(cluster: Cluster, mask: int) -> None:
     """A transaction asks for the validators of a bit mask."""
     cluster.order_members(mask)
@@ -175,7 +183,8 @@ DROPPED = ("proposals", "notarize", "nullify", "finalize", "certificates")
 KINDS: dict[str, Callable[..., None]] = {
     kind.__name__: kind
     for kind in (
-        transactions, change_members, split, one_way, flapping, pause, crash, crash_at_effect, blackout, lose_disk,
+        transactions, resubmit,
+        change_members, split, one_way, flapping, pause, crash, crash_at_effect, blackout, lose_disk,
         take_backup, restore_backup, clock, clock_day, stall, drop_kind, hold_finality,
     )
 }  # fmt: skip

@@ -290,6 +290,12 @@ class Judges:
             raise Violation("evidence with a forged proposal")
         return (header.epoch, header.proposer, header.view), block_hash
 
+    def contents_refused(self, epoch: int, leader: int) -> None:
+        """What an honest leader proposes is lawful, and nobody can change it on its way."""
+        self._seen["bad contents refused"] += 1
+        if self.holder_of(epoch, leader) in self.honest:
+            raise Violation(f"the contents of honest validator {leader}'s block were called invalid")
+
     def mismatched(self, leader: int) -> None:
         """Honest machines execute alike, so only a traitor proposes roots that another does not have."""
         self._seen["root mismatches"] += 1

@@ -49,6 +49,8 @@ def draw(seed: int) -> Schedule:
         return _dark(base, random, chosen, lost)
     if random.random() < 0.08:
         return _changing(base, random, total)
+    if random.random() < 0.06 and count > 1:
+        return _behind(base, random)
     if random.random() < 0.02:
         return _leaderless(base, random)
     return _wild(base, random, total, lost)
@@ -81,6 +83,17 @@ def _changing(base: Schedule, random: Random, total: int) -> Schedule:
     faults.sort(key=lambda fault: fault.at_ms)
     traitors = dict.fromkeys(base.traitors, "liar") if random.random() < 0.4 else base.traitors
     return _with(base, duration_ms=2_500, faults=tuple(faults), tempers=tempers, traitors=traitors)
+
+
+def _behind(base: Schedule, random: Random) -> Schedule:
+    """One machine hears nothing for a while and must fetch everything afterwards, also from those who lie in sync."""
+    work = tuple(Fault(at_ms, "transactions", (1,)) for at_ms in range(0, 1_500, 60))
+    alone = 1 << random.choice([index for index in range(base.count) if index not in base.traitors])
+    faults = tuple(
+        sorted([*work, Fault(random.randint(50, 300), "split", (alone, 900))], key=lambda fault: fault.at_ms)
+    )
+    traitors = dict.fromkeys(base.traitors, "sync liar")
+    return _with(base, traitors=traitors, faults=faults, duration_ms=1_900, network=Network(delay_max_ms=5))
 
 
 def _leaderless(base: Schedule, random: Random) -> Schedule:
@@ -130,6 +143,7 @@ def _with(base: Schedule, **changes: object) -> Schedule:
 
 _RATES = (  # kind, chance that a run has it at all, how often then
     ("transactions", 0.9, 10),
+    ("resubmit", 0.4, 3),
     ("split", 0.3, 2),
     ("one_way", 0.2, 2),
     ("flapping", 0.08, 1),
@@ -178,6 +192,7 @@ def _restore(random: Random, total: int, duration_ms: int) -> list[Fault]:
 
 _DRAWN: dict[str, Callable[[Random, int, int], list[Fault]]] = {
     "transactions": lambda r, n, d: _at(r, d, "transactions", r.randint(1, 6)),
+    "resubmit": lambda r, n, d: _at(r, d, "resubmit", r.randint(1, 6)),
     "split": lambda r, n, d: _at(r, d, "split", _side(r, n), r.randint(100, 2_000)),
     "one_way": lambda r, n, d: _at(r, d, "one_way", _side(r, n), r.randint(100, 2_000)),
     "flapping": lambda r, n, d: _at(r, d, "flapping", _side(r, n), r.randint(20, 200), r.randint(3, 6)),

@@ -34,6 +34,9 @@ class Garbler(Traitor):
         """The message with one change, or None where nobody could even read it."""
         if self.world.chance() < 0.3:
             return self.flipped(message)
+        if isinstance(message, Vote) and self.world.chance() < 0.3:  # in somebody else's name
+            seat = self.world.random.randrange(self.config.validators.count)
+            return msgspec.structs.replace(message, validator=seat)
         if isinstance(message, Vote):
             statement = self.shifted(message.statement)
             signature = self.sign_statement(statement) if self.world.chance() < 0.5 else message.signature

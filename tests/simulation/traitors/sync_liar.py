@@ -43,6 +43,8 @@ class SyncLiar(Traitor):
         if header is None or certificate is None:
             return
         boundary = msgspec.structs.replace(header, epoch=epoch, next_validators_hash=b"\xab" * 32)
+        if self.world.chance() < 0.5:  # or one that names it, which only we signed
+            certificate = self.made_up(VoteKind.FINALIZE, boundary.view, boundary.block_hash())
         proof = EpochProof(boundary, None, certificate, self.config.validators)
         peer = self.cluster.machines[asker]
         self.world.send(self.index, asker, peer.asked, peer.take_proof, proof)
@@ -54,9 +56,9 @@ class SyncLiar(Traitor):
             self.index, peer.index, peer.asked, peer.take_head, self.index, self.config.epoch, self.seat, max(0, view)
         )
 
-    def made_up(self, kind: VoteKind, view: int) -> Certificate:
+    def made_up(self, kind: VoteKind, view: int, block_hash: bytes = b"") -> Certificate:
         """A certificate with nobody's signatures but ours, for all the signers it needs."""
-        statement = Statement(self.config.epoch, kind, view, self.world.random.randbytes(32))
+        statement = Statement(self.config.epoch, kind, view, block_hash or self.world.random.randbytes(32))
         quorum = self.config.validators.quorum
         return Certificate(statement, (1 << quorum) - 1, (self.sign_statement(statement),) * quorum)
 
@@ -66,3 +68,4 @@ class SyncLiar(Traitor):
             tip = self.made_up(VoteKind.FINALIZE, self.engine.status().view + self.world.random.choice((0, 5, 10**6)))
             for peer in self.others:
                 self.say_to(peer, tip)
+                self.serve_proof(peer.index, self.config.epoch)

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from consensus.effects import Accuse
-from node.admission import PEER_QUEUE_MAX, Admission, Door
+from node.admission import Admission, Door
 from node.catchup import CatchUp
 from node.counters import Counters
 from node.fetcher import Fetcher
@@ -22,6 +22,7 @@ from node.network.messages import PEER_PROTOCOL, HeadNotice, Hello, RangeMessage
 from node.network.peers import Peer, PeerFault, Peers, PeerSeat
 from node.performer import Performer
 from node.toml_reader import Address
+from node.waiting_line import PEER_QUEUE_MAX
 from tallystick.errors import RefusedError
 from tallystick.limits import TRANSACTION_SIZE_MAX
 from tallystick.transactions import Event, sign_transaction
@@ -55,7 +56,7 @@ class Gate:
     def __init__(self) -> None:
         self.held: dict[int, bool] = {}
         self.blamed: list[int] = []
-        door = SimpleNamespace(known=lambda id_: False, check=self._refuse)
+        door = SimpleNamespace(known=lambda id_: False, check=self._refuse, next_time_ms=lambda: 0)
         self.admission = Admission(
             CHAIN,
             cast(Door, door),
@@ -69,7 +70,7 @@ class Gate:
             verified=lambda leaf: None,
         )
 
-    def _refuse(self, signed: object) -> None:
+    def _refuse(self, signed: object, block_time_ms: int, seen: set[bytes]) -> None:
         raise RefusedError("UNKNOWN_KEY", "nobody knows it", "")
 
     async def worked_off(self) -> None:
@@ -176,7 +177,7 @@ def performer() -> Iterator[Any]:
     one = Performer.__new__(Performer)
     one._counters, one._peers = Counters(), cast(Peers, SimpleNamespace(get=peer))
     one._loop = cast(asyncio.AbstractEventLoop, SimpleNamespace(time=lambda: now[0]))
-    one._alarms = {}
+    one._alarms, one._evidence = {}, lambda effect: None
     one.now = now  # type: ignore[attr-defined]
     yield one
 
@@ -261,19 +262,19 @@ def test_who_claims_the_most_is_not_always_asked_first() -> None:
         catch_up._peers = cast(Any, SimpleNamespace(connected=lambda: [liar, honest]))
         catch_up._loop = asyncio.get_running_loop()
         catch_up._asked, catch_up._answer, catch_up.running = None, None, False
-        catch_up._useful = {}
+        catch_up._useful, catch_up._counts = {}, {}
         catch_up._epochs = cast(Any, SimpleNamespace(number=0))
 
         async def applied(blocks: object) -> int:
             return 1 if asked[-1] == 1 else 50
 
-        async def checked(answer: object) -> list[object]:
+        async def checked(answer: object, first_height: int) -> list[object]:
             return []
 
         catch_up._apply = applied  # type: ignore[method-assign,assignment]
         catch_up._checked = checked  # type: ignore[method-assign,assignment]
         block = SimpleNamespace(header=SimpleNamespace(epoch=0))
-        answer = cast(RangeMessage, SimpleNamespace(blocks=(block,)))
+        answer = cast(RangeMessage, SimpleNamespace(blocks=(block,), first_height=1))
         for _ in range(4):
             task = asyncio.get_running_loop().create_task(catch_up._one_range(catch_up._ahead(1)[0]))
             await asyncio.sleep(0)

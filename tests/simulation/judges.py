@@ -296,10 +296,10 @@ class Judges:
         if self.holder_of(epoch, leader) in self.honest:
             raise Violation(f"the contents of honest validator {leader}'s block were called invalid")
 
-    def mismatched(self, leader: int) -> None:
+    def mismatched(self, epoch: int, leader: int) -> None:
         """Honest machines execute alike, so only a traitor proposes roots that another does not have."""
         self._seen["root mismatches"] += 1
-        if leader in self.honest:
+        if self.holder_of(epoch, leader) in self.honest:
             raise Violation(f"honest leader {leader} proposed roots that another honest machine does not have")
 
     def check_size(self, machine: Any) -> None:

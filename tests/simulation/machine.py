@@ -251,7 +251,7 @@ class Machine(Doors, Work):
         elif kind is Accuse:
             self.judges.accused(effect.first, effect.second)
         elif kind is RootMismatch:
-            self.judges.mismatched(effect.header.proposer)
+            self.judges.mismatched(effect.header.epoch, effect.header.proposer)
         elif kind is Halt:
             raise Violation(f"node {self.index} halted: {effect}")
         else:

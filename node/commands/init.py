@@ -51,6 +51,12 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--passphrase-file", type=Path, metavar="FILE", help="first line seals the root key; else it is asked for"
     )
+    parser.add_argument(
+        "--seals",
+        action="store_true",
+        help="also make a BLS key: the node then seals the state once a heartbeat, for proofs that fit a QR code; without "
+        "a native library (extra compact-native) each seal takes seconds of a process beside the node",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -77,6 +83,8 @@ def init(options: argparse.Namespace) -> int:
     passphrase = _passphrase(options.passphrase_file)
     _make_folders(options.dir)
     card = _make_node(options.dir, founder, passphrase, render_config(founder.organisation, peer_listen, api_listen))
+    if options.seals:
+        write_new(options.dir / "keys" / SEAL_KEY, new_seal_secret().hex().encode() + b"\n", secret=True)
     if options.json:
         print_json({"card": str(options.dir / CARD), "config": str(options.dir / "node.toml"), **card})
     else:
@@ -99,7 +107,6 @@ def _make_node(folder: Path, founder: FounderOptions, passphrase: str, config: s
     private = folder / "keys"
     write_new(private / ROOT_KEY, sealed, secret=True)
     write_new(private / VALIDATOR_KEY, validator_seed.hex().encode() + b"\n", secret=True)
-    write_new(private / SEAL_KEY, new_seal_secret().hex().encode() + b"\n", secret=True)
     write_new(private / TRANSPORT_KEY, transport.key_pem, secret=True)
     write_new(private / TRANSPORT_CERTIFICATE, transport.certificate_pem)
     write_new(folder / "read_tokens", new_token_file("explorer"), secret=True)

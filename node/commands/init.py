@@ -54,8 +54,8 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--seals",
         action="store_true",
-        help="also make a BLS key: the node then seals the state once a heartbeat, for proofs that fit a QR code; without "
-        "a native library (extra compact-native) each seal takes seconds of a process beside the node",
+        help="also make a BLS key: the node then seals the state once a heartbeat, for proofs that fit a QR code; "
+        "without a native library (extra compact-native) each seal takes seconds of a process beside the node",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 

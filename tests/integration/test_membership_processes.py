@@ -18,7 +18,7 @@ from tallystick.records.chain import ChainParameters
 from tallystick.records.members import KeyUse
 
 FIFTH = Founder("org:fifth", "Fifth Ltd", ("inspector",))
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.long]
 
 
 def init_fifth(network: Network) -> NodeProcess:

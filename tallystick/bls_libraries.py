@@ -5,6 +5,7 @@ docs/decisions/0005-bls.md has the measurements that chose them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,9 +115,12 @@ def native() -> Library | None:
 
 def reference() -> Library | None:
     """``py-ecc``, where it is installed."""
+    limit = sys.getrecursionlimit()
     try:
         from py_ecc.bls import g2_primitives
         from py_ecc.bls.ciphersuites import G2ProofOfPossession
     except ImportError:
         return None
+    finally:  # it raises the limit, and with that bytes nested deeply enough would end the whole process
+        sys.setrecursionlimit(limit)
     return _Reference(G2ProofOfPossession, g2_primitives, g2_primitives.subgroup_check)

@@ -50,6 +50,10 @@ PURE_STANDARD = {
     "urllib",
 }
 PURE_LIBRARIES = {"msgspec", "msgpack", "nacl", "py_ecc", "blspy"}
+# What one file may import besides, and why.
+PURE_EXCEPTIONS = {
+    "tallystick/bls_libraries.py": {"sys"}
+}  # it undoes what py-ecc does to the interpreter's recursion limit
 # Names whose use makes a result depend on something else than the arguments.
 FORBIDDEN_CALLS = {"hash", "id", "open", "input", "print", "float", "eval", "exec", "globals", "vars"}
 
@@ -106,7 +110,7 @@ def test_pure_packages_import_no_clock_network_disk_or_chance(package: str) -> N
     wrong = {
         str(path.relative_to(ROOT)): sorted(roots)
         for path in sources(package)
-        if (roots := imported_roots(path) - allowed)
+        if (roots := imported_roots(path) - allowed - PURE_EXCEPTIONS.get(path.relative_to(ROOT).as_posix(), set()))
     }
     assert wrong == {}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,12 @@ def vector(name: str) -> tuple[bytes, bytes]:
 def test_the_reference_library_is_there() -> None:
     assert LIBRARIES[0].name == "py-ecc"
     assert bls().name in ("py-ecc", "blspy")
+
+
+def test_a_library_does_not_open_the_process_to_bytes_nested_thousands_deep() -> None:
+    code = "import sys; from tallystick import bls_libraries as b; b.reference(); print(sys.getrecursionlimit())"
+    limit = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert int(limit) == 1_000
 
 
 @either

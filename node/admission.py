@@ -27,7 +27,7 @@ from tallystick.records.base import read_public
 from tallystick.records.members import Key, KeyStatus, member_key
 from tallystick.transactions import SignedTransaction, check_validity, decode_transaction
 
-SLICE_TRANSACTIONS = 64  # per loop turn, about 12 ms; each step runs over all of them before the next: twice as fast as
+SLICE_TRANSACTIONS = 64  # per loop turn, each step runs over all of them before the next: faster than
 SLICE_SIZE = 65_536  # one by one, for the code of a step stays in the processor's cache. Bytes bound heavy ones.
 WASTE_S_PER_S = 0.1  # processor time per second spent on gossip of one peer that brings nothing new
 WASTE_BURST_S = 0.5  # of it at once; what a peer sends beyond is not looked at

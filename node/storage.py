@@ -56,7 +56,7 @@ class LevelStore:
                 write_buffer_size=WRITE_BUFFER_SIZE,
                 lru_cache_size=CACHE_SIZE,
                 bloom_filter_bits=BLOOM_BITS,
-                compression=None,  # most bytes are hashes and signatures; snappy took 15 µs of a transaction's 350
+                compression=None,  # most bytes are hashes and signatures; snappy costs time and saves little
             )
         except (plyvel.Error, OSError) as error:
             raise self._error("cannot be opened", error) from error

@@ -59,7 +59,7 @@ def verify_decoded(signed: SignedTransaction) -> VerifiedTransaction:
 def verify_all(transactions: Sequence[SignedTransaction]) -> list[VerifiedTransaction | DecodeError | SignatureError]:
     """``verify_decoded`` of many, the outcome of each in its place; all signatures first, then all contents.
 
-    One step for all before the next step keeps its code in the processor's cache, which is a third faster.
+    One step for all before the next step keeps its code in the processor's cache.
     """
     failed: dict[int, DecodeError | SignatureError] = {}
     for index, signed in enumerate(transactions):

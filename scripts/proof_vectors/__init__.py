@@ -1,0 +1,1 @@
+"""The frozen vectors of proof bundles: what is good, and what is broken in one place."""

@@ -1,0 +1,73 @@
+"""Edits of bundles that the broken vectors are made with: anchors, records, trees, certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from scripts.proof_vectors.making import Bundle
+from tallystick.api import b64, unb64
+from tallystick.blocks import HistoryLeaf
+from tallystick.encoding import decode, encode
+from tallystick.proofs import show_anchor
+from tallystick.proofs.anchor import read
+from tallystick.votes import Certificate
+from tests import proof_world as w
+
+
+def change(bundle: Bundle, edit: Callable[[Bundle], Any]) -> Bundle:
+    """The bundle after an edit in place."""
+    edit(bundle)
+    return bundle
+
+
+def flip(text: str) -> str:
+    """The base64url text with one bit of its first byte flipped."""
+    data = unb64(text)
+    return b64(bytes((data[0] ^ 1,)) + data[1:])
+
+
+def reanchor(bundle: Bundle, **changes: Any) -> Bundle:
+    """The bundle under a header with changed fields, signed anew by the validators."""
+    world = w.finished_world()
+    header = world.header(**changes)
+    shown = show_anchor(header.chain_id, header, (), w.certify(header), w.validators())
+    return {**bundle, "anchor": msgspec.to_builtins(shown)}
+
+
+def certificate(bundle: Bundle, edit: Callable[[Certificate], Certificate]) -> Bundle:
+    """The bundle with its certificate edited."""
+    old = decode(unb64(bundle["anchor"]["finalisation"]), Certificate, size_max=8_192)
+    bundle["anchor"]["finalisation"] = b64(encode(edit(old)))
+    return bundle
+
+
+def hide_record(bundle: Bundle, key: bytes) -> Bundle:
+    """The bundle without one record, its place in the tree still shown."""
+    bundle["records"] = [record for record in bundle["records"] if record["key"] != key.hex()]
+    return bundle
+
+
+def unshow(bundle: Bundle, key: bytes) -> Bundle:
+    """The bundle without one record, and with a tree that does not show its place."""
+    hide_record(bundle, key)
+    shown = [sha256(bytes.fromhex(record["key"])).digest() for record in bundle["records"]]
+    bundle["state"] = b64(w.finished_world().trie().prove(shown))
+    return bundle
+
+
+def record_of(bundle: Bundle, key: bytes) -> Bundle:
+    """One record of a bundle."""
+    (found,) = (record for record in bundle["records"] if record["key"] == key.hex())
+    return found
+
+
+def leaf_of(bundle: Bundle, place: str = "block", **changes: Any) -> Bundle:
+    """The bundle with fields of its height's leaf changed."""
+    old = read(bundle[place]["leaf"], HistoryLeaf, 256)
+    bundle[place]["leaf"] = b64(encode(structs.replace(old, **changes)))
+    return bundle

@@ -1,0 +1,99 @@
+"""Bundles whose anchor is an epoch later than the verifier pinned, good and with one defect each."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from scripts.proof_vectors.edits import change
+from scripts.proof_vectors.making import Bundle, record
+from tallystick import epochs, keys
+from tallystick.api import b64
+from tallystick.blocks import Header
+from tallystick.encoding import encode
+from tallystick.proofs import show_anchor
+from tallystick.validators import Validator, ValidatorSet, validator_set
+from tallystick.votes import Certificate, Statement, VoteKind, certificate_of
+from tests import proof_world as w
+
+
+def next_validators() -> ValidatorSet:
+    """The set of epoch 1: one has left, one has joined."""
+    names = (*w.VALIDATOR_NAMES[:3], "org:laboratory")
+    return validator_set(tuple(Validator(name, keys.public_key_of(w.seed(name))) for name in names))
+
+
+def certify_by(validators: ValidatorSet, header: Header | epochs.ClosingHeader, count: int = 3) -> Certificate:
+    """A finalisation of a header or closing header by the first members of a set."""
+    statement = Statement(header.epoch, VoteKind.FINALIZE, header.view, header.block_hash())
+    signatures = {}
+    for index, member in enumerate(validators.members[:count]):
+        seed = w.seed(member.organisation)
+        signatures[index] = keys.sign(seed, keys.Purpose.VOTE, header.chain_id, statement.signing_bytes())
+    return certificate_of(statement, signatures)
+
+
+def crossed(bundle: Bundle, *, closed: bool = False, count: int = 3, **boundary: Any) -> Bundle:
+    """The bundle under a header of epoch 1, with the end of epoch 0.
+
+    Args:
+        closed: the boundary block is final only through a closing header.
+        count: signers of that end.
+        boundary: changed fields of the boundary block.
+    """
+    world, following = w.finished_world(), next_validators()
+    last = world.header(**{"next_validators_hash": following.digest(), **boundary})
+    hash_ = last.block_hash()
+    closing = epochs.ClosingHeader(last.chain_id, 0, last.view + 1, hash_, last.view, 1, hash_) if closed else None
+    proof = epochs.EpochProof(last, closing, certify_by(w.validators(), closing or last, count), following)
+    digest = following.digest()
+    header = world.header(epoch=1, view=3, validators_hash=digest, next_validators_hash=digest)
+    steps = (epochs.EpochStep(w.validators(), proof),)
+    shown = show_anchor(header.chain_id, header, (), certify_by(following, header), following, steps)
+    return {**bundle, "anchor": msgspec.to_builtins(shown)}
+
+
+def with_end(bundle: Bundle, **parts: Any) -> Bundle:
+    """The bundle with parts of its end of an epoch replaced, or (None) left out."""
+    (end,) = bundle["anchor"]["epochs"]
+    for name, value in parts.items():
+        if value is None:
+            del end[name]
+        else:
+            end[name] = value
+    return bundle
+
+
+def broken_epochs() -> dict[str, tuple[str, Bundle]]:
+    """Ends of epochs with one defect each."""
+    other = sha256(b"other").digest()
+    ours = w.validators()
+    return {
+        "epoch-end-not-shown": (
+            "unknown-validators",
+            change(crossed(record()), lambda b: b["anchor"].update(epochs=[])),
+        ),
+        "epoch-end-of-another-chain": ("wrong-chain", crossed(record(), chain_id=other)),
+        "epoch-end-by-others": (
+            "unknown-validators",
+            with_end(crossed(record()), validators=b64(encode(next_validators()))),
+        ),
+        "epoch-end-for-others": ("unknown-validators", with_end(crossed(record()), next_validators=b64(encode(ours)))),
+        "epoch-end-that-is-none": ("unknown-validators", crossed(record(), next_validators_hash=ours.digest())),
+        "epoch-end-of-a-later-epoch": ("unknown-validators", crossed(record(), epoch=1)),
+        "epoch-end-two-signers": ("quorum-short", crossed(record(), count=2)),
+        "epoch-end-certificate-of-another": (
+            "not-in-chain",
+            with_end(crossed(record()), finalisation=crossed(record(), view=99)["anchor"]["epochs"][0]["finalisation"]),
+        ),
+        "epoch-end-closing-left-out": ("not-in-chain", with_end(crossed(record(), closed=True), closing=None)),
+        "epoch-end-closing-of-another": (
+            "not-in-chain",
+            with_end(
+                crossed(record(), closed=True),
+                closing=crossed(record(), closed=True, view=99)["anchor"]["epochs"][0]["closing"],
+            ),
+        ),
+    }

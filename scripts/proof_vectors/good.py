@@ -1,0 +1,52 @@
+"""Every good vector, by name."""
+
+from __future__ import annotations
+
+from scripts.proof_vectors.epochs import crossed
+from scripts.proof_vectors.making import (
+    Bundle,
+    block,
+    event,
+    event_at,
+    item,
+    item_at,
+    loads,
+    receipt,
+    receivable,
+    record,
+    record_at,
+)
+from tallystick.proofs import build_record, write_bundle
+from tallystick.records.goods import item_key
+from tests import proof_world as w
+
+
+def good() -> dict[str, tuple[str, str, Bundle]]:
+    """Name to (expected code, subject, bundle)."""
+    world = w.finished_world()
+    never = f"{w.GTIN}/21/never"
+    return {
+        "item": ("proven", w.SERIAL, item()),
+        "lot": ("proven", w.LOT, item(w.LOT)),
+        "stated": ("stated", w.STATED, item(w.STATED)),
+        "never-issued": ("unknown-item", never, item(never)),
+        "event": ("proven", w.FIELD_LOT, event()),
+        "item-as-of": ("proven", w.SERIAL, item_at()),
+        "item-as-of-never-issued": ("unknown-item", never, item_at(never)),
+        "event-as-of": ("proven", w.FIELD_LOT, event_at()),
+        "record-as-of": ("proven", item_key(w.LOT).hex(), record_at(item_key(w.LOT))),
+        "record-as-of-absent": ("proven", item_key("x").hex(), record_at(item_key("x"))),
+        "block": ("proven", "9", block(9)),
+        "block-genesis": ("proven", "0", block(0)),
+        "receipt": ("proven", world.transactions[9, 0].id.hex(), receipt(9)),
+        "receivable": ("proven", w.OBLIGATION.hex(), receivable()),
+        "receivable-presented": ("proven", w.PRESENTED.hex(), receivable(w.PRESENTED)),
+        "record": ("proven", item_key(w.LOT).hex(), loads(write_bundle(build_record(item_key(w.LOT), world)))),
+        "record-one-epoch-later": ("proven", item_key(w.LOT).hex(), crossed(record())),
+        "record-one-epoch-later-by-a-closing-header": ("proven", item_key(w.LOT).hex(), crossed(record(), closed=True)),
+        "record-absent": (
+            "proven",
+            item_key("x").hex(),
+            loads(write_bundle(build_record(item_key("x"), world))),
+        ),
+    }

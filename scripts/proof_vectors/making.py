@@ -1,0 +1,91 @@
+"""Good bundles of the proof world, as plain JSON, of every kind."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tallystick.proofs import (
+    build_block,
+    build_event,
+    build_item,
+    build_receipt,
+    build_receivable,
+    build_record,
+    show_height,
+    write_bundle,
+)
+from tallystick.records.goods import item_key
+from tests import proof_world as w
+
+Bundle = dict[str, Any]
+AT = 17  # the height that bundles as of a height are about
+
+
+def item(subject: str = w.SERIAL) -> Bundle:
+    """The bundle of an item as plain JSON."""
+    return loads(write_bundle(build_item(subject, w.finished_world())))
+
+
+def event() -> Bundle:
+    """The bundle of the field lot's harvest."""
+    world = w.finished_world()
+    commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
+    return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world)))
+
+
+def record() -> Bundle:
+    """The bundle of the lot's record."""
+    return loads(write_bundle(build_record(item_key(w.LOT), w.finished_world())))
+
+
+def earlier_world() -> w.ProofWorld:
+    """A world whose state is that of an earlier height than its anchor certifies."""
+    world = w.finished_world()
+    world.state_height = AT
+    return world
+
+
+def item_at(subject: str = w.SERIAL, height: int = AT) -> Bundle:
+    """The bundle of an item as of an earlier height."""
+    world = earlier_world()
+    return loads(write_bundle(build_item(subject, world, show_height(world, height))))
+
+
+def event_at() -> Bundle:
+    """The bundle of the field lot's harvest as of an earlier height."""
+    world = earlier_world()
+    commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
+    return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world, show_height(world, AT))))
+
+
+def record_at(key: bytes) -> Bundle:
+    """The bundle of a record, or of its absence, as of an earlier height."""
+    world = earlier_world()
+    return loads(write_bundle(build_record(key, world, show_height(world, AT))))
+
+
+def block(height: int) -> Bundle:
+    """The bundle of a block."""
+    return loads(write_bundle(build_block(height, w.finished_world())))
+
+
+def receipt(height: int) -> Bundle:
+    """The bundle of a height's first receipt."""
+    return loads(write_bundle(build_receipt(height, 0, w.finished_world())))
+
+
+def receivable(obligation: bytes = w.OBLIGATION, world: w.ProofWorld | None = None) -> Bundle:
+    """The bundle of an obligation."""
+    return loads(write_bundle(build_receivable(obligation, world or w.finished_world())))
+
+
+def transaction_of(height: int) -> str:
+    """Id of a height's first transaction."""
+    return w.finished_world().transactions[height, 0].id.hex()
+
+
+def loads(data: bytes) -> Bundle:
+    """JSON to a dict."""
+    value: Bundle = json.loads(data)
+    return value

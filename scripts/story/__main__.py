@@ -44,7 +44,7 @@ def main() -> int:
     if options.keep is not None and folder.exists():
         parser.error(f"{folder} exists already; name a new folder")
     display = Display(quiet=options.check)
-    network = Network(folder / "network" if options.keep is None else folder, FOUNDERS)
+    network = Network(folder / "network" if options.keep is None else folder, FOUNDERS, seals=True)
     try:
         return _play(network, display, check=options.check)
     except KeyboardInterrupt:
@@ -68,6 +68,7 @@ def _play(network: Network, display: Display, *, check: bool) -> int:
     print(f"\n{to_terminal(matrix_of(address))}\n", file=sys.stderr)
     print(f"  A pack from the shelf:  {address}", file=sys.stderr)
     print(f"  A recalled pack:        {network.explorer_url}/{PACKS_B[0]}", file=sys.stderr)
+    print(f"  The pallet on paper:    {story.paper.picture}", file=sys.stderr)
     print(f"  A node's own word:      {network.nodes[RETAILER].url}/.well-known/head", file=sys.stderr)
     print(f"  Keys, ledgers, logs:    {network.folder}", file=sys.stderr)
     print("\n  Ctrl-C ends everything.", file=sys.stderr)

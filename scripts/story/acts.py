@@ -24,6 +24,7 @@ from scripts.story.money import (
 )
 from scripts.story.network import Network, http_json
 from scripts.story.pages import Pages
+from scripts.story.paper import Paper
 from scripts.story.refusals import Refusals
 from scripts.story.secrets_scan import scan_answers, scan_files
 from tallystick.money import format_amount
@@ -51,6 +52,7 @@ class Story:
     goods: GoodsStory = field(init=False)
     money: MoneyStory = field(init=False)
     refusals: Refusals = field(init=False)
+    paper: Paper = field(init=False)
     pages: Pages = field(init=False)
     files_scanned: int = 0
 
@@ -59,6 +61,7 @@ class Story:
         self.goods = GoodsStory(self.cast)
         self.money = MoneyStory(self.cast)
         self.refusals = Refusals(self.cast, self.goods, self.money)
+        self.paper = Paper(self.cast, self.refusals)
 
     def play(self) -> None:
         """All acts."""
@@ -71,6 +74,7 @@ class Story:
         self.the_loan()
         self.the_recall()
         self.maturity()
+        self.on_paper()
         self.looking_back()
 
     def founding(self) -> None:
@@ -175,10 +179,21 @@ class Story:
         require(self.money.balance(PROCESSOR) - processor == FACE - ADVANCE - INTEREST, "the residual is wrong")
         step("the freight whose evidence was withdrawn went back", lambda: self._freight_refunded(retailer, carrier))
 
+    def on_paper(self) -> None:
+        """A consignment in one QR code, checked by somebody who reaches no node."""
+        step = self.display.step
+        self.display.act("10 · A pallet on paper")
+        step("a quorum of the nodes seals the state", self.paper.wait_for_seal, after=str)
+        step("the retailer prints the pallet and its contents as one QR code", self.paper.print_code, after=str)
+        step("a buyer photographs it and checks it without any node", self.paper.check_photograph, after=str)
+        self._refused("a pack that is not on the pallet is written onto its paper", self.paper.other_contents)
+        self._refused("the code is stuck onto another pallet", self.paper.other_pallet)
+        self._refused("one node seals what it made up, in the names of two others", self.paper.sealed_alone)
+
     def looking_back(self) -> None:
         """The same chain everywhere, pages, no secret anywhere."""
         step = self.display.step
-        self.display.act("10 · Looking back")
+        self.display.act("11 · Looking back")
         step("all four nodes hold the same state", self._same_everywhere)
         step("the pages show it, in Chinese and English", self.pages.check)
         step("a pack's whole story verifies against the pinned validators", self._verify_pack)
@@ -193,6 +208,7 @@ class Story:
             "steps": self.display.steps,
             "refused": self.refusals.reasons,
             "interest": format_amount(INTEREST, "CNY"),
+            **self.paper.figures,
             "files_scanned": self.files_scanned,
         }
 

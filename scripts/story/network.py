@@ -82,29 +82,35 @@ def node_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
-def http_json(url: str, path: str, timeout_s: float = 2.0) -> dict[str, Any]:
-    """GET a JSON object from a node or explorer."""
+def http_bytes(url: str, path: str, timeout_s: float = 2.0) -> tuple[int, bytes]:
+    """Status and body of a GET to a node or explorer."""
     host, _, port = url.removeprefix("http://").partition(":")
     connection = HTTPConnection(host, int(port), timeout=timeout_s)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        body = response.read()
-        if response.status != 200:
-            raise NetworkError(f"{url}{path} answered {response.status}: {body[:200].decode(errors='replace')}")
-        value: dict[str, Any] = json.loads(body)
-        return value
+        return response.status, response.read()
     finally:
         connection.close()
 
 
+def http_json(url: str, path: str, timeout_s: float = 2.0) -> dict[str, Any]:
+    """GET a JSON object from a node or explorer."""
+    status, body = http_bytes(url, path, timeout_s)
+    if status != 200:
+        raise NetworkError(f"{url}{path} answered {status}: {body[:200].decode(errors='replace')}")
+    value: dict[str, Any] = json.loads(body)
+    return value
+
+
 @dataclass(slots=True)
 class Network:
-    """Folders, keys and processes of a network below ``folder``."""
+    """Folders, keys and processes of a network below ``folder``; with ``seals`` its nodes make compact proofs."""
 
     folder: Path
     founders: tuple[Founder, ...]
     passphrase: str = "a passphrase for the demonstration only"
+    seals: bool = False
     nodes: dict[str, NodeProcess] = field(default_factory=dict)
     chain_id: str = ""
     explorer: subprocess.Popen[bytes] | None = None
@@ -142,6 +148,7 @@ class Network:
         founder = node.founder
         options = [option for role in founder.roles for option in ("--role", role)]
         options += [option for prefix in founder.prefixes for option in ("--prefix", prefix)]
+        options += ["--seals"] if self.seals else []
         run_command(
             *("node", "init", "--json", "--org", founder.organisation, "--name", founder.name, *options),
             *("--dir", str(node.folder), "--passphrase-file", str(secret)),

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tallystick.compact import QR_SIZE_MAX
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240.0  # a story takes 22 s on a quiet machine
 REASONS = {
@@ -28,6 +30,9 @@ REASONS = {
     "lender without a grant": "GRANT_MISSING",
     "second pledge": "ALREADY_PLEDGED",
     "recalled goods shipped": "RECALLED",
+    "compact proof with other contents": "record-altered",
+    "compact proof on another pallet": "wrong-subject",
+    "compact proof sealed by one validator": "bad-vote-signature",
 }
 pytestmark = pytest.mark.process
 
@@ -100,6 +105,7 @@ def test_the_story_passes_with_one_line_of_figures_and_leaves_nothing(play: Play
     assert refused.pop("transaction replayed").startswith("executed once, at height ")
     assert refused == REASONS
     assert figures["interest"] == "59.18" and figures["files_scanned"] > 20
+    assert figures["compact_bytes"] <= QR_SIZE_MAX and figures["compact_modules"] <= 177
     play.assert_nothing_is_left()
 
 

@@ -1,0 +1,144 @@
+"""The last act: a consignment on paper, photographed and checked by somebody who reaches no node; and forged papers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from client_sdk.config import Config, write_config
+from client_sdk.keystore import Keystore
+from client_sdk.seal_keys import compact_trust, file_beside
+from client_sdk.trust import load_trust, pin
+from node.key_files import read_seal_secret
+from scripts.story.cast import CARRIER, RETAILER, Cast
+from scripts.story.goods import NEVER_ISSUED, PACKS_A, PALLET_A, PALLET_B
+from scripts.story.network import http_bytes, run_command
+from scripts.story.photograph import photograph, scan
+from scripts.story.refusals import Refusals
+from tallystick import api
+from tallystick.bls import bls
+from tallystick.compact import CompactProof, ShownHalf, read_compact, verify_compact, write_compact
+from tallystick.encoding import decode, encode
+from tallystick.limits import RECORD_SIZE_MAX
+from tallystick.records.base import key_hash
+from tallystick.records.goods import ItemPublic, SessionMembers, item_key, session_key
+from tallystick.records.members import KeyUse
+from tallystick.trie import Trie
+
+SEAL_S = 60.0  # in pure Python four nodes need about a quarter of a minute for their first seal
+
+
+class PaperError(Exception):
+    """The paper does not show what it must."""
+
+
+@dataclass(slots=True)
+class Paper:
+    """The retailer's printer and a buyer without a network."""
+
+    cast: Cast
+    refusals: Refusals
+    figures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where pictures and both configurations lie."""
+        return self.cast.network.folder / "paper"
+
+    def wait_for_seal(self) -> str:
+        """Wait until the retailer's node shows the pallet under a seal; names what computed the signatures here."""
+        node = self.cast.network.nodes[RETAILER]
+        path = f"{api.CONSIGNMENT_PROOF}?{urlencode({'id': PALLET_A})}"
+        deadline = time.monotonic() + SEAL_S
+        while (answer := http_bytes(node.url, path))[0] != 200:
+            if time.monotonic() > deadline:
+                raise PaperError(f"no seal after {SEAL_S:.0f} s: {answer[1][:300].decode(errors='replace')}")
+            time.sleep(0.2)
+        return f"signatures by {bls().name}"
+
+    def print_code(self) -> str:
+        """The retailer prints the pallet with its contents as one QR code."""
+        network = self.cast.network
+        config = self.folder / "retailer" / "config.toml"
+        Keystore(config.parent / "keys").create(
+            "desk", network.passphrase, seed=self.cast[RETAILER].seeds[KeyUse.READ], cheap=True
+        )
+        nodes = (network.nodes[RETAILER].url,)
+        write_config(Config(config, self.cast.chain_id, nodes, organisation=RETAILER, keys={"read": "desk"}))
+        pin(network.genesis.read_bytes(), self.cast.chain_id, config.parent / "trust.json")
+        made = run_command(
+            *("client_sdk", "compact", PALLET_A, "--contents", "--json", "--config", str(config)),
+            *("--passphrase-file", str(network.folder / "passphrase.txt")),
+            *("--qr", str(self.picture), "--scale", "6", "--out", str(self.folder / "pallet.tsc")),
+        )
+        self.figures |= {"compact_bytes": made["size"], "compact_modules": made["modules"]}
+        return f"{made['size']} bytes, {made['modules']} by {made['modules']} modules"
+
+    @property
+    def picture(self) -> Path:
+        """The printed code."""
+        return self.folder / "pallet.png"
+
+    def check_photograph(self) -> str:
+        """A buyer photographs it and checks what was scanned with a configuration that names no node."""
+        config = self.folder / "buyer" / "config.toml"
+        write_config(Config(config, self.cast.chain_id))
+        for name in ("trust.json", file_beside(Path("trust.json")).name):
+            (config.parent / name).write_bytes((self.folder / "retailer" / name).read_bytes())
+        taken = photograph(self.picture.read_bytes())
+        (self.folder / "photograph.jpg").write_bytes(taken)
+        scanned = self.folder / "scanned.txt"
+        scanned.write_text(scan(taken))
+        shown = run_command("client_sdk", "verify", str(scanned), "--id", PALLET_A, "--json", "--config", str(config))
+        if shown["contents"] != sorted(PACKS_A) or not shown["newest"] or shown["recalls"] != []:
+            raise PaperError(f"the paper shows {shown}")
+        if len(shown["signed_by"]) < 3:
+            raise PaperError(f"a quorum is three, {shown['signed_by']} signed")
+        return f"{len(shown['contents'])} packs, {shown['events']} events, signed by {len(shown['signed_by'])} of 4"
+
+    # --- what must fail -----------------------------------------------------------------------------------
+
+    def other_contents(self) -> str:
+        """A pack that is not on the pallet is written onto its paper."""
+        proof = self._proof()
+        assert proof.contents is not None
+        contents = decode(proof.contents.members, SessionMembers, size_max=RECORD_SIZE_MAX)
+        swapped = msgspec.structs.replace(contents, contents=(*contents.contents[:-1], NEVER_ISSUED))
+        opened = msgspec.structs.replace(proof.contents, members=encode(swapped))
+        forged = msgspec.structs.replace(proof, contents=opened)
+        return self._refused("compact proof with other contents", "record-altered", forged)
+
+    def other_pallet(self) -> str:
+        """The genuine code is stuck onto another pallet."""
+        return self._refused("compact proof on another pallet", "wrong-subject", self._proof(), PALLET_B)
+
+    def sealed_alone(self) -> str:
+        """The carrier seals, alone and in the names of two others, a state in which more lies on the pallet."""
+        secret = read_seal_secret(self.cast.network.nodes[CARRIER].folder / "keys" / "seal.key")
+        proof = self._proof()
+        assert proof.item is not None
+        item = decode(proof.item.public, ItemPublic, size_max=RECORD_SIZE_MAX)
+        invented = ShownHalf(encode(msgspec.structs.replace(item, recalls=("RC-INVENTED",))), proof.item.members_hash)
+        keys = [key_hash(item_key(PALLET_A)), key_hash(session_key(PALLET_A, 1))]
+        trie = Trie().update({keys[0]: invented.leaf(), keys[1]: proof.session.leaf()})
+        executed = msgspec.structs.replace(proof.certificate.seal.executed, state_root=trie.root)
+        seal = msgspec.structs.replace(proof.certificate.seal, executed=executed)
+        certificate = msgspec.structs.replace(
+            proof.certificate, seal=seal, signature=bls().sign(secret, seal.signing_bytes())
+        )
+        forged = msgspec.structs.replace(proof, certificate=certificate, state=trie.prove(keys), item=invented)
+        return self._refused("compact proof sealed by one validator", "bad-vote-signature", forged)
+
+    def _proof(self) -> CompactProof:
+        return read_compact((self.folder / "pallet.tsc").read_bytes())
+
+    def _refused(self, name: str, code: str, proof: CompactProof, subject: str = PALLET_A) -> str:
+        trust_file = self.folder / "buyer" / "trust.json"
+        trust = compact_trust(trust_file, load_trust(trust_file))
+        data = write_compact(proof)
+        return self.refusals.expect(name, (code,), lambda: verify_compact(data, trust, bls(), subject=subject))

@@ -5,9 +5,13 @@ Nothing here is shown as a traceback: ``words_of`` gives the sentences for the p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
+import msgspec
+
 from tallystick.api import Problem
+from tallystick.archive.errors import ArchiveError
 from tallystick.errors import (
     CertificateError,
     DecodeError,
@@ -49,6 +53,22 @@ class DoorError(RefusedError):
 
 class MissingError(DoorError):
     """A node says that it does not have what was asked for. That alone is no proof of absence."""
+
+
+class PrunedError(DoorError):
+    """Every node that answered had it once and keeps it no more. What is proven of it still, the nodes say.
+
+    Args:
+        gone: what each of these nodes says, by URL.
+        failures: why others did not answer, by URL.
+    """
+
+    def __init__(self, gone: Mapping[str, Problem], failures: Mapping[str, str]) -> None:
+        first = next(iter(gone.values()))
+        said = "; ".join(f"{name}: {problem.detail or problem.title}" for name, problem in gone.items())
+        silent = f"; no answer: {', '.join(failures)}" if failures else ""
+        remedy = first.remedy or "ask a member whose node keeps more (--node URL), or verify an archive of that time"
+        super().__init__(msgspec.structs.replace(first, detail=f"no longer kept: {said}{silent}", remedy=remedy))
 
 
 class AnswerError(VerificationError):
@@ -98,6 +118,8 @@ def describe(error: TallystickError) -> dict[str, str]:
         fields |= {"path": error.path}
     if isinstance(error, (ProofError, CertificateError)):
         fields |= {"code": error.code, "detail": error.detail}
+    if isinstance(error, ArchiveError):
+        fields |= {"code": error.rule, "detail": error.detail, "path": error.path, "remedy": error.remedy}
     if isinstance(error, DecodeError):
         fields |= {"code": error.rule, "detail": error.detail, "path": error.path}
     if isinstance(error, EventError):

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from client_sdk.environment import SYSTEM, Environment
-from client_sdk.errors import AnswerError, DoorError, MissingError
+from client_sdk.errors import AnswerError, DoorError, MissingError, PrunedError
 from client_sdk.transport import HttpTransport, Request, Response, Transport
 from tallystick.api import Problem
 from tallystick.errors import ConfigError, UnavailableError
@@ -26,6 +26,7 @@ MSGPACK = "application/msgpack"
 JSON = "application/json"
 TRY_ELSEWHERE = frozenset({429, 500, 502, 503, 504})  # statuses that say nothing about the request itself
 NOT_LET_IN = frozenset({401, 403})  # may only mean that this node has not executed our key's registration yet
+GONE = 410  # this node pruned it; another may keep more
 PAUSE_MIN_S = 0.1  # before the second round over all nodes; doubled for each further one
 PAUSE_MAX_S = 2.0
 
@@ -98,6 +99,7 @@ class Nodes:
             wait_s: how long the node itself may hold the answer back (long-poll).
         Raises:
             MissingError: the node does not have it.
+            PrunedError: no node that answered keeps it any more; all were asked.
             DoorError: the node refuses the request.
             UnavailableError: no node answered in time.
         """
@@ -115,6 +117,7 @@ class Nodes:
         pause_s, failures = PAUSE_MIN_S, {}
         while True:
             not_let_in: Problem | None = None
+            gone: dict[str, Problem] = {}
             for step in range(len(self._transports)):
                 place = (self._preferred + step) % len(self._transports)
                 transport = self._transports[place]
@@ -132,12 +135,17 @@ class Nodes:
                 if problem.status in NOT_LET_IN:
                     not_let_in = problem
                     continue
+                if problem.status == GONE:
+                    gone[transport.name] = problem
+                    continue
                 if problem.status not in TRY_ELSEWHERE:
                     self._preferred = place
                     raise MissingError(problem) if problem.status == 404 else DoorError(problem)
                 failures[transport.name] = f"{problem.detail or problem.title} [{problem.code}]"
             if not_let_in is not None:
                 raise DoorError(not_let_in)
+            if gone:
+                raise PrunedError(gone, failures)
             left_s = self._patience_s - (self._environment.monotonic_s() - started)
             if left_s <= pause_s:
                 told = "; ".join(f"{name}: {words}" for name, words in failures.items())

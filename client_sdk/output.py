@@ -49,8 +49,8 @@ class Output:
             self.stderr.write(f"tallystick {self.command}: {words_of(error)}\n")
             self.stderr.flush()
 
-    def progress(self, label: str, total: int) -> Progress:
-        """A progress bar, where somebody watches."""
+    def progress(self, label: str, total: int | None) -> Progress:
+        """A progress bar, where somebody watches; without a total it only counts."""
         return Progress(label, total, shown=not self.json, stream=self.stderr)
 
 

@@ -11,14 +11,17 @@ from tallystick.errors import ConfigError
 FILE_SIZE_MAX = 256 * 1_048_576  # bytes; a journal of a large upload
 
 
-def write_new(path: Path, data: bytes) -> None:
-    """Write a file that did not exist, mode 0600; never over another one.
+def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file that did not exist; never over another one.
 
+    Args:
+        mode: 0600, or more for what is meant for others.
     Raises:
         ConfigError: it exists already, or the folder cannot be written.
     """
     temporary = _write_beside(path, data)
     try:
+        temporary.chmod(mode)
         os.link(temporary, path)  # fails where the name is taken; a rename would overwrite
     except FileExistsError as error:
         raise ConfigError(f"{path} exists already; it is never overwritten: choose another name") from error

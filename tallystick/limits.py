@@ -70,6 +70,14 @@ FRAME_TRANSACTIONS_MAX = 250  # transactions of one gossip frame
 BULK_TRANSACTIONS_MAX = 1_000  # transactions of one bulk submission
 BULK_SIZE_MAX = 8 * 1_048_576  # bytes of one bulk submission
 
+# --- archives ---------------------------------------------------------------------------------------------
+ARCHIVE_SIZE_MAX = 512 * 1_048_576  # bytes of one archive; a reader holds it in memory
+ARCHIVE_MEMBERS_MAX = 65_000  # members; the plain zip format counts to 65,535
+ARCHIVE_MEMBER_SIZE_MAX = 64 * 1_048_576  # bytes of one member; the receipts of the largest height stay below
+ARCHIVE_ITEMS_MAX = 5_000  # identifiers with their closures: about a minute of checking
+ARCHIVE_HEIGHTS_MAX = 10_000  # heights of one period: a week of heartbeats
+ARCHIVE_DEPTH_MAX = 16  # steps from one closure to the next
+
 assert EVENTS_PER_TRANSACTION_MAX <= BLOCK_EVENTS_MAX
 assert TRANSACTION_SIZE_MAX <= BLOCK_SIZE_MAX <= FRAME_SIZE_MAX
 assert PAYLOAD_SIZE_MAX <= TRANSACTION_SIZE_MAX

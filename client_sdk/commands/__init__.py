@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from client_sdk.commands import (
+    archives,
     capture,
     compact,
     escrow,
@@ -26,7 +27,10 @@ GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
     ("membership and goods", governance.COMMANDS + validators.COMMANDS),
     ("documents, accounts, escrow", trade.COMMANDS + escrow.COMMANDS),
     ("receivables", finance.COMMANDS),
-    ("what can be believed", lookup.COMMANDS + compact.COMMANDS + prove.COMMANDS + receivables.COMMANDS),
+    (
+        "what can be believed",
+        lookup.COMMANDS + compact.COMMANDS + prove.COMMANDS + archives.COMMANDS + receivables.COMMANDS,
+    ),
     ("several signers", signing.COMMANDS),
     ("tools", tools.COMMANDS),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from client_sdk import secure_files
-from client_sdk.commands import compact
+from client_sdk.commands import archives, compact
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.commands.prove import read_height, show_chain_proof
 from client_sdk.errors import ExitCode
@@ -16,7 +16,8 @@ from client_sdk.story import EventFact, Story, tell
 from client_sdk.trust import load_trust
 from client_sdk.values import read_identifier
 from tallystick.epcis import format_timestamp
-from tallystick.errors import ProofError
+from tallystick.errors import ConfigError, ProofError
+from tallystick.limits import ARCHIVE_SIZE_MAX
 from tallystick.proofs import (
     WORDS,
     Anchor,
@@ -33,7 +34,6 @@ from tallystick.proofs import (
     read_bundle,
     verify_bundle,
 )
-from tallystick.proofs.bundle import BUNDLE_SIZE_MAX
 from tallystick.records.goods import RecallState
 
 # --- trace ------------------------------------------------------------------------------------------------
@@ -124,8 +124,15 @@ def _event_line(event: EventFact, subject: str) -> str:
 
 
 def _add_verify(parser: Parser) -> None:
-    parser.add_argument("file", type=Path, help="a proof bundle (JSON), or a compact proof (bytes, or a QR's text)")
+    parser.add_argument(
+        "file",
+        type=Path,
+        help="proof bundle (JSON), compact proof (bytes, or a QR's text), or an archive",
+    )
     parser.add_argument("--trust", type=Path, metavar="FILE", help="trust file (default: beside the configuration)")
+    parser.add_argument(
+        "--genesis", metavar="FILE_OR_ID", help="for archives: trust this genesis instead of a trust file"
+    )
     parser.add_argument("--id", help="the identifier that the proof should be about; another one is refused")
     parser.add_argument(
         "--second-opinion", action="append", metavar="URL", help="ask this node or explorer too (repeatable)"
@@ -134,8 +141,12 @@ def _add_verify(parser: Parser) -> None:
 
 
 def _verify(context: Context, arguments: argparse.Namespace) -> int:
+    data = secure_files.read(arguments.file, "proof", size_max=ARCHIVE_SIZE_MAX)
+    if archives.is_archive(data):
+        return archives.verify_file(context, arguments, data)
+    if arguments.genesis is not None:
+        raise ConfigError("--genesis is for archives; a single proof is checked against a trust file (--trust)")
     store = load_trust(arguments.trust or context.config.trust_file)
-    data = secure_files.read(arguments.file, "proof", size_max=BUNDLE_SIZE_MAX)
     if compact.is_compact(data):
         return compact.verify_paper(context, arguments, data, arguments.trust or context.config.trust_file)
     bundle = read_bundle(data)
@@ -212,11 +223,12 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "verify",
-        "verify a proof file, offline",
+        "verify a proof file or an archive, offline",
         (
             "verify lot7.proof.json --trust trust.json",
             "verify lot7.proof.json --id 01/09521234543213/10/LOT7",
             "verify lot7.proof.json --second-opinion https://node.carrier.example",
+            "verify lot7.zip --genesis 9f…",
         ),
         _add_verify,
         _verify,

@@ -23,12 +23,13 @@ from tallystick.api import (
     BulkItem,
     ExecutedAnswer,
     HeadAnswer,
+    HistoryAnswer,
     Problem,
     TransactionState,
     TransactionStatus,
     b64,
 )
-from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf
+from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf, transaction_root
 from tallystick.encoding import decode, encode
 from tallystick.errors import DecodeError, ProofError, SignatureError, UnavailableError
 from tallystick.http_signatures import verify_request
@@ -90,6 +91,7 @@ class Ledger:
     _trie: Trie = field(default_factory=Trie)
     _trie_height: int = -1
     _roots: dict[int, bytes] = field(default_factory=dict)
+    _headers: dict[int, Header] = field(default_factory=dict)
 
     @property
     def height(self) -> int:
@@ -166,13 +168,32 @@ class Ledger:
         receipts = self.receipts(height)
         time_ms = self.world.blocks[height - 1][0].time_ms if height else self.world.genesis.time_ms
         receipts_root = root_of([leaf_hash(receipt) for receipt in receipts])
-        return HistoryLeaf(height, sha256(b"block %d" % height).digest(), time_ms, root, receipts_root, len(receipts))
+        header = self.block_header(height)
+        block_hash = header.block_hash() if header is not None else self.world.chain_id
+        return HistoryLeaf(height, block_hash, time_ms, root, receipts_root, len(receipts))
 
     def history_path(self, height: int) -> tuple[bytes, ...]:
         return inclusion_path([self.history_leaf(one).leaf_hash() for one in range(self.height + 1)], height)
 
     def block_header(self, height: int) -> Header | None:
-        return None
+        """A header that binds the block's transactions; nothing else in it is looked at."""
+        if height == 0:
+            return None
+        if height not in self._headers:
+            context, transactions = self.world.blocks[height - 1]
+            signed = [one.signed for one in transactions]
+            self._headers[height] = msgspec.structs.replace(
+                self._plain_header(), height=height, view=height, parent_view=height - 1, time_ms=context.time_ms,
+                transaction_count=len(signed), transaction_root=transaction_root(signed),
+            )  # fmt: skip
+        return self._headers[height]
+
+    def _plain_header(self) -> Header:
+        validators = self.world.genesis.validators().digest()
+        return Header(
+            PROTOCOL_VERSION, self.world.chain_id, 0, 0, 0, bytes(32), 0, 0, 0, 0, EMPTY_ROOT, False, validators,
+            validators, Executed(0, 0, bytes(32), bytes(32), bytes(32)),
+        )  # fmt: skip
 
     def receipts(self, height: int) -> tuple[bytes, ...]:
         return tuple(encode(receipt) for receipt in self.world.results[height - 1].receipts) if height else ()
@@ -186,10 +207,11 @@ class Ledger:
         return show_height(self, int(at)) if at is not None else None
 
     def receipt_proof(self, transaction_id: bytes) -> object:
-        if transaction_id not in self.statuses:
-            raise ProofError("not-in-history", "no transaction of this id was executed here")
-        height, _, receipt = self.statuses[transaction_id]
-        return build_receipt(height, self.receipts(height).index(encode(receipt)), self)
+        for height, result in enumerate(self.world.results, 1):
+            for index, receipt in enumerate(result.receipts):
+                if receipt.kind is ReceiptKind.TRANSACTION and receipt.subject == transaction_id:
+                    return build_receipt(height, index, self)
+        raise ProofError("not-in-history", "no transaction of this id was executed here")
 
     def block_proof(self, height: int) -> object:
         if height > self.height:
@@ -258,14 +280,26 @@ class FakeNode:
             api.EVENT_PROOF: lambda: bundle(
                 lambda: build_event(bytes.fromhex(query["commitment"]), query["item"], ledger)
             ),
-            api.MEMBERS_RECORD_PROOF: lambda: bundle(lambda: build_record(bytes.fromhex(query["key"]), ledger)),
+            api.MEMBERS_RECORD_PROOF: lambda: bundle(lambda: self._record_proof(query)),
             api.BLOCK_PROOF: lambda: bundle(lambda: ledger.block_proof(int(query["height"]))),
-            api.RECORD_PROOF: lambda: bundle(lambda: build_record(bytes.fromhex(query["key"]), ledger)),
+            api.RECORD_PROOF: lambda: bundle(lambda: self._record_proof(query)),
         }
         if request.path in public:
             return public[request.path]()
+        if request.path.startswith("/v1/epochs/"):
+            return problem(404, "not-found", "the epoch goes on")
         refusal = self._authenticate(request)
         return refusal if refusal is not None else self._members(request, query)
+
+    def _record_proof(self, query: dict[str, str]) -> object:
+        return build_record(bytes.fromhex(query["key"]), self.ledger, self.ledger.as_of(query.get("at")))
+
+    def _history(self, query: dict[str, str]) -> Response:
+        first, limit = int(query["from"]), int(query["limit"])
+        entries = self.ledger.entries(bytes.fromhex(query["key"]), first + limit)[first:]
+        raws = [self.ledger.transaction(one.height, one.transaction_index).raw for one in entries]
+        answers = [HistoryAnswer(encode(one), raw) for one, raw in zip(entries, raws, strict=True)]
+        return Response(200, {}, encode(tuple(answers)))
 
     def _authenticate(self, request: Request) -> Response | None:
         signature = verify_request(
@@ -310,6 +344,8 @@ class FakeNode:
         if request.path == api.RECORD:
             record = ledger.record(bytes.fromhex(query["key"]))
             return Response(200, {}, encode(record)) if record is not None else problem(404, "not-found", "no record")
+        if request.path == api.HISTORY:
+            return self._history(query)
         if request.path == api.BLOCKS:
             first, limit = int(query["from"]), int(query["limit"])
             blocks = [self._block(height) for height in range(first, min(first + limit, ledger.height + 1))]
@@ -322,8 +358,7 @@ class FakeNode:
 
     def _block(self, height: int) -> BlockAnswer:
         world = self.ledger.world
-        context, transactions = world.blocks[height - 1]
-        header = msgspec.structs.replace(self.ledger.header(), height=height, view=height, time_ms=context.time_ms)
+        transactions, header = world.blocks[height - 1][1], self.ledger.block_header(height)
         receipts = tuple(encode(receipt) for receipt in world.results[height - 1].receipts)
         return BlockAnswer(encode(header), None, tuple(one.signed.raw for one in transactions), receipts)
 
@@ -357,7 +392,7 @@ def bundle(build: Callable[[], object]) -> Response:
     try:
         return Response(200, {}, write_bundle(build()))  # type: ignore[arg-type]
     except ProofError as error:
-        return problem(404, error.code, error.detail)
+        return problem(410 if error.code == "pruned" else 404, error.code, error.detail)
 
 
 def lost(request: Request) -> Response | None:

@@ -68,17 +68,16 @@ class Build:
 
     Attributes:
         parent: None when the parent is genesis.
-        time_ms: the new block's time; transactions must be valid at it.
-        with_transactions: False: no transactions may be chosen.
-        due_work_allowed: ``Built.due_work`` may be True if due work waits at ``time_ms``.
+        time_ms: the new block's time; transactions must be valid at it, and due work if it waits then.
+        again: what we proposed in this view before a restart: answer with the contents written down with its record,
+            and with nothing where they are lost.
     """
 
     view: int
     parent_hash: bytes
     parent: Header | None
     time_ms: int
-    with_transactions: bool
-    due_work_allowed: bool
+    again: Header | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,17 +190,6 @@ class Halt:
 
 
 Effect: TypeAlias = (
-    Persist
-    | Broadcast
-    | Send
-    | Build
-    | CheckContents
-    | FetchBlock
-    | FetchCertificates
-    | Finalised
-    | EpochEnded
-    | WakeAt
-    | Accuse
-    | RootMismatch
-    | Halt
-)
+    Persist | Broadcast | Send | Build | CheckContents | FetchBlock | FetchCertificates
+    | Finalised | EpochEnded | WakeAt | Accuse | RootMismatch | Halt
+)  # fmt: skip

@@ -153,16 +153,6 @@ class TimePassed:
 
 
 Input: TypeAlias = (
-    Started
-    | ProposalReceived
-    | ContentsChecked
-    | BlockReceived
-    | VoteReceived
-    | CertificateReceived
-    | Built
-    | HeightExecuted
-    | WorkPending
-    | PeerConnected
-    | PeerHead
-    | TimePassed
-)
+    Started | ProposalReceived | ContentsChecked | BlockReceived | VoteReceived | CertificateReceived
+    | Built | HeightExecuted | WorkPending | PeerConnected | PeerHead | TimePassed
+)  # fmt: skip

@@ -24,6 +24,8 @@ def propose(core: Core) -> None:
     if config.me is None or core.leader != config.me or core.building is not None:
         return
     held = core.views.at(view)
+    if held.proposed is not None and held.proposal is None:
+        _propose_again(core, held.proposed)
     if held.proposed is not None or held.own:  # L1: never twice, and never after we gave the view up
         return
     tip = core.tip()
@@ -48,10 +50,29 @@ def propose(core: Core) -> None:
         _send(core, tip, executed, time_ms, _nothing(core, tip))
         return
     parent = tip.header if isinstance(tip.header, Header) else None
-    core.building = Build(view, tip.block_hash, parent, time_ms, with_transactions=True, due_work_allowed=True)
+    core.building = Build(view, tip.block_hash, parent, time_ms)
     core.building_on = executed
     core.emit(core.building)
     core.changes += 1
+
+
+def _propose_again(core: Core, block_hash: bytes) -> None:
+    """L1: a crash came after our proposal was written down, perhaps before anybody heard it: the very same once more.
+
+    Its signature is the same too, so nothing contradicts it. Only while we have not given the view up and its parent
+    stands as it stood.
+    """
+    block = core.chain.get(block_hash)
+    assert block is not None and block.header is not None, "a header is replayed with its record"
+    header, views = block.header, core.views
+    stands = views.certified_hash(header.parent_view) == header.parent_hash and core.chain.get(header.parent_hash)
+    if VoteKind.NULLIFY in views.at(core.view).own or not stands or views.unproven(header.parent_view, core.view):
+        return
+    if isinstance(header, ClosingHeader):
+        _publish(core, header, block_hash)
+        return
+    core.building = Build(core.view, header.parent_hash, None, header.time_ms, again=header)
+    core.emit(core.building)
 
 
 def complete(core: Core, built: Built) -> None:
@@ -59,13 +80,17 @@ def complete(core: Core, built: Built) -> None:
     question = core.building
     if question is None or (built.view, built.parent_hash) != (question.view, question.parent_hash):
         return
-    held = core.views.at(core.view)
-    assert question.view == core.view and held.proposed is None
+    held, tip = core.views.at(core.view), core.chain.get(built.parent_hash)
+    assert question.view == core.view and tip is not None, "a parent above the newest finality is kept"
+    if question.again is not None:
+        if built.transaction_root == question.again.transaction_root:
+            core.building = None
+            _publish(core, question.again, question.again.block_hash(), built.witness_leaves)
+        return
+    assert held.proposed is None
     if held.own:
         return
     core.building = None
-    tip = core.chain.get(built.parent_hash)
-    assert tip is not None, "a parent above the newest finality is kept"
     executed = _newest_tuple(core, tip)
     if _next_validators(core, tip, executed) != core.validators_hash:  # E1: executed meanwhile, and this is not empty
         executed = core.building_on
@@ -126,7 +151,7 @@ def _ask_for_gap(core: Core) -> None:
 
 
 def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built) -> None:
-    """Sign, keep durably and broadcast our proposal with what justifies it."""
+    """Propose a block."""
     config = core.config
     assert config.me is not None
     assert built.transaction_count == len(built.witness_leaves)
@@ -147,29 +172,33 @@ def _send(core: Core, tip: Block, executed: Executed, time_ms: int, built: Built
         next_validators_hash=_next_validators(core, tip, executed),
         executed=executed,
     )
-    block_hash = header.block_hash()
-    finalisation = core.views.pinned.certificate if executed != tip.executed else None
-    signature = core.sign_proposal(proposal_signing_bytes(config.epoch, core.view, block_hash))
-    justification = _justification(core, tip, finalisation)
-    _publish(core, Proposal(header, built.witness_leaves, finalisation, justification, signature), block_hash)
+    _publish(core, header, header.block_hash(), built.witness_leaves)
 
 
 def _send_closing(core: Core, tip: Block, boundary_hash: bytes) -> None:
-    """Above the boundary block: sign, keep durably and broadcast a closing header."""
+    """Above the boundary block: propose a closing header."""
     config = core.config
     assert config.me is not None
     parent = (tip.block_hash, tip.view)
     header = ClosingHeader(config.chain_id, config.epoch, core.view, *parent, config.me, boundary_hash)
-    block_hash = header.block_hash()
-    signature = core.sign_proposal(proposal_signing_bytes(config.epoch, core.view, block_hash))
-    _publish(core, ClosingProposal(header, _justification(core, tip, None), signature), block_hash)
+    _publish(core, header, header.block_hash())
 
 
-def _publish(core: Core, proposal: Proposal | ClosingProposal, block_hash: bytes) -> None:
-    held = core.views.at(core.view)
+def _publish(core: Core, header: Header | ClosingHeader, block_hash: bytes, leaves: tuple[bytes, ...] = ()) -> None:
+    """Sign, keep durably and broadcast our proposal with what justifies it."""
+    held, tip = core.views.at(core.view), core.chain.get(header.parent_hash)
+    assert tip is not None, "a parent above the newest finality is kept"
+    signature = core.sign_proposal(proposal_signing_bytes(header.epoch, header.view, block_hash))
+    proposal: Proposal | ClosingProposal
+    if isinstance(header, Header):
+        finalisation = core.views.pinned.certificate if header.executed != tip.executed else None
+        proposal = Proposal(header, leaves, finalisation, _justification(core, tip, finalisation), signature)
+    else:
+        proposal = ClosingProposal(header, _justification(core, tip, None), signature)
+    if held.proposed is None:
+        core.persist(HeaderRecord(header, own=True))  # a second one after a crash would be evidence against us
     held.proposed, held.proposal, held.proposal_hash = block_hash, proposal, block_hash
-    core.chain.add(proposal.header, block_hash, at_hand=True)
-    core.persist(HeaderRecord(proposal.header, own=True))  # a second one after a crash would be evidence against us
+    core.chain.add(header, block_hash, at_hand=True)
     core.emit(Broadcast(proposal))
     core.timers.own_ms = core.now.monotonic_ms
     core.changes += 1

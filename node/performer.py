@@ -138,22 +138,33 @@ class Performer:
     def build(self, effect: Build) -> None:
         """Choose transactions; with a middling backlog a block waits a little to become fuller."""
         waiting = self._mempool.unplaced
-        if effect.with_transactions and FILL_ABOVE <= waiting < FILL_BELOW:
+        if effect.again is None and FILL_ABOVE <= waiting < FILL_BELOW:
             self._loop.call_later(FILL_MS / 1_000, self._build_now, effect)
         else:
             self._build_now(effect)
 
     def _build_now(self, effect: Build) -> None:
+        if effect.again is not None:
+            self._build_again(effect, effect.again)
+            return
         chosen = []
-        if effect.with_transactions and self._mempool.unplaced:
+        if self._mempool.unplaced:
             taken = self._contents.ids_above(effect.parent_hash, self.stored_height)
             chosen = self._mempool.take(effect.time_ms, taken)
         due_ms = self._executor.tip.next_due_ms
-        due_work = effect.due_work_allowed and due_ms is not None and due_ms <= effect.time_ms
+        due_work = due_ms is not None and due_ms <= effect.time_ms
         self._contents.keep_built(effect.view, effect.parent_hash, chosen)
         self._counters.blocks_built += 1
         leaves = tuple(transaction.signed.witness_leaf for transaction in chosen)
         self._give(Built(effect.view, effect.parent_hash, leaves, len(leaves), root_of(leaves), due_work))
+
+    def _build_again(self, effect: Build, header: Header) -> None:
+        """The contents of a block that was proposed before a restart, as the signer's log has them."""
+        transactions = self._contents.transactions_of(header, header.block_hash())
+        if transactions is not None:
+            leaves = tuple(transaction.signed.witness_leaf for transaction in transactions)
+            root = header.transaction_root
+            self._give(Built(effect.view, effect.parent_hash, leaves, len(leaves), root, header.due_work))
 
     def check_contents(self, effect: CheckContents) -> None:
         """Collect a proposed block's transactions; ask peers for those that are missing."""

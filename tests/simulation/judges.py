@@ -109,6 +109,8 @@ class Judges:
             raise Violation(f"validator {seat} proposed in view {header.view}, which it does not lead")
         if self._proposed.setdefault((seat, header.view), proposal.signature) != proposal.signature:
             raise Violation(f"validator {seat} proposed two blocks in view {header.view}")
+        for certificate in proposal.certificates:  # after a restart perhaps said here for the first time
+            self.certificate_sent(certificate)
         for view in range(header.parent_view + 1, header.view):  # L2: it holds, and so has passed on, what proves this
             if (header.epoch, view) not in self._nullified:
                 raise Violation(f"validator {seat} proposed in view {header.view} over {view}, never nullified")

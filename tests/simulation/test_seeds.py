@@ -66,6 +66,7 @@ REACHED = (
     "notarize votes",
     "nullify votes",
     "proposals",
+    "proposals made again after a restart",
     "proposals of others refused",
     "root mismatches",
     "sizes checked",

@@ -74,8 +74,16 @@ class Work:
 
     def build(self: Any, question: Build) -> None:
         """Everything that waits and is in no ancestor that we know of."""
+        again = question.again
+        if again is not None:
+            _, chosen = self.memory[self.cluster.hash_of(again)]
+            self.world.seen["proposals made again after a restart"] += 1
+            root = root_of(chosen)
+            built = Built(question.view, question.parent_hash, chosen, len(chosen), root, due_work=again.due_work)
+            self.later(0, self.give, built)
+            return
         chosen: Leaves = ()
-        if question.with_transactions and self.pool:
+        if self.pool:
             taken: dict[bytes, None] = {}
             cursor = question.parent_hash
             floor_height = self.disk.database.floor.executed.height

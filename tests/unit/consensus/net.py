@@ -264,13 +264,18 @@ class Node:
             self.give(ProposalReceived(proposal, block_hash))
 
     def build(self, question: Build) -> None:
+        again = question.again
+        if again is not None:
+            leaves, root = self.net.leaves[again.transaction_root], again.transaction_root
+            self.give(Built(question.view, question.parent_hash, leaves, len(leaves), root, again.due_work))
+            return
         taken: set[bytes] = set()
         parent = question.parent
         while parent is not None and parent.height > max(self.executed):
             taken.update(self.net.leaves[parent.transaction_root])
             parent = self.net.headers.get(parent.parent_hash)
-        chosen = tuple(leaf for leaf in self.pool if leaf not in taken)[:5] if question.with_transactions else ()
-        due = question.due_work_allowed and self.due_ms is not None and self.due_ms <= question.time_ms
+        chosen = tuple(leaf for leaf in self.pool if leaf not in taken)[:5]
+        due = self.due_ms is not None and self.due_ms <= question.time_ms
         root = root_of(chosen)
         self.net.leaves[root] = chosen
         self.give(Built(question.view, question.parent_hash, chosen, len(chosen), root, due))

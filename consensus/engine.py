@@ -209,23 +209,34 @@ class Engine:
 
     def wants_vote(self, vote: Vote) -> bool:
         """Whether this vote's signature is worth checking: new, in the window, or evidence, or a call for help."""
+        return self.votes_lacking(vote) is not None
+
+    def votes_lacking(self, vote: Vote) -> int | None:
+        """How many votes like this one make a certificate with those here; until so many wait, none need be checked.
+
+        0: this one is wanted for itself, at once: a nullify, evidence, a word of one that was missed. None: not at all.
+        """
         core, statement, who = self._core, vote.statement, vote.validator
-        if core.ended or statement.epoch != core.config.epoch:
-            return False
-        if who >= core.config.validators.count or who == core.config.me:
-            return False
-        if statement.view > core.view + core.config.view_window or statement.view < 1:
-            return False
-        calls = statement.kind is VoteKind.NULLIFY and statement.view <= core.view and timeouts.help_due(core, who)
-        if statement.view <= core.views.pinned.view or calls:
-            return calls
-        held = core.views.rounds.get(statement.view)
-        if held is None or who in core.missed:
-            return True
+        view, kind, config = statement.view, statement.kind, core.config
+        if core.ended or statement.epoch != config.epoch or who >= config.validators.count or who == config.me:
+            return None
+        if view > core.view + config.view_window or view < 1:
+            return None
+        calls = kind is VoteKind.NULLIFY and view <= core.view and timeouts.help_due(core, who)
+        if view <= core.views.pinned.view or calls:
+            return 0 if calls else None
+        held = core.views.rounds.get(view)
+        if who in core.missed:
+            return 0
+        if held is None:
+            return 0 if kind is VoteKind.NULLIFY else config.validators.quorum
         first = held.contradicted_by(vote)
         if first is not None:
-            return not held.accused >> (who * 4 + contradiction(first, vote)) & 1
-        return who not in held.votes[statement.kind] and statement.kind not in held.certificates
+            return None if held.accused >> (who * 4 + contradiction(first, vote)) & 1 else 0
+        if who in held.votes[kind] or kind in held.certificates:
+            return None
+        alike = [1 for one in held.votes[kind].values() if one.statement == statement]
+        return 0 if kind is VoteKind.NULLIFY else config.validators.quorum - len(alike)
 
     def wants_certificate(self, certificate: Certificate) -> bool:
         """Whether this certificate is worth checking: above the newest finalisation and not here yet.
@@ -243,10 +254,8 @@ class Engine:
         core, view = self._core, header.view
         if core.ended or header.epoch != core.config.epoch or header.proposer != core.config.validators.leader_of(view):
             return False
-        if (
-            not core.views.pinned.view < view <= core.view + core.config.view_window
-            or header.proposer == core.config.me
-        ):
+        known = core.views.pinned.view < view <= core.view + core.config.view_window
+        if not known or header.proposer == core.config.me:
             return False
         held = core.views.rounds.get(view)
         if held is None or held.proposal is None:

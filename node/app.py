@@ -315,6 +315,7 @@ class Node:
             ledger=disk.ledger,
             mempool=self._mempool,
             sealer=self.sealer,
+            penalise=self._peers.penalise,
             loop=self._loop,
         )
 

@@ -7,12 +7,14 @@ limit. What no honest peer sends raises, and its link is cut.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TypeAlias, assert_never
 
 from consensus.engine import Engine
 from consensus.inputs import CertificateReceived, PeerConnected, PeerHead, ProposalReceived, VoteReceived
 from node.admission import Admission, gossip_frames
 from node.allowance import Allowance
+from node.ballots import Ballots
 from node.bls_sealer import Sealer
 from node.catchup import CatchUp
 from node.contents import Contents
@@ -49,6 +51,7 @@ from node.own_record import OwnRecord
 from node.range_server import answer_range
 from node.runner import Runner
 from tallystick.epochs import ClosingHeader
+from tallystick.errors import SignatureError
 from tallystick.limits import BLOCK_SIZE_MAX, FRAME_TRANSACTIONS_MAX
 from tallystick.proposals import ClosingProposal, Proposal, verify_proposal_signature
 from tallystick.votes import Certificate, Vote, verify_certificate, verify_vote
@@ -78,8 +81,10 @@ class Dialogue:
         ledger: Ledger,
         mempool: Mempool,
         sealer: Sealer,
+        penalise: Callable[[Peer, Exception], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        """``penalise`` cuts a peer off that broke the protocol with what it said earlier."""
         self._chain_id = chain_id
         self._epochs = epochs
         self._own_record = own_record
@@ -91,10 +96,14 @@ class Dialogue:
         self._ledger = ledger
         self._mempool = mempool
         self._sealer = sealer
+        self._penalise = penalise
         self._loop = loop
         self._requests: dict[int, Allowance] = {}
         self._ranges: dict[int, Allowance] = {}
         self._reminders: dict[int, Allowance] = {}
+        self._ballots: Ballots[Peer] = Ballots()
+        self._ballots_of: Engine | None = None
+        runner.review = self._review
 
     def head(self) -> HeadNotice:
         """How far we are."""
@@ -136,7 +145,7 @@ class Dialogue:
             case VoteMessage(vote):
                 self._remind(peer, vote.statement.epoch)
                 self._own_record.saw(peer, vote)
-                self._vote(vote)
+                self._vote(peer, vote)
             case CertificateMessage(certificate):
                 self._remind(peer, certificate.statement.epoch)
                 self._certificate(certificate)
@@ -181,11 +190,35 @@ class Dialogue:
 
     # --- agreement ----------------------------------------------------------------------------------------
 
-    def _vote(self, vote: Vote) -> None:
+    def _vote(self, peer: Peer, vote: Vote) -> None:
+        engine = self._engine_of_ballots()
+        if engine is not None:
+            self._check(self._ballots.add(engine, vote, peer, own=vote.validator == peer.index))
+
+    def _review(self) -> None:
+        """At the end of a turn: our own vote may have made a quorum of those that wait, or a certificate ended it."""
+        if self._ballots:
+            engine = self._engine_of_ballots()
+            if engine is not None:
+                self._check(self._ballots.review(engine))
+
+    def _check(self, due: list[tuple[Vote, Peer]]) -> None:
+        """Check votes, hand over the good ones; a bad one costs the peer that sent it its link, and nobody else."""
+        for vote, peer in due:
+            try:
+                verify_vote(vote, self._epochs.validators, self._chain_id)
+            except SignatureError as error:
+                self._penalise(peer, error)
+            else:
+                self._runner.give(VoteReceived(vote))
+
+    def _engine_of_ballots(self) -> Engine | None:
+        """The present engine; what waited for another is forgotten."""
         engine = self._runner.engine
-        if engine is not None and engine.wants_vote(vote):
-            verify_vote(vote, self._epochs.validators, self._chain_id)
-            self._runner.give(VoteReceived(vote))
+        if engine is not self._ballots_of:
+            self._ballots_of = engine
+            self._ballots.clear()
+        return engine
 
     def _certificate(self, certificate: Certificate) -> None:
         engine = self._runner.engine

@@ -70,9 +70,11 @@ class Runner:
     Attributes:
         engine: None while the node catches up, and before the start.
         inside: performs effects; set once, before the first engine.
+        review: called after the engine's steps of a turn: what waited outside may be due now.
     """
 
     inside: Inside
+    review: Callable[[], None]
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Runner:
         self._counters = counters
         self._loop = loop
         self._turned = turned
+        self.review = lambda: None
         self._inbox: deque[Input] = deque()
         self._scheduled = False
         self._alarm: asyncio.TimerHandle | None = None
@@ -132,6 +135,7 @@ class Runner:
         self.inside.sync()
         for effect in leaving:
             self.inside.send(effect)
+        self.review()
         if self._inbox:
             self._schedule()
         self._turned()

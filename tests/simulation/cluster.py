@@ -53,11 +53,11 @@ class Cluster:
             machine.fill_ms = temper.fill_ms
         network = schedule.network
         self.world.faults = Faults(
-            network.delay_max_ms,
-            network.loss / 1_000,
-            network.duplication / 1_000,
-            network.straggle / 1_000,
-            network.straggle_max_ms,
+            delay_max_ms=network.delay_max_ms,
+            loss=network.loss / 1_000,
+            duplication=network.duplication / 1_000,
+            straggle=network.straggle / 1_000,
+            straggle_max_ms=network.straggle_max_ms,
         )
 
     def config_of(self, membership: Membership, holder: int | None) -> EngineConfig:

@@ -89,9 +89,10 @@ class Doors:
         if isinstance(message, Vote):
             if message.statement.epoch != self.config.epoch:
                 self.other_epoch(source, message.statement.epoch)
-            elif self.engine.wants_vote(message) and self.signatures.vote_is_good(message):
-                self.give(VoteReceived(message))
-                self.again(VoteReceived(message))
+            else:
+                signer = self.cluster.holder_of(self.config.epoch, message.validator)
+                own = self.cluster.machines[source].holder == signer
+                self.check_votes(self.ballots.add(self.engine, message, source, own=own))
         elif isinstance(message, Certificate):
             if message.statement.epoch != self.config.epoch:
                 self.other_epoch(source, message.statement.epoch)
@@ -101,6 +102,15 @@ class Doors:
             self.other_epoch(source, message.header.epoch)
         else:
             self.take_proposal(source, message)
+
+    def check_votes(self: Any, due: list[tuple[Vote, int]]) -> None:
+        """The good ones are handed over; who sent a bad one on its own connection is to blame."""
+        for vote, source in due:
+            if not self.signatures.vote_is_good(vote):
+                self.judges.blamed(source)
+            elif self.up:
+                self.give(VoteReceived(vote))
+                self.again(VoteReceived(vote))
 
     def take_certificate(self: Any, certificate: Certificate) -> None:
         """Check and hand over."""

@@ -292,6 +292,12 @@ class Judges:
             raise Violation("evidence with a forged proposal")
         return (header.epoch, header.proposer, header.view), block_hash
 
+    def blamed(self, machine: int) -> None:
+        """Who said something badly signed; no honest machine ever does, and nobody can make it seem so."""
+        self._seen["bad votes refused"] += 1
+        if machine in self.honest:
+            raise Violation(f"honest machine {machine} was blamed for a bad vote")
+
     def contents_refused(self, epoch: int, leader: int) -> None:
         """What an honest leader proposes is lawful, and nobody can change it on its way."""
         self._seen["bad contents refused"] += 1
@@ -314,6 +320,8 @@ class Judges:
         heights = max(0, self.highest - status.executed_height) + EXECUTION_LAG_MAX
         bound = 40 + 2 * count + views * (3 * count + 12) + 4 * heights
         size = entries(machine.engine)
+        if len(machine.ballots) > 2 * count * views:
+            raise Violation(f"machine {machine.index} holds {len(machine.ballots)} unchecked votes")
         self._seen["sizes checked"] += 1
         if size > bound:
             raise Violation(f"machine {machine.index} holds {size} entries, at most {bound} are lawful")

@@ -26,6 +26,7 @@ from consensus.effects import (
 )
 from consensus.engine import Engine
 from consensus.inputs import Input, Now, PeerConnected, Started, TimePassed, WorkPending
+from node.ballots import Ballots
 from tallystick.votes import Vote
 from tests.simulation.disk import Disk
 from tests.simulation.doors import Doors
@@ -74,6 +75,7 @@ class Machine(Doors, Work):
         self.held: list[tuple[int, Callable[..., None], tuple[Any, ...]]] | None = None
         self.engine: Engine
         self.config: EngineConfig
+        self.ballots: Ballots[int] = Ballots()
         self.told_ms: dict[tuple[int, str], int] = {}  # peer and what: when it was told last
         self.init_work()
 
@@ -105,6 +107,7 @@ class Machine(Doors, Work):
         membership, floor = database.membership, database.floor
         self.config = self.parameters()
         self.ended: EpochEnded | None = None
+        self.ballots.clear()
         self.told: WorkPending | None = None
         self.wake_ms = None
         low = floor.header.executed.height if floor.header is not None else 0
@@ -219,6 +222,8 @@ class Machine(Doors, Work):
                 self.perform(effect)
         except Crash:
             self.crash_and_restart()
+        if self.ballots and self.up:
+            self.check_votes(self.ballots.review(self.engine))
 
     # --- effects --------------------------------------------------------------------------------------------
 

@@ -248,8 +248,12 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _shell(
         "votes are not checked", "section 9", "doors",
-        "            elif self.engine.wants_vote(message) and self.signatures.vote_is_good(message):\n",
-        "            elif self.engine.wants_vote(message):\n",
+        "            if not self.signatures.vote_is_good(vote):\n", "            if False:\n",
+    ),
+    _shell(
+        "who is named in a bad vote is blamed, not who sent it", "section 9", "doors",
+        "                self.judges.blamed(source)\n",
+        "                self.judges.blamed(self.cluster.holder_of(vote.statement.epoch, vote.validator))\n",
     ),
     _shell(
         "a proposal is taken from anybody", "section 9", "doors",

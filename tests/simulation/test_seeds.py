@@ -51,6 +51,7 @@ REACHED = (
     "bad answers refused",
     "bad certificates refused",
     "bad contents refused",
+    "bad votes refused",
     "block fetches",
     "certificate fetches",
     "changes of validators",

@@ -22,6 +22,7 @@ class Faults:
     """Rates of one network, per message; times in milliseconds."""
 
     delay_max_ms: int = 3
+    delay_min_ms: int = 0
     loss: float = 0.0
     duplication: float = 0.0
     straggle: float = 0.0  # share of messages that take up to ``straggle_max_ms`` and so overtake or are overtaken
@@ -118,7 +119,8 @@ class World:
         faults, chance = self._faults, self.chance
         if self.quiet:
             self._sequence += 1
-            delay = int(chance() * (faults.delay_max_ms + 1))
+            least = faults.delay_min_ms
+            delay = least + int(chance() * (faults.delay_max_ms - least + 1))
             heappush(self._queue, (self.now_ms + delay, self._sequence, deliver, arguments))
             return
         if faults.cut and (source, target) in faults.cut:
@@ -126,7 +128,7 @@ class World:
             return
         if self._filter is not None and not self._filter(source, target, arguments[-1]):
             return
-        delay = int(chance() * (faults.delay_max_ms + 1))
+        delay = faults.delay_min_ms + int(chance() * (faults.delay_max_ms - faults.delay_min_ms + 1))
         if faults.loss and chance() < faults.loss:
             self.seen["messages lost"] += 1
             return

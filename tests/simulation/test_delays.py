@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_under_load_every_block_is_final_everywhere_three_delays_and_a_half_afte
     ]
     assert len(taken) > 40 and 3.0 <= delays(max(taken)) <= 3.5, (len(taken), max(taken))
     starts = [judges.proposed_ms[judges.final[height]] for height in heights]
-    between = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+    between = [later - earlier for earlier, later in pairwise(starts)]
     assert delays(sum(between)) / len(between) <= 2.0 + LOCAL_MS / DELAY_MS, "a block every two delays"
     assert cluster.world.seen["nullify votes"] == 0
 

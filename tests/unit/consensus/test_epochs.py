@@ -185,6 +185,8 @@ def test_the_leader_above_the_boundary_block_proposes_a_closing_header_and_never
     assert [proposal.header for proposal in sent] == [closing(3, TWO)] and (NOTARIZE, 3) in driver.said()
     floor = Floor(ONE, ONE.block_hash(), 1, PROOF_OF_ONE, roots(1), switch=SWITCH)
     again = Driver(floor=floor, records=driver.records)
+    said = [e.message for e in again.effects_of(Broadcast) if isinstance(e.message, ClosingProposal)]
+    assert [one.signature for one in said] == [one.signature for one in sent], "the same once more (L1)"
     again.wait(500)
     again.give(TimePassed())
     assert not [e for e in again.effects_of(Broadcast) if isinstance(e.message, ClosingProposal)]

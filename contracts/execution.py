@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from contracts.authority import identify
 from contracts.due import choose_due_work, next_due_ms
 from contracts.goods.capture import identify_for_capture, record_capture
@@ -50,13 +52,25 @@ def execute_block(
     return _BlockExecution(view, block, registry).run(transactions)
 
 
+class _Outcome(msgspec.Struct, frozen=True, gc=False):
+    """What a receipt will say. All receipts of a block are written after all rules: the hashing then stays in cache."""
+
+    kind: ReceiptKind
+    index: int
+    subject: bytes
+    reason: Reason
+    detail: str
+    events: tuple[EventOutcome, ...]
+    staged: dict[bytes, Record | None]
+
+
 class _BlockExecution:
     def __init__(self, view: StateView, block: BlockContext, registry: Registry) -> None:
         self._overlay = BlockOverlay(view)
         self._block = block
         self._registry = registry
         self._memory = BlockMemory()
-        self._receipts: list[Receipt] = []
+        self._outcomes: list[_Outcome] = []
         self._histories: list[HistoryAppend] = []
         self._faults: list[str] = []
 
@@ -72,7 +86,7 @@ class _BlockExecution:
         turn(system)
         self._finish(system, ReceiptKind.SYSTEM, 0, ZERO32)
         return BlockResult(
-            tuple(self._receipts),
+            tuple([receipt_of(self._block.height, outcome) for outcome in self._outcomes]),
             self._overlay.writes,
             self._overlay.replaced,
             tuple(self._histories),
@@ -180,8 +194,7 @@ class _BlockExecution:
     def _refuse(
         self, index: int, subject: bytes, reason: Reason, detail: str, events: tuple[EventOutcome, ...] = ()
     ) -> None:
-        nothing = Workspace(self._overlay, self._block)
-        self._finish(nothing, ReceiptKind.TRANSACTION, index, subject, reason, detail, events)
+        self._outcomes.append(_Outcome(ReceiptKind.TRANSACTION, index, subject, reason, detail, events, {}))
 
     def _finish(
         self,
@@ -193,21 +206,10 @@ class _BlockExecution:
         detail: str = "",
         events: tuple[EventOutcome, ...] = (),
     ) -> None:
-        """Keep what was staged and write the receipt about it."""
+        """Keep what was staged and note what the receipt about it will say."""
         self._overlay.keep(work.staged)
         self._histories.extend(work.histories)
-        self._receipts.append(
-            Receipt(
-                kind,
-                self._block.height,
-                index,
-                subject,
-                reason,
-                detail[:DETAIL_SIZE_MAX],
-                events,
-                changes_of(work.staged),
-            )
-        )
+        self._outcomes.append(_Outcome(kind, index, subject, reason, detail, events, work.staged))
 
 
 def _where(error: Exception) -> str:
@@ -218,6 +220,20 @@ def _where(error: Exception) -> str:
         calls.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
         trace = trace.tb_next
     return f"{type(error).__name__}: {error} ({' > '.join(calls)})"
+
+
+def receipt_of(height: int, outcome: _Outcome) -> Receipt:
+    """The receipt about one invocation."""
+    return Receipt(
+        outcome.kind,
+        height,
+        outcome.index,
+        outcome.subject,
+        outcome.reason,
+        outcome.detail[:DETAIL_SIZE_MAX],
+        outcome.events,
+        changes_of(outcome.staged),
+    )
 
 
 def changes_of(staged: Mapping[bytes, Record | None]) -> tuple[Change, ...]:

@@ -60,9 +60,9 @@ from tallystick.records.chain import ChainParameters
 from tallystick.transactions import sign_transaction
 
 TRANSACTION_VALID_MS = 600_000  # of what the node itself says on the chain
-# The tree has many thousand lasting objects without cycles; looking through them as often as Python does by itself
-# costs time in every block.
-GC_THRESHOLDS = (20_000, 20, 50)
+# The tree and the mempool have many thousand lasting objects without cycles; looking through them as often as Python
+# does by itself costs time in every block.
+GC_THRESHOLDS = (100_000, 20, 50)
 BEAT_S = 1.0  # heads are told, catching up is considered
 
 logger = logging.getLogger("tallystick.node")

@@ -49,9 +49,9 @@ from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote, VoteKind
 
 FILL_ABOVE = 50  # transactions that wait; below, a block is cut at once
-FILL_BELOW = 200  # above, a block is nearly full and is cut at once
+FILL_BELOW = 500  # above, a block is well filled and is cut at once
 ALARM_S = 10.0  # between two lines of the log about one validator's misbehaviour; metrics count every case
-FILL_MS = 100  # in between, how long a block waits to become fuller: each costs every node milliseconds, full or not
+FILL_MS = 150  # in between, how long a block waits to become fuller: each costs every node milliseconds, full or not
 
 logger = logging.getLogger("tallystick.consensus")
 

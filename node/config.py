@@ -11,11 +11,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from node.toml_reader import Address, Table, choice, listen_address, path_from, peer_address, text, whole, yes_or_no
+from node.toml_reader import (
+    Address,
+    Complaint,
+    Table,
+    choice,
+    listen_address,
+    path_from,
+    peer_address,
+    text,
+    whole,
+    yes_or_no,
+)
 from tallystick import limits
 from tallystick.errors import ConfigError
 
 CONFIG_SIZE_MAX = 1_048_576  # bytes; a configuration is a page, not a book
+
+TREE_VERSIONS_MAX = 1_000_000_000  # heights; who wants more writes "all"
 
 VALIDATOR_KEY = "validator.key"  # hex of the 32-byte seed that signs votes
 TRANSPORT_KEY = "transport.key"  # PEM, private key of the transport certificate
@@ -85,6 +98,7 @@ class NodeConfig:
         peer_listen, api_listen: where the two doors listen.
         peers: organisation id to address; what is not named here stands in the organisation's seat.
         joining: the organisation's seat, or its keys, came after genesis.
+        tree_versions: newest heights as of which the node proves its answers; None: all that it executes.
         read_tokens: file of read tokens, or None when there are none.
     """
 
@@ -98,6 +112,7 @@ class NodeConfig:
     peers: Mapping[str, Address] = field(default_factory=lambda: MappingProxyType({}))
     read_tokens: Path | None = None
     joining: bool = False
+    tree_versions: int | None = limits.PROVABLE_HEIGHTS
     timing: Timing = Timing()
     log: LogConfig = LogConfig()
     api: ApiConfig = ApiConfig()
@@ -143,6 +158,7 @@ def load_config(file: Path) -> NodeConfig:
         peers=_peers(top.table("peers")),
         read_tokens=top.optional("read_tokens", folder, None),
         joining=top.optional("joining", yes_or_no, False),
+        tree_versions=top.optional("tree_versions", _tree_versions, limits.PROVABLE_HEIGHTS),
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),
         api=_api(top.table("api")),
@@ -151,6 +167,15 @@ def load_config(file: Path) -> NodeConfig:
     if config.peer_listen == config.api_listen and config.api_listen.port:
         raise top.error("api_listen", "the same address as peer_listen; the two doors need two ports")
     return config
+
+
+def _tree_versions(value: object) -> int | None:
+    """A number of heights, or ``"all"``."""
+    if value == "all":
+        return None
+    if isinstance(value, str):
+        raise Complaint(f'write "all", or a number from {limits.PROVABLE_HEIGHTS} on')
+    return whole(limits.PROVABLE_HEIGHTS, TREE_VERSIONS_MAX)(value)
 
 
 def _read_toml(file: Path) -> Mapping[str, object]:

@@ -16,6 +16,8 @@ read_tokens = "read_tokens"    # lines "name token": readers beside the node, fo
 peer_listen = "{peer_listen}"  # the other nodes, mutual TLS 1.3
 api_listen = "{api_listen}"    # HTTP for members and the public; put TLS in front of it
 
+# tree_versions = 64           # heights back as of which answers are proven, or "all"
+
 # Where the other nodes are, if not where their cards say:
 # [peers]
 # "org:other" = "10.0.0.2:7101"

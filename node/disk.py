@@ -17,6 +17,7 @@ from node.logs import log_fields
 from node.signer import Signer
 from node.signer_log import SignerLog, SignerRecordLostError
 from node.storage import LevelStore, Put
+from node.tree_file import TreeFile
 from tallystick.votes import Vote
 
 logger = logging.getLogger("tallystick.node")
@@ -41,14 +42,16 @@ class Disk:
         self._founding = founding
         self.key = b""
         self._lock = FolderLock(config.data)
-        self._open: list[Ledger | SignerLog] = []
+        self._open: list[Ledger | SignerLog | TreeFile] = []
         try:
             self.ledger = Ledger(LevelStore(config.data / DATABASE))
             self._open.append(self.ledger)
             if not self.ledger.check_format(founding.chain_id, str(config.data)):
                 writes = genesis_writes(founding.genesis)
                 found(self.ledger, founding.chain_id, founding.genesis.time_ms, writes)
-            self.executor = Executor(self.ledger, execute)
+            tree = TreeFile(config.data, founding.chain_id)
+            self._open.append(tree)
+            self.executor = Executor(self.ledger, execute, tree=tree, versions=config.tree_versions)
         except BaseException:
             self.close()
             raise

@@ -31,11 +31,13 @@ from node.ledger import (
 from node.state import State
 from node.storage import Put
 from node.tables import BlockRow, TipRow
+from node.tree_file import TreeFile
 from tallystick.admission import VerifiedTransaction
 from tallystick.blocks import Executed, Header, HistoryLeaf
 from tallystick.encoding import encode
 from tallystick.epochs import ClosingHeader, EpochProof
 from tallystick.errors import StorageError
+from tallystick.limits import PROVABLE_HEIGHTS
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
 from tallystick.receipts import Receipt, ReceiptKind
 from tallystick.records.base import Record, key_hash
@@ -91,8 +93,15 @@ class ExecutedHeight:
 class Executor:
     """The newest executed height and the way to the next one."""
 
-    def __init__(self, ledger: Ledger, execute_block: ExecuteBlock) -> None:
-        """Rebuild the state from the records.
+    def __init__(
+        self,
+        ledger: Ledger,
+        execute_block: ExecuteBlock,
+        *,
+        tree: TreeFile | None = None,
+        versions: int | None = PROVABLE_HEIGHTS,
+    ) -> None:
+        """Read the state of the newest height; ``tree`` and ``versions`` as in ``State``.
 
         Raises:
             StorageError: the root of the records is not the one stored with the newest height.
@@ -100,7 +109,8 @@ class Executor:
         self._ledger = ledger
         self._execute_block = execute_block
         self.tip = ledger.tip()
-        self.state = State(ledger, self.tip.executed.height)
+        newest = self.tip.executed
+        self.state = State(ledger, newest.height, newest.state_root, tree=tree, versions=versions)
         root = self.state.trie.root
         if root != self.tip.executed.state_root:
             raise StorageError(
@@ -130,6 +140,7 @@ class Executor:
         self._rows += block_rows(row, tuple(item.signed.raw for item in block.transactions), encoded)
         self._rows += history_node_rows(nodes)
         self._rows += _index_rows(block, result)
+        self._rows += self.state.past_rows()
         return ExecutedHeight(block, executed, result.receipts, first_executed, result.faults, self.switch())
 
     def switch(self) -> Switch | None:

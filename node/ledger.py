@@ -5,7 +5,7 @@ All keys and rows are those of ``tables``; nothing else reads or writes the stor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from node.history_tree import Node
@@ -18,6 +18,7 @@ from node.tables import (
     ByteList,
     FormatRow,
     Place,
+    ReplacedRow,
     SignerRow,
     Table,
     TipRow,
@@ -133,6 +134,23 @@ class Ledger:
         for key, data in self._store.range(prefix, after_prefix(prefix)):
             yield key[1:], _read(data, Record)
 
+    def replaced(self, height: int) -> dict[bytes, Record | None] | None:
+        """What a height overwrote, by key; None where that is not kept."""
+        data = self._store.get(number_key(Table.REPLACED, height))
+        if data is None:
+            return None
+        row = _read(data, ReplacedRow)
+        if len(row.keys) != len(row.records):
+            raise StorageError(f"the row of what height {height} overwrote is damaged")
+        return dict(zip(row.keys, row.records, strict=True))
+
+    def oldest_replaced(self) -> int | None:
+        """The lowest height of which it is kept what it overwrote, or None."""
+        table = bytes((Table.REPLACED,))
+        for key, _ in self._store.range(table, after_prefix(table)):
+            return int.from_bytes(key[1:], "big")
+        return None
+
     def place(self, transaction_id: bytes) -> Place | None:
         """Where a transaction was executed first, or None."""
         data = self._store.get(_TRANSACTIONS + transaction_id)
@@ -208,6 +226,11 @@ def block_rows(block: BlockRow, transactions: tuple[bytes, ...], receipts: tuple
 def record_rows(writes: dict[bytes, Record | None]) -> list[Put]:
     """The rows of changed records."""
     return [(_RECORDS + key, None if record is None else encode(record)) for key, record in writes.items()]
+
+
+def replaced_row(height: int, replaced: Mapping[bytes, Record | None]) -> Put:
+    """The row of what a height overwrote."""
+    return number_key(Table.REPLACED, height), encode(ReplacedRow(tuple(replaced), tuple(replaced.values())))
 
 
 def history_row(owner: bytes, index: int, entry: HistoryEntry) -> Put:

@@ -2,23 +2,32 @@
 
 It is the ``contracts.interface.StateView`` that rules read.
 
-Records live in the ledger; here is what must be fast or must be known as of an earlier height. Nothing in here is
-stored: a start rebuilds it from the records.
+Records live in the ledger; here is what must be fast or must be known as of an earlier height. At a start the newest
+tree comes from ``tree_start``, and trees before it, once asked for, from what each height overwrote (``past``).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 
-from node.ledger import Ledger
+from node.ledger import Ledger, replaced_row
+from node.past import Past, rewound
+from node.storage import Put
+from node.tables import Table, number_key
+from node.tree_file import TreeFile
+from node.tree_start import newest_trie
 from tallystick.limits import PROVABLE_HEIGHTS
 from tallystick.records.base import Record, Space, key_hash, read_public
 from tallystick.records.chain import DueItem, due_key
 from tallystick.trie import Trie
 
 RECORDS_CACHED_MAX = 50_000  # records kept decoded; about 0.4 kB each
+PASTS_MAX = 4  # states of heights before the window that are kept once they were asked for
+REWOUND_ON_LOOP = 4  # heights that a question may lay back at once: what a restarted node certifies is that near
+ROWS_PER_SWEEP = 16  # rows of heights that are not kept any more, deleted per height
 ABSENT_MAX = 100_000  # ids known not to be executed: those of the mempool, and what was looked up besides
 
 _DUE = bytes((Space.DUE,))
@@ -27,7 +36,22 @@ _DUE = bytes((Space.DUE,))
 class State:
     """What rules and proofs read, at the newest executed height and at those shortly before it."""
 
-    def __init__(self, ledger: Ledger, height: int) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        height: int,
+        state_root: bytes,
+        *,
+        tree: TreeFile | None = None,
+        versions: int | None = PROVABLE_HEIGHTS,
+    ) -> None:
+        """Read what a start needs.
+
+        Args:
+            state_root: what the tree's root must be; it is for the caller to compare.
+            tree: where the tree is saved now and then; None: nowhere.
+            versions: newest heights whose states are kept; None: of all that this node executes.
+        """
         self._ledger = ledger
         self.height = height
         # Not a plain dict: finding the first entry of one that is emptied from the front takes longer and longer.
@@ -35,14 +59,15 @@ class State:
         self._unwritten: dict[bytes, Record | None] = {}
         self._ids: set[bytes] = set()
         self._absent: set[bytes] = set()
-        self._due: list[bytes] = []
         self._undo: dict[int, Mapping[bytes, Record | None]] = {}
-        leaves: dict[bytes, bytes | None] = {}
-        for key, record in ledger.records():
-            leaves[key_hash(key)] = record.leaf_hash()
-            if _waits(key, record):
-                self._due.append(key)
-        self._tries = {height: Trie().update(leaves)}
+        self._pasts: OrderedDict[int, Past] = OrderedDict()
+        self._versions = versions
+        self._tree_file = tree
+        self._changed = 0
+        self._due = [key for key, record in ledger.records(Space.DUE) if _waits(key, record)]
+        self._tries = {height: newest_trie(ledger, height, state_root, tree)}
+        oldest = ledger.oldest_replaced()
+        self._oldest_row = height + 1 if oldest is None else oldest
 
     # --- the newest height --------------------------------------------------------------------------------
 
@@ -101,6 +126,7 @@ class State:
         """
         assert height == self.height + 1
         self._undo[height] = replaced
+        self._changed += len(writes)
         changes = {key_hash(key): None if record is None else leaves[key] for key, record in writes.items()}
         self._tries[height] = self.trie.update(changes)
         self._unwritten.update(writes)
@@ -114,30 +140,84 @@ class State:
         self._undo.pop(height - PROVABLE_HEIGHTS + 1, None)
         return self._tries[height]
 
+    def past_rows(self) -> list[Put]:
+        """The row of what the newest height overwrote, and deletions of rows that need not be kept any more."""
+        rows: list[Put] = [replaced_row(self.height, self._undo[self.height])]
+        if self._versions is not None:
+            kept_from = self.height - self._versions + 2
+            while self._oldest_row < kept_from and len(rows) <= ROWS_PER_SWEEP:
+                rows.append((number_key(Table.REPLACED, self._oldest_row), None))
+                self._oldest_row += 1
+        return rows
+
     def written(self) -> None:
         """What was advanced to is in the ledger now."""
         self._remember(self._unwritten)
         self._unwritten.clear()
         self._ids.clear()
+        if self._tree_file is not None:
+            self._tree_file.changed(self._changed, self.height, self.trie)
+        self._changed = 0
 
     # --- earlier heights ----------------------------------------------------------------------------------
 
     def oldest_height(self) -> int:
-        """The oldest height that ``trie_at`` and ``record_at`` know."""
-        return next(iter(self._tries))
+        """The oldest height whose state is kept."""
+        return self._oldest_row - 1
 
     def trie_at(self, height: int) -> Trie | None:
-        """The tree after a height, or None when it is too old or not executed yet."""
-        return self._tries.get(height)
+        """The tree after a height; None when it is not kept or not executed yet, or while it ``is_far``."""
+        trie = self._tries.get(height)
+        if trie is not None or not self.oldest_height() <= height < self.height:
+            return trie
+        past = self._past(height)
+        if past is not None:
+            return past.trie
+        if self.is_far(height):
+            return None
+        for earlier in range(min(self._tries) - 1, height - 1, -1):
+            near = rewound(self._ledger, self._tries[earlier + 1], earlier + 1, earlier)
+            self._tries[earlier], self._undo[earlier + 1] = near.trie, near.overwritten
+        return self._tries[height]
 
     def record_at(self, key: bytes, height: int) -> Record | None:
-        """The record of a key after a height, which ``trie_at`` must know."""
-        assert height in self._tries
-        for later in range(height + 1, self.height + 1):
+        """The record of a key after a height, which ``trie_at`` must have answered."""
+        first = height + 1
+        past = self._past(height)
+        if past is not None:
+            if key in past.overwritten:
+                return past.overwritten[key]
+            first = past.up_to + 1
+        for later in range(first, self.height + 1):
             overwritten = self._undo[later]
             if key in overwritten:
                 return overwritten[key]
         return self.get(key)
+
+    def is_far(self, height: int) -> bool:
+        """Whether the state of a height is kept, but too far before those at hand to be laid back on the loop."""
+        at_hand = max(min(self._tries) - REWOUND_ON_LOOP, self.height - PROVABLE_HEIGHTS + 1) <= height
+        return self.oldest_height() <= height and not at_hand and self._past(height) is None
+
+    def rewinding(self, height: int) -> Callable[[], Past]:
+        """What lays the state of a height that ``is_far`` back, to be called in another thread; then ``keep`` it.
+
+        It raises ``TooFarError`` when more has changed since than one question may cost.
+        """
+        from_height = min(self._tries)
+        return partial(rewound, self._ledger, self._tries[from_height], from_height, height)
+
+    def keep(self, past: Past) -> None:
+        """Keep a state that was laid back at hand for a while."""
+        self._pasts[past.height] = past
+        self._pasts.move_to_end(past.height)
+        while len(self._pasts) > PASTS_MAX:
+            self._pasts.popitem(last=False)
+
+    def _past(self, height: int) -> Past | None:
+        """A state that was laid back, as long as everything that changed since it was is in memory."""
+        past = self._pasts.get(height)
+        return past if past is not None and past.up_to >= min(self._tries) else None
 
     # --- inside -------------------------------------------------------------------------------------------
 

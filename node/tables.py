@@ -9,6 +9,7 @@ from enum import IntEnum
 
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import Hash, Message, Natural, TimeMs
+from tallystick.records.base import Record
 from tallystick.votes import Certificate
 
 STORE_FORMAT = 1
@@ -29,6 +30,7 @@ class Table(IntEnum):
     BLOCK_HASHES = 10  # block hash -> height
     HISTORY_NODES = 11  # level, index -> hash of a perfect subtree of the history tree
     EPOCHS = 12  # epoch -> EpochProof of its end
+    REPLACED = 13  # height -> ReplacedRow, for the heights whose states are kept
 
 
 class FormatRow(Message, frozen=True):
@@ -90,6 +92,13 @@ class BlockRow(Message, frozen=True):
     finalisation: Certificate | None
     executed: Executed
     receipt_count: Natural
+
+
+class ReplacedRow(Message, frozen=True):
+    """What a height overwrote: the keys of the records it changed, and what each was before; None: nothing."""
+
+    keys: tuple[bytes, ...]
+    records: tuple[Record | None, ...]
 
 
 class Place(Message, frozen=True):

@@ -147,6 +147,7 @@ def load_config(file: Path) -> NodeConfig:
     file = file.absolute()
     top = Table(file, "", _read_toml(file))
     folder = path_from(file.parent)
+    window: int | None = limits.PROVABLE_HEIGHTS
     config = NodeConfig(
         file=file,
         organisation=top.required("organisation", text, 'write the organisation id, for instance "org:grower"'),
@@ -158,7 +159,7 @@ def load_config(file: Path) -> NodeConfig:
         peers=_peers(top.table("peers")),
         read_tokens=top.optional("read_tokens", folder, None),
         joining=top.optional("joining", yes_or_no, False),
-        tree_versions=top.optional("tree_versions", _tree_versions, limits.PROVABLE_HEIGHTS),
+        tree_versions=top.optional("tree_versions", _tree_versions, window),
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),
         api=_api(top.table("api")),

@@ -158,3 +158,15 @@ def test_one_character_changed_is_a_configuration_or_a_sentence(tmp_path: Path, 
         load(tmp_path, GOOD[:place] + character + GOOD[place + 1 :])
     except ConfigError as error:
         assert str(tmp_path) in str(error)
+
+
+@pytest.mark.parametrize(("written", "read"), [('"all"', None), ("64", 64), ("5000", 5_000)])
+def test_as_many_tree_versions_as_written(tmp_path: Path, written: str, read: int | None) -> None:
+    assert load(tmp_path, GOOD).tree_versions == 64
+    assert load(tmp_path, f"tree_versions = {written}\n{GOOD}").tree_versions == read
+
+
+@pytest.mark.parametrize("written", ["63", '"some"', "true", "-1"])
+def test_fewer_tree_versions_than_the_window_are_refused(tmp_path: Path, written: str) -> None:
+    with pytest.raises(ConfigError, match="tree_versions"):
+        load(tmp_path, f"tree_versions = {written}\n{GOOD}")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from node.ledger import Ledger
 from tallystick.encoding import decode
-from tallystick.errors import DecodeError, TallystickError
+from tallystick.errors import DecodeError, StorageError, TallystickError
 from tallystick.merkle import append_all
 from tallystick.records.base import Record, Space, key_hash, read_public
 from tallystick.records.goods import History, HistoryEntry, ItemPublic, SessionPublic, Statements
@@ -16,6 +16,7 @@ RECORDS_PER_UPDATE = 4_096
 ENTRIES_PER_READ = 1_024
 ENTRY_SIZE_MAX = 256  # bytes
 
+REMEDY = "stop using this folder and restore it, or start it anew"
 Progress = Callable[[str, int, int], None]
 _OWNERS: dict[int, type[ItemPublic] | type[SessionPublic] | type[Statements]] = {
     Space.ITEM: ItemPublic,
@@ -30,12 +31,14 @@ class Disagreement(TallystickError):
     Attributes:
         height: first height that disagrees.
         key: record key in hex, where it is about one.
+        remedy: what to do about it.
     """
 
-    def __init__(self, detail: str, height: int, key: bytes = b"") -> None:
+    def __init__(self, detail: str, height: int, key: bytes = b"", *, remedy: str = REMEDY) -> None:
         super().__init__(detail)
         self.height = height
         self.key = key.hex()
+        self.remedy = remedy
 
 
 def check_records(
@@ -44,28 +47,36 @@ def check_records(
     """Every stored record is the one that the receipts leave behind, none is missing, every history is whole.
 
     Args:
-        leaves: record key to leaf hash after all receipts up to ``height``; emptied on the way.
+        leaves: record key to leaf hash (32) and the height that wrote it last (8), after all receipts up to
+            ``height``; emptied on the way.
     Returns:
         the number of records.
     Raises:
-        Disagreement: at the first record that differs, naming its key.
+        Disagreement: at the first record that differs, naming its key and the height that wrote it last.
     """
     total = len(leaves)
     count = 0
     changes: dict[bytes, bytes | None] = {}
     rebuilt = Trie()
-    for key, record in ledger.records():
-        leaf = record.leaf_hash()
-        if leaves.pop(key, None) != leaf:
-            raise Disagreement("a stored record is not the one that the receipts give", height, key)
-        _check_history(ledger, key, record, height)
-        changes[key_hash(key)] = leaf
-        count += 1
-        if len(changes) >= RECORDS_PER_UPDATE:
-            rebuilt, changes = rebuilt.update(changes), {}
-            progress("records", count, total)
+    key = b""
+    try:
+        for key, record in ledger.records():
+            leaf, expected = record.leaf_hash(), leaves.pop(key, b"")
+            written = int.from_bytes(expected[32:], "big") if expected else height
+            if expected[:32] != leaf:
+                raise Disagreement("a stored record is not the one that the receipts give", written, key)
+            _check_history(ledger, key, record, written)
+            changes[key_hash(key)] = leaf
+            count += 1
+            if len(changes) >= RECORDS_PER_UPDATE:
+                rebuilt, changes = rebuilt.update(changes), {}
+                progress("records", count, total)
+    except StorageError as error:
+        raise Disagreement(f"the record behind this key cannot be read: {error}", height, key) from error
     if leaves:
-        raise Disagreement("a record is missing that the receipts give", height, min(leaves))
+        missing = min(leaves)
+        written = int.from_bytes(leaves[missing][32:], "big")
+        raise Disagreement("a record is missing that the receipts give", written, missing)
     if rebuilt.update(changes).root != state_root:
         raise Disagreement("the records give another state root than the receipts", height)
     progress("records", count, total)

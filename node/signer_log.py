@@ -125,7 +125,7 @@ class SignerLog:
         entries = self._log.read(mark)
         self._instance = self._check_opening(entries, chain_id, key, known)
         for segment, data in entries:
-            self._take(segment, _read(data))
+            self._take(segment, read_entry(data))
         self._opening = Opening(LOG_FORMAT, chain_id, key, self._instance)
         if self._log.mark().size == 0:
             self._log.append(encode(self._opening))
@@ -207,7 +207,7 @@ class SignerLog:
     ) -> bytes:
         if not entries:
             return secrets.token_bytes(16)
-        opening = _read(entries[0][1])
+        opening = read_entry(entries[0][1])
         if not isinstance(opening, Opening):
             raise StorageError(f"the signer's log in {self._folder} does not say whose it is")
         if opening.format != LOG_FORMAT:
@@ -225,7 +225,12 @@ class SignerLog:
         )
 
 
-def _read(data: bytes) -> Entry:
+def read_entry(data: bytes) -> Entry:
+    """A record of the log.
+
+    Raises:
+        StorageError: it is damaged.
+    """
     try:
         entry: Entry = decode(data, Entry, size_max=_ENTRY_SIZE_MAX)  # type: ignore[arg-type]
     except DecodeError as error:

@@ -1,7 +1,8 @@
 """Checking a stored chain from nothing but genesis: what ``tallystick-node check`` does.
 
 Everything is computed again: hash chain, certificates, transactions and their signatures, receipts, the state after
-every height from receipts alone, the history tree, and in the end the records themselves with the histories they own.
+every height from receipts alone, the indices, what each height overwrote, the history tree, and in the end the records
+themselves with the histories they own.
 No rule runs, so a fault of a rule cannot hide behind itself. The first disagreement ends the check.
 """
 
@@ -13,15 +14,17 @@ from contracts.genesis_state import genesis_writes
 from node.history_tree import Node, append_leaf
 from node.ledger import Ledger
 from node.record_check import Disagreement, Progress, check_records
-from node.tables import BlockRow, TipRow
+from node.tables import BlockRow, Place, TipRow
 from tallystick.blocks import Executed, Header, HistoryLeaf, check_contents
 from tallystick.encoding import ZERO32, decode
 from tallystick.epochs import verify_epoch_proof
 from tallystick.errors import CertificateError, TallystickError
 from tallystick.genesis import Genesis
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
-from tallystick.receipts import Receipt
+from tallystick.reasons import Reason
+from tallystick.receipts import Receipt, ReceiptKind
 from tallystick.records.base import key_hash
+from tallystick.records.goods import EventStatus
 from tallystick.transactions import decode_transaction
 from tallystick.trie import Trie
 from tallystick.votes import VoteKind, verify_certificate
@@ -63,13 +66,14 @@ class StoreCheck:
         self._boundary = False  # whether the height before ended its epoch
         self._signatures = signatures
         self._progress = progress
-        self._leaves: dict[bytes, bytes] = {}
+        self._leaves: dict[bytes, bytes] = {}  # record key -> leaf hash || height that wrote it last
         self._trie = Trie()
         self._peaks: tuple[bytes, ...] = ()
         self._nodes: list[Node] = []
         self._executed: dict[int, Executed] = {}  # heights that a later header may still certify
         self._transactions = self._receipts = self._certificates = 0
         self._newest_certified = 0
+        self._wrong_replaced: bytes | None = None
 
     def run(self) -> CheckReport:
         """Check everything.
@@ -107,8 +111,8 @@ class StoreCheck:
         if row is None:
             raise Disagreement("height 0 is missing", 0)
         writes = genesis_writes(self._genesis)
-        self._leaves = {key: record.leaf_hash() for key, record in writes.items()}
-        self._trie = Trie().update({key_hash(key): leaf for key, leaf in self._leaves.items()})
+        self._leaves = {key: record.leaf_hash() + bytes(8) for key, record in writes.items()}
+        self._trie = Trie().update({key_hash(key): leaf[:32] for key, leaf in self._leaves.items()})
         time_ms = self._genesis.time_ms
         executed = self._execute(0, self._chain_id, time_ms, EMPTY_ROOT, 0)
         if row.header is not None or row.block_hash != self._chain_id or row.executed != executed:
@@ -123,11 +127,15 @@ class StoreCheck:
             if row is None or row.header is None:
                 raise Disagreement("the block is missing", height)
             self._check_header(height, row, row.header, previous)
-            self._check_transactions(height, row.header)
-            receipts = self._check_receipts(height)
+            ids = self._check_transactions(height, row.header)
+            receipts = self._check_receipts(height, ids)
             executed = self._execute(height, row.block_hash, row.header.time_ms, root_of(receipts), len(receipts))
             if row.executed != executed or row.receipt_count != len(receipts):
                 raise Disagreement(_difference(row.executed, executed), height)
+            if self._wrong_replaced is not None:  # told after the roots, which are nearer to the cause
+                raise Disagreement("what it overwrote is not what was there before", height, self._wrong_replaced)
+            if self._ledger.height_of(row.block_hash) != height:
+                raise Disagreement("the index of block hashes does not lead to the block", height)
             self._check_nodes(height)
         except Disagreement:
             raise
@@ -195,32 +203,65 @@ class StoreCheck:
         except CertificateError as error:
             raise Disagreement(f"the certificate of the newest height: {error}", last) from error
 
-    def _check_transactions(self, height: int, header: Header) -> None:
+    def _check_transactions(self, height: int, header: Header) -> list[bytes]:
+        """The body is the header's; returns the transactions' ids in order."""
         transactions = [decode_transaction(raw, self._chain_id) for raw in self._ledger.transactions(height)]
         check_contents(header, transactions)
         if self._signatures:
             for transaction in transactions:
                 transaction.verify_signatures()
         self._transactions += len(transactions)
+        return [transaction.id for transaction in transactions]
 
-    def _check_receipts(self, height: int) -> list[bytes]:
+    def _check_receipts(self, height: int, ids: list[bytes]) -> list[bytes]:
         """Leaf hashes of a height's receipts; their changes are applied to the state."""
         encoded = self._ledger.receipts(height)
-        changes: dict[bytes, bytes | None] = {}
+        stated: dict[bytes, bytes] = {}
+        index = 0
         for data in encoded:
             receipt = decode(data, Receipt, size_max=RECEIPT_SIZE_MAX)
             if receipt.height != height:
                 raise Disagreement(f"a receipt says height {receipt.height}", height)
-            for change in receipt.changes:
-                deleted = change.leaf == ZERO32
-                changes[key_hash(change.key)] = None if deleted else change.leaf
-                if deleted:
-                    self._leaves.pop(change.key, None)
-                else:
-                    self._leaves[change.key] = change.leaf
+            stated |= {change.key: change.leaf for change in receipt.changes}
+            if receipt.kind is ReceiptKind.TRANSACTION:
+                if index >= len(ids) or receipt.subject != ids[index]:
+                    raise Disagreement(f"receipt {index} is not about the transaction of that place", height)
+                self._check_index(receipt, Place(height, index))
+                index += 1
+        self._wrong_replaced = self._key_wrongly_replaced(height, stated)
+        changes: dict[bytes, bytes | None] = {}
+        for key, leaf in stated.items():
+            changes[key_hash(key)] = None if leaf == ZERO32 else leaf
+            if leaf == ZERO32:
+                self._leaves.pop(key, None)
+            else:
+                self._leaves[key] = leaf + height.to_bytes(8, "big")
         self._trie = self._trie.update(changes)
         self._receipts += len(encoded)
         return [leaf_hash(data) for data in encoded]
+
+    def _check_index(self, receipt: Receipt, place: Place) -> None:
+        """Id and events of a transaction lead to where it was executed first."""
+        known = self._ledger.place(receipt.subject)
+        if known != place and (known is None or receipt.reason is not Reason.REPLAYED):
+            raise Disagreement(f"the index does not lead to transaction {receipt.subject.hex()}", place.height)
+        for event in receipt.events:
+            first = self._ledger.event_place(event.commitment)
+            if event.status is not EventStatus.REFUSED and (first is None or first[:2] > (place.height, place.index)):
+                raise Disagreement(f"the index does not lead to event {event.commitment.hex()}", place.height)
+
+    def _key_wrongly_replaced(self, height: int, stated: dict[bytes, bytes]) -> bytes | None:
+        """A key of which the height's row of what it overwrote does not say what the state before it held."""
+        replaced = self._ledger.replaced(height)
+        if replaced is None:
+            return None
+        for key in sorted(replaced.keys() | stated.keys()):
+            record = replaced.get(key)
+            leaf = None if record is None else record.leaf_hash()
+            before = self._leaves.get(key)
+            if key not in replaced or key not in stated or leaf != (None if before is None else before[:32]):
+                return key
+        return None
 
     def _execute(self, height: int, block_hash: bytes, time_ms: int, receipts_root: bytes, count: int) -> Executed:
         """The executed tuple that follows from receipts and the history so far."""

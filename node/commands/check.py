@@ -11,6 +11,7 @@ from pathlib import Path
 from node.commands import EXIT_DAMAGED, Subparsers, add_config_option, new_parser, print_json, say_error
 from node.config import load_config
 from node.folder import DATABASE, FolderLock
+from node.folder_check import check_before_opening, check_files
 from node.founding import read_genesis
 from node.ledger import Ledger
 from node.record_check import Disagreement
@@ -48,12 +49,19 @@ def check(options: argparse.Namespace) -> int:
     if not (data / DATABASE).is_dir():
         raise ConfigError(f"{data}: there is no database here; name the data folder of a node that ran before")
     with FolderLock(data):
-        ledger = Ledger(LevelStore(data / DATABASE))
+        try:
+            check_before_opening(data)
+            ledger = Ledger(LevelStore(data / DATABASE))
+        except Disagreement as error:
+            return _say(options.json, None, error)
+        except StorageError as error:
+            return _say(options.json, None, Disagreement(str(error), -1))
         try:
             if not ledger.check_format(genesis.chain_id(), str(data)):
                 raise ConfigError(f"{data}: the database is empty; start the node first")
             walk = StoreCheck(ledger, genesis, signatures=not options.skip_signatures, progress=_ProgressLine())
             report = walk.run()
+            check_files(data, ledger, genesis.chain_id())
         except Disagreement as error:
             return _say(options.json, None, error)
         except StorageError as error:
@@ -78,9 +86,7 @@ def _say(as_json: bool, report: CheckReport | None, error: Disagreement | None) 
             print_json({"ok": False, "height": error.height, "key": error.key, "error": str(error)})
         where = f"height {error.height}: " if error.height >= 0 else ""
         about = f" (key {error.key})" if error.key else ""
-        return say_error(
-            f"{where}{error}{about}; stop using this folder and restore it, or start it anew", EXIT_DAMAGED
-        )
+        return say_error(f"{where}{error}{about}; {error.remedy}", EXIT_DAMAGED)
     assert report is not None
     if as_json:
         print_json({"ok": True, **asdict(report)})

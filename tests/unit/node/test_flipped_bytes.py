@@ -1,0 +1,133 @@
+"""A byte flipped in any file of a stopped node's folder: ``check`` says so, in one sentence."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node.__main__ import main
+from node.leveldb_files import FileDamage, check_logs, check_tables, crc32c, masked_crc
+from node.tree_file import CHANGES_MIN, TREE_FILE
+from scripts.benchmark.filled_node import FilledNode
+
+SEED = 4
+FLIPS_PER_FILE = 4
+NOT_DATA = ("LOG", "LOG.old", "LOCK", "lock")  # LevelDB's diary, and locks
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A node's folder with two tables, a log, a saved tree and a signer's log."""
+    node = FilledNode(tmp_path_factory.mktemp("filled"))
+    node.grow(CHANGES_MIN + 200)
+    for keys in (60, 40):  # every opening turns the database's log into a table
+        node.close()
+        node.open()
+        node.grow(node.key_count + keys)
+    node.close()
+    return node.home
+
+
+def check(home: Path) -> int:
+    return main(["check", "--config", str(home / "node.toml"), "--json"])
+
+
+def files(home: Path) -> list[Path]:
+    found = [path for path in sorted((home / "data").rglob("*")) if path.is_file() and path.stat().st_size]
+    return [path for path in found if path.name not in NOT_DATA]
+
+
+def flipped(home: Path, copy: Path, path: Path, place: int, bit: int) -> None:
+    """``copy`` becomes ``home`` with one bit of one file the other way."""
+    if (copy / "data").exists():
+        shutil.rmtree(copy / "data")
+    shutil.copytree(home / "data", copy / "data")
+    data = bytearray(path.read_bytes())
+    data[place] ^= 1 << bit
+    (copy / path.relative_to(home)).write_bytes(data)
+
+
+@pytest.fixture
+def copy(home: Path, tmp_path: Path) -> Path:
+    place = tmp_path / "copy"
+    shutil.copytree(home, place)
+    return place
+
+
+def test_an_untouched_folder_is_whole(copy: Path) -> None:
+    assert check(copy) == 0
+    assert check(copy) == 0  # and still is after LevelDB was opened
+
+
+def test_the_folder_has_a_file_of_every_kind(home: Path) -> None:
+    names = [path.name for path in files(home)]
+    assert TREE_FILE in names and "CURRENT" in names
+    assert sum(name.endswith(".ldb") for name in names) >= 2
+    assert any(name.startswith("MANIFEST") for name in names)
+    logs = [path.parent.name for path in files(home) if path.suffix == ".log"]
+    assert sorted(logs) == ["database", "signer"]
+
+
+def places(path: Path, chance: random.Random) -> Iterator[int]:
+    """Some at random, the first and the last byte, and for a table one in padding and one in what stands before it."""
+    size = path.stat().st_size
+    yield from {0, size - 1, *(chance.randrange(size) for _ in range(FLIPS_PER_FILE))}
+    if path.suffix == ".ldb":
+        yield from (size - 12, size - 60, size - 300)
+
+
+def test_a_flipped_bit_in_any_file_is_found(home: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chance = random.Random(SEED)
+    missed = []
+    for path in files(home):
+        for place in places(path, chance):
+            bit = chance.randrange(8)
+            flipped(home, copy, path, place, bit)
+            code = check(copy)
+            said = capsys.readouterr()
+            where = f"{path.name} at {place}, bit {bit}: exit {code}"
+            if code not in (1, 3) or "Traceback" in said.err or "fault in this software" in said.err:
+                missed.append(where)
+    assert missed == []
+
+
+def test_every_bit_of_what_leveldb_overlooks_is_found(home: Path, copy: Path) -> None:
+    """The newest table's end and the end of the log, without the walk over the chain."""
+    database = copy / "data" / "database"
+    table = min(database.glob("*.ldb"), key=lambda path: path.stat().st_size)
+    log = next(database.glob("*.log"))
+    check_tables(database)
+    check_logs(database)
+    chance = random.Random(SEED)
+    for path, look, last in ((table, check_tables, 400), (log, check_logs, 400)):
+        data = path.read_bytes()
+        size = len(data)
+        for place in range(max(0, size - last), size):
+            bad = bytearray(data)
+            bad[place] ^= 1 << chance.randrange(8)
+            path.write_bytes(bad)
+            with pytest.raises(FileDamage):
+                look(database)
+        path.write_bytes(data)
+
+
+def test_a_log_that_a_crash_cut_off_is_told_from_a_whole_one(copy: Path) -> None:
+    database = copy / "data" / "database"
+    log = next(database.glob("*.log"))
+    log.write_bytes(log.read_bytes()[:-5])
+    with pytest.raises(FileDamage, match="power failure"):
+        check_logs(database)
+
+
+def test_checksums_are_those_of_the_standard() -> None:
+    """RFC 3720, appendix B.4, and the masking that LevelDB's own test pins."""
+    assert crc32c(bytes(32)) == 0x8A9136AA
+    assert crc32c(b"\xff" * 32) == 0x62A8AB43
+    assert crc32c(bytes(range(32))) == 0x46DD794E
+    assert crc32c(b"123456789") == 0xE3069283
+    crc = crc32c(b"foo")
+    assert int.from_bytes(masked_crc(b"foo"), "little") == ((crc >> 15 | crc << 17 & 0xFFFFFFFF) + 0xA282EAD8) % 2**32

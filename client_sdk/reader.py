@@ -24,6 +24,7 @@ from tallystick.proofs import (
     Anchor,
     BlockBundle,
     EventBundle,
+    EvidenceBundle,
     ItemBundle,
     ProofCode,
     ReceiptBundle,
@@ -31,12 +32,14 @@ from tallystick.proofs import (
     RecordBundle,
     VerifiedBlock,
     VerifiedEvent,
+    VerifiedEvidence,
     VerifiedItem,
     VerifiedReceipt,
     VerifiedReceivable,
     read_bundle,
     verify_block,
     verify_event,
+    verify_evidence_bundle,
     verify_item,
     verify_receipt,
     verify_receivable,
@@ -215,11 +218,34 @@ class Reader:
         self._trust.advance(receipt.anchor)
         return receipt, data
 
-    def receivable(self, obligation: bytes, grant: bytes | None = None) -> tuple[VerifiedReceivable, bytes]:
+    def evidence(self, key: bytes, at: int | None = None) -> tuple[VerifiedEvidence, bytes]:
+        """A validator's contradiction that the ledger recorded, with the bundle's bytes.
+
+        Args:
+            key: of the record (``tallystick.records.membership.evidence_key``).
+            at: a recent height whose state to show instead of the newest.
+        Raises:
+            MissingError: nothing is recorded under this key.
+            ProofError: what a node showed does not hold.
+        """
+
+        def fetch() -> tuple[VerifiedEvidence, bytes]:
+            data = self._nodes.get(api.EVIDENCE_PROOF, {"key": key.hex()} | _at(at)).body
+            bundle = _expect(read_bundle(data), EvidenceBundle)
+            return verify_evidence_bundle(bundle, self._trust.trust(), key=key, at=at), data
+
+        evidence, data = self._verified(fetch)
+        self._trust.advance(evidence.anchor)
+        return evidence, data
+
+    def receivable(
+        self, obligation: bytes, grant: bytes | None = None, at: int | None = None
+    ) -> tuple[VerifiedReceivable, bytes]:
         """An obligation with its tag, slices and every lien (a signed request), with the bundle's bytes.
 
         Args:
             grant: id of the grant that lets this organisation see it; parties to it need none.
+            at: a recent height whose state to show instead of the newest.
         Raises:
             MissingError: there is no such obligation.
             DoorError: this organisation may not see it.
@@ -227,10 +253,10 @@ class Reader:
         """
 
         def fetch() -> tuple[VerifiedReceivable, bytes]:
-            query = {"obligation": obligation.hex()} | ({"grant": grant.hex()} if grant is not None else {})
+            query = {"obligation": obligation.hex()} | ({"grant": grant.hex()} if grant is not None else {}) | _at(at)
             data = self._nodes.get(api.RECEIVABLE_PROOF, query, members=True).body
             bundle = _expect(read_bundle(data), ReceivableBundle)
-            return verify_receivable(bundle, self._trust.trust(), obligation=obligation), data
+            return verify_receivable(bundle, self._trust.trust(), obligation=obligation, at=at), data
 
         receivable, data = self._verified(fetch)
         self._trust.advance(receivable.anchor)

@@ -3,7 +3,7 @@
 A quorum's signatures prove a state to whoever pinned its validators. What they cannot show alone is that it is the
 newest, or that the quorum did not sign another one for somebody else. So others are asked for their heads, and for the
 block that they have at the very height of the proof. Each answer is checked like any proof; a member's word counts for
-nothing. Specification: docs/spec/proofs.md, section 11.
+nothing. Specification: docs/spec/proofs.md, section 12.
 """
 
 from __future__ import annotations

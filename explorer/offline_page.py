@@ -17,7 +17,7 @@ from tallystick.proofs import WORDS as CODES
 from tallystick.reasons import Reason
 
 STATIC = Path(__file__).parent / "static"
-MODULES = ("encoding.js", "binding.js", "verify.js", "chain.js", "receivable.js", "offline.js")
+MODULES = ("encoding.js", "binding.js", "verify.js", "chain.js", "receivable.js", "evidence.js", "offline.js")
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./([a-z]+\.js)';\n", re.MULTILINE)
 _DYNAMIC = re.compile(r"import\('\./([a-z]+\.js)'\)")
 _EXPORT = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)
@@ -50,6 +50,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kind.block": ("one block", "单个区块"),
     "kind.receipt": ("what became of a transaction", "交易的结果"),
     "kind.receivable": ("receivable", "应收款"),
+    "kind.evidence": ("a node that contradicted itself", "自相矛盾的节点"),
     "about": ("About", "对象"),
     "asOf": ("As of", "截至"),
     "height": ("height", "高度"),
@@ -73,6 +74,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unconfirmed": ("not confirmed by the debtor yet", "债务人尚未确认"),
     "slice": ("Slice", "份额"),
     "liens": ("Liens held by", "质权持有人"),
+    "guilty": ("Contradicted itself", "自相矛盾者"),
+    "where": ("Epoch, view", "纪元、视图"),
+    "contradiction.1": ("two proposals", "两项提案"),
+    "contradiction.2": ("two notarize votes", "两张公证票"),
+    "contradiction.3": ("two finalize votes", "两张终局票"),
+    "contradiction.4": ("a nullify and a finalize vote", "一张作废票与一张终局票"),
+    "recorded": ("On the ledger since height", "自该高度起记入账本"),
+    "unrecorded": ("not on the ledger", "未记入账本"),
     "noLien": ("nobody holds a lien", "无人持有质权"),
 }
 

@@ -19,6 +19,7 @@ from tallystick.limits import PROVABLE_HEIGHTS
 from tallystick.proofs import (
     BlockBundle,
     EventBundle,
+    EvidenceBundle,
     ItemBundle,
     ProofCode,
     ReceiptBundle,
@@ -26,6 +27,7 @@ from tallystick.proofs import (
     RecordBundle,
     build_block,
     build_event,
+    build_evidence,
     build_item,
     build_receipt,
     build_receivable,
@@ -34,8 +36,10 @@ from tallystick.proofs import (
     show_height,
 )
 from tallystick.proofs.bundle import AnchorShown, HeightShown
-from tallystick.records.base import Record
+from tallystick.records.base import Record, Space, read_public
+from tallystick.records.finance import obligation_key
 from tallystick.records.goods import HistoryEntry
+from tallystick.records.membership import EvidenceRecord
 from tallystick.transactions import SignedTransaction, decode_transaction
 from tallystick.trie import Trie
 from tallystick.validators import ValidatorSet
@@ -52,6 +56,7 @@ class CertifiedHeight:
 
     Attributes:
         height: whose state ``trie`` and ``record`` are.
+        book: who sat in earlier epochs.
     """
 
     ledger: Ledger
@@ -62,6 +67,7 @@ class CertifiedHeight:
     trie: Trie
     height: int
     epochs: tuple[EpochStep, ...] = ()
+    book: Epochs | None = None
 
     def anchor(self) -> AnchorShown:
         """See ``CertifiedState``."""
@@ -106,6 +112,18 @@ class CertifiedHeight:
     def receipts(self, height: int) -> tuple[bytes, ...]:
         """See ``CertifiedHistory``."""
         return self.ledger.receipts(height)
+
+    def header_of_epoch(self, epoch: int) -> tuple[Header, ValidatorSet] | None:
+        """See ``CertifiedSeats``: the epoch's last block that this header proves."""
+        if epoch == self.header.epoch:
+            return None
+        proof = self.book.proof(epoch) if self.book is not None and epoch < self.header.epoch else None
+        if self.book is None or proof is None:
+            raise UnavailableError(f"no block of epoch {epoch} is certified yet; try again in a second")
+        header = self.block_header(min(proof.boundary.height, self.header.executed.height))
+        if header is None or header.epoch != epoch:
+            raise UnavailableError(f"no block of epoch {epoch} is certified yet; try again in a second")
+        return header, self.book.validators_of(epoch)
 
     def _row(self, height: int) -> BlockRow:
         row = self.ledger.block(height)
@@ -185,20 +203,40 @@ class ProofService:
         index = row.receipt_count - 1 - row.header.transaction_count + place.index
         return build_receipt(place.height, index, certified)
 
-    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str) -> ReceivableBundle:
+    def evidence(self, key: bytes, at: int | None = None) -> EvidenceBundle:
+        """What convicts a validator, as the ledger recorded it.
+
+        Args:
+            key: of the record.
+        Raises:
+            ProofError: ``not-in-history``, nothing is recorded under this key.
+            UnavailableError: no block of its epoch is certified yet.
+        """
+        certified, as_of = self._shown(at)
+        record = certified.record(key) if key[:1] == bytes((Space.EVIDENCE,)) else None
+        if record is None:
+            raise ProofError(ProofCode.NOT_IN_HISTORY, "no evidence is recorded under this key")
+        return build_evidence(read_public(record, EvidenceRecord).evidence, certified, as_of)
+
+    def receivable(
+        self, obligation: bytes, grant: bytes | None, organisation: str, at: int | None = None
+    ) -> ReceivableBundle:
         """An obligation with its tag, slices and liens, both halves, for who may see it.
 
         Args:
             grant: id of the grant that the caller names, or None.
             organisation: the caller's.
+            at: the height whose state is asked for; whether the caller may see it says the newest.
         Raises:
             ProofError: ``no-obligation``.
             RefusedError: GRANT_MISSING or GRANT_EXPIRED.
         """
-        certified = self.certified()
-        bundle = build_receivable(obligation, certified)
-        check_entitled(certified.record, obligation, grant, organisation, certified.header.executed.time_ms)
-        return bundle
+        newest = self.certified()
+        if newest.record(obligation_key(obligation)) is None:
+            raise ProofError(ProofCode.NO_OBLIGATION, f"there is no obligation {obligation.hex()}")
+        check_entitled(newest.record, obligation, grant, organisation, newest.header.executed.time_ms)
+        certified, as_of = self._shown(at)
+        return build_receivable(obligation, certified, as_of)
 
     def certified(self, at: int | None = None) -> CertifiedHeight:
         """The newest height that a final header certifies and whose state is kept; or an earlier one under its header.
@@ -240,6 +278,6 @@ class ProofService:
             ends = self._epochs.steps(max(0, epoch - EPOCHS_SHOWN), epoch)
             height = row.header.executed.height
             return CertifiedHeight(
-                self._ledger, self._state, row.header, row.finalisation, validators, trie, height, ends
+                self._ledger, self._state, row.header, row.finalisation, validators, trie, height, ends, self._epochs
             )
         raise UnavailableError("no height is certified yet; try again in a second")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -32,7 +33,7 @@ def files() -> dict[str, str]:
     }
     result = {}
     for name, (code, subject, bundle) in {**good(), **broken()}.items():
-        vector = {"name": name, "expected": code, "subject": subject, "trust": trust, "bundle": bundle}
+        vector: dict[str, Any] = {"name": name, "expected": code, "subject": subject, "trust": trust, "bundle": bundle}
         if name in AT_ASKED or ("-as-of" in name and name not in AT_NONE):
             vector["at"] = AT
         result[f"{name}.json"] = json.dumps(vector, indent=1) + "\n"

@@ -30,6 +30,7 @@ EVENT_PROOF = "/v1/proofs/event"  # GET ?commitment=hex&item=01/… -> proof bun
 BLOCK_PROOF = "/v1/proofs/block"  # GET ?height=42 -> proof bundle: the block of an executed height is of this chain
 RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only;
 # not of keys that name a party or can be guessed: those are proven at MEMBERS_RECORD_PROOF
+EVIDENCE_PROOF = "/v1/proofs/evidence"  # GET ?key=hex of the record -> proof bundle: a validator contradicted itself
 SEAL = "/v1/proofs/seal"  # GET -> application/msgpack: SealCertificate, the newest; docs/spec/compact.md
 SEAL_KEYS = "/v1/proofs/seal-keys"  # GET -> application/msgpack: SealKeySet
 CONSIGNMENT_PROOF = "/v1/proofs/consignment"  # GET ?id=00/… -> application/msgpack: compact proof
@@ -40,7 +41,7 @@ TRANSACTIONS_BULK = "/v1/transactions/bulk"  # POST application/msgpack: array o
 TRANSACTION = "/v1/transactions/{id}"  # GET ?wait=final|executed|proven&timeout_ms= -> TransactionStatus
 RECEIPT = "/v1/receipts/{id}"  # GET -> application/msgpack: Receipt
 RECEIPT_PROOF = "/v1/receipts/{id}/proof"  # GET -> proof bundle of a receipt
-RECEIVABLE_PROOF = "/v1/receivables/proof"  # GET ?obligation=hex&grant=hex -> proof bundle, for who may see it
+RECEIVABLE_PROOF = "/v1/receivables/proof"  # GET ?obligation=hex&grant=hex&at=42 -> proof bundle, for who may
 BLOCKS = "/v1/blocks"  # GET ?from=&limit= -> application/msgpack: array of BlockAnswer (executed heights only)
 MEMBERS_RECORD_PROOF = "/v1/records/proof"  # GET ?key=hex -> proof bundle of any record; public halves only
 RECORD = "/v1/records"  # GET ?key=hex -> application/msgpack: Record with both halves; 404 when absent

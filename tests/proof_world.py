@@ -13,10 +13,12 @@ from tallystick import keys
 from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf
 from tallystick.encoding import ZERO32, Message, encode
 from tallystick.epcis import GENERAL, read_json, split_event
+from tallystick.evidence import PROPOSE, Evidence, EvidenceKind, Said, evidence_of
 from tallystick.merkle import EMPTY_ROOT, inclusion_path, root_of
 from tallystick.object_ids import slice_id
 from tallystick.proofs.anchor import Trust, show_anchor
 from tallystick.proofs.bundle import AnchorShown
+from tallystick.proposals import proposal_signing_bytes
 from tallystick.reasons import Reason
 from tallystick.receipts import Change, EventOutcome, Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash, record_of
@@ -72,6 +74,7 @@ from tallystick.records.members import (
     member_key,
     organisation_key,
 )
+from tallystick.records.membership import EvidenceRecord, evidence_key
 from tallystick.transactions import Event, SignedTransaction, sign_transaction
 from tallystick.trie import Trie
 from tallystick.validators import Validator, ValidatorSet, validator_set
@@ -251,6 +254,10 @@ class ProofWorld:
     def _history_leaves(self) -> list[bytes]:
         return [self.history_leaf(height).leaf_hash() for height in range(EXECUTED_HEIGHT + 1)]
 
+    def header_of_epoch(self, epoch: int) -> tuple[Header, ValidatorSet] | None:
+        """See ``CertifiedSeats``; everything here is of epoch 0."""
+        return None
+
     # --- CertifiedState -----------------------------------------------------------------------------------
 
     def anchor(self) -> AnchorShown:
@@ -389,6 +396,37 @@ def finished_world(extra_records: int = 200) -> ProofWorld:
     _owe(world)
     for number in range(extra_records):
         world.put(item_key(f"{GTIN}/21/other{number}"), Statements(History()))
+    return world
+
+
+def said(step: int, block_hash: bytes, *, name: str = "org:carrier", epoch: int = 0, view: int = 7) -> Said:
+    """A validator's proposal (step 0) or vote."""
+    if step == PROPOSE:
+        purpose, message = keys.Purpose.PROPOSAL, proposal_signing_bytes(epoch, view, block_hash)
+    else:
+        statement = Statement(epoch, VoteKind(step), view, block_hash)
+        purpose, message = keys.Purpose.VOTE, statement.signing_bytes()
+    return Said(step, block_hash, keys.sign(seed(name), purpose, CHAIN_ID, message))
+
+
+def contradiction(first: int = 1, second: int = 1, *, name: str = "org:carrier", epoch: int = 0) -> Evidence:
+    """Two statements of a validator about different blocks, or a nullify about none."""
+    hashes = (
+        ZERO32 if step == VoteKind.NULLIFY else sha256(b"block %d" % i).digest()
+        for i, step in enumerate((first, second))
+    )
+    one, other = (
+        said(step, hash_, name=name, epoch=epoch) for step, hash_ in zip((first, second), hashes, strict=True)
+    )
+    return evidence_of(keys.public_key_of(seed(name)), epoch, 7, one, other)
+
+
+def guilty_world() -> ProofWorld:
+    """The finished world, with the carrier's two notarize votes on the ledger."""
+    world, found = finished_world(), contradiction()
+    kind = EvidenceKind.DOUBLE_NOTARIZE
+    record = EvidenceRecord("org:carrier", kind, found, "org:grower", 12)
+    world.put(evidence_key(found.key, found.epoch, found.view, kind), record)
     return world
 
 

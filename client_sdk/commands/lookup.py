@@ -27,6 +27,7 @@ from tallystick.proofs import (
     Trust,
     VerifiedBlock,
     VerifiedEvent,
+    VerifiedEvidence,
     VerifiedItem,
     VerifiedReceipt,
     VerifiedReceivable,
@@ -171,7 +172,7 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
                 {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
                 f"record {verified.key.hex()}: {words}, proven as of height {height}",
             )
-        case VerifiedBlock() | VerifiedReceipt() | VerifiedReceivable():
+        case VerifiedBlock() | VerifiedReceipt() | VerifiedReceivable() | VerifiedEvidence():
             show_chain_proof(context, verified)
     return ExitCode.OK
 

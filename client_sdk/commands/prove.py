@@ -1,8 +1,9 @@
-"""prove: fetch a proof, check it, keep it for others. And how proofs of blocks, receipts and receivables read."""
+"""prove: fetch a proof, check it, keep it for others. And how proofs of all but goods and records read."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,36 +13,71 @@ from client_sdk.errors import ExitCode
 from client_sdk.values import read_id
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError
+from tallystick.evidence import read_evidence_file, verify_evidence
 from tallystick.money import format_amount
-from tallystick.proofs import ProofCode, ShownSlice, VerifiedBlock, VerifiedReceipt, VerifiedReceivable
+from tallystick.proofs import (
+    ProofCode,
+    ShownSlice,
+    VerifiedBlock,
+    VerifiedEvidence,
+    VerifiedReceipt,
+    VerifiedReceivable,
+)
 from tallystick.reasons import Reason
+from tallystick.records.membership import evidence_key
 
 HEIGHT_MAX = 2**53 - 1
+_EVIDENCE_FILE_SIZE_MAX = 16_384  # bytes; a file is below two thousand
 
-Shown: TypeAlias = VerifiedBlock | VerifiedReceipt | VerifiedReceivable
+Shown: TypeAlias = VerifiedBlock | VerifiedReceipt | VerifiedReceivable | VerifiedEvidence
 
 
 def _add_prove(parser: Parser) -> None:
-    parser.add_argument("kind", choices=("block", "receipt", "receivable"), help="what is to be proven")
-    parser.add_argument("what", help="height of the block, id of the transaction, id of the obligation")
+    parser.add_argument("kind", choices=("block", "receipt", "receivable", "evidence"), help="what is to be proven")
+    parser.add_argument(
+        "what", help="height of the block, id of the transaction or obligation, evidence: its file or its record's key"
+    )
     parser.add_argument("--grant", metavar="ID", help="the grant that lets you see the receivable")
+    parser.add_argument(
+        "--at", metavar="HEIGHT", help="receivable, evidence: as things stood after this height, while a node keeps it"
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the proof, which anybody can verify offline")
 
 
 def _prove(context: Context, arguments: argparse.Namespace) -> int:
     reader = context.reader()
+    at = read_height(arguments.at) if arguments.at is not None else None
+    if at is not None and arguments.kind in ("block", "receipt"):
+        raise ConfigError(f"a {arguments.kind} has its own height; leave --at out")
     verified: Shown
     if arguments.kind == "block":
         verified, bundle = reader.block(read_height(arguments.what))
     elif arguments.kind == "receipt":
         verified, bundle = reader.receipt(read_id(arguments.what))
+    elif arguments.kind == "evidence":
+        verified, bundle = reader.evidence(_evidence_key(arguments.what), at)
     else:
         grant = read_id(arguments.grant) if arguments.grant is not None else None
-        verified, bundle = reader.receivable(read_id(arguments.what), grant)
+        verified, bundle = reader.receivable(read_id(arguments.what), grant, at)
     if arguments.save is not None:
         secure_files.replace(arguments.save, bundle)
     show_chain_proof(context, verified)
     return ExitCode.OK
+
+
+def _evidence_key(text: str) -> bytes:
+    """Key of the record of evidence: as such in hex, or of the evidence in a file.
+
+    Raises:
+        ConfigError: neither.
+        DecodeError, ProofError, SignatureError: the file holds no evidence that convicts anybody.
+    """
+    if re.fullmatch(r"([0-9a-f]{2}){50}", text):
+        return bytes.fromhex(text)
+    data = secure_files.read(Path(text), "evidence", size_max=_EVIDENCE_FILE_SIZE_MAX)
+    file, found = read_evidence_file(data)
+    kind = verify_evidence(found, bytes.fromhex(file.chain_id))
+    return evidence_key(found.key, found.epoch, found.view, kind)
 
 
 def read_height(text: str) -> int:
@@ -52,7 +88,10 @@ def read_height(text: str) -> int:
 
 
 def show_chain_proof(context: Context, verified: Shown) -> None:
-    """What a proof of a block, a receipt or a receivable says, for programs and for people."""
+    """What a proof of a block, a receipt, a receivable or of evidence says, for programs and for people."""
+    if isinstance(verified, VerifiedEvidence):
+        context.output.result(_evidence_fields(verified), _evidence_words(verified))
+        return
     if isinstance(verified, VerifiedReceivable):
         context.output.result(_receivable_fields(verified), _receivable_words(verified))
         return
@@ -118,16 +157,51 @@ def _receipt_words(verified: VerifiedReceipt) -> str:
     return "\n".join([*lines, _signed(verified)])
 
 
+def _evidence_fields(verified: VerifiedEvidence) -> dict[str, Any]:
+    evidence, recorded, state = verified.evidence, verified.recorded, verified.as_of or verified.anchor.executed
+    return {
+        "kind": "evidence",
+        "verdict": ProofCode.PROVEN.value,
+        "organisation": verified.organisation,
+        "contradiction": verified.kind.name,
+        "epoch": evidence.epoch,
+        "view": evidence.view,
+        "validator_key": evidence.key.hex(),
+        "record": verified.key.hex(),
+        "recorded_height": recorded.height if recorded is not None else None,
+        "reporter": recorded.reporter if recorded is not None else None,
+        "height": state.height,
+        "time_ms": state.time_ms,
+        "signed_by": list(verified.anchor.signers),
+    }
+
+
+def _evidence_words(verified: VerifiedEvidence) -> str:
+    evidence, recorded, state = verified.evidence, verified.recorded, verified.as_of or verified.anchor.executed
+    told = "not on the ledger" if recorded is None else f"on the ledger since height {recorded.height}"
+    reporter = f", reported by {recorded.reporter}" if recorded is not None else ""
+    return "\n".join(
+        (
+            f"{verified.organisation} contradicted itself: {verified.kind.name} in view {evidence.view} "
+            f"of epoch {evidence.epoch}",
+            f"  validator key {evidence.key.hex()}",
+            f"  {told}{reporter}",
+            f"  as of height {state.height}, {format_timestamp(state.time_ms)}",
+            _signed(verified),
+        )
+    )
+
+
 def _receivable_fields(verified: VerifiedReceivable) -> dict[str, Any]:
-    terms = verified.terms
+    terms, state = verified.terms, verified.as_of or verified.anchor.executed
     names = ("creditor", "debtor", "bank", "currency", "face", "confirmed", "paid", "due_ms")
     return {
         "kind": "receivable",
         "verdict": ProofCode.PROVEN.value,
         "obligation": verified.obligation.hex(),
         "state": verified.state.name.lower(),
-        "height": verified.anchor.executed.height,
-        "time_ms": verified.anchor.executed.time_ms,
+        "height": state.height,
+        "time_ms": state.time_ms,
         "terms": {name: getattr(terms, name) for name in names},
         "only_claim_since_height": verified.tag_height,
         "slices": [
@@ -147,7 +221,7 @@ def _receivable_fields(verified: VerifiedReceivable) -> dict[str, Any]:
 
 
 def _receivable_words(verified: VerifiedReceivable) -> str:
-    terms, executed = verified.terms, verified.anchor.executed
+    terms, executed = verified.terms, verified.as_of or verified.anchor.executed
     owed = terms.confirmed if verified.tag_height is not None else terms.face
     claim = "not confirmed yet" if verified.tag_height is None else "confirmed; no other obligation under this invoice"
     lines = [
@@ -175,11 +249,18 @@ def _signed(verified: Shown) -> str:
 COMMANDS: tuple[Command, ...] = (
     Command(
         "prove",
-        "fetch, check and keep the proof of a block, a receipt or a receivable",
-        ("prove block 42", "prove receipt 5f… --save receipt.proof.json", "prove receivable 7c… --grant 3a…"),
+        "fetch, check and keep the proof of a block, a receipt, a receivable or evidence",
+        (
+            "prove block 42",
+            "prove receipt 5f… --save receipt.proof.json",
+            "prove receivable 7c… --grant 3a…",
+            "prove evidence epoch-0-view-71-DOUBLE_NOTARIZE-9f31c2.json --save guilty.proof.json",
+        ),
         _add_prove,
         _prove,
         description="Blocks and receipts of any height, however old, under the newest certified header. A receivable\n"
-        "shows every lien on it, and no other obligation under its invoice number. What is kept, verify accepts.",
+        "shows every lien on it, and no other obligation under its invoice number. Evidence shows two statements of a\n"
+        "validator that exclude each other, that it sat in that epoch, and since when the ledger says so.\n"
+        "What is kept, verify accepts.",
     ),
 )

@@ -9,7 +9,8 @@ import {
 // --- Ed25519 by the browser's own WebCrypto, as strict as libsodium: where libraries disagree, the answer is no ---
 
 export const TRANSACTION = 1;
-const VOTE = 2;
+export const VOTE = 2;
+export const PROPOSAL = 3;
 
 // y coordinates of all encodings of points of small order, the sign bit cleared, non-canonical ones included.
 const SMALL_ORDER = new Set([
@@ -266,7 +267,13 @@ Object.assign(KINDS, {
   receipt: object({
     format: whole, anchor, kind: only('receipt'), block: height, receipt: b64, index: whole, path: list(hash),
   }),
-  receivable: object({ ...frame, kind: only('receivable'), obligation: hash, records: list(halves) }),
+  receivable: object(
+    { ...frame, kind: only('receivable'), obligation: hash, records: list(halves), as_of: maybe(height) }, { as_of: null },
+  ),
+  evidence: object({
+    ...frame, kind: only('evidence'), evidence: b64, record: maybe(record), as_of: maybe(height),
+    seats: maybe(object({ block: height, header: b64, validators: b64 })),
+  }, { record: null, seats: null, as_of: null }),
 });
 
 const withDefaults = (shown) => ({ ...EVENT_DEFAULTS, ...shown });
@@ -280,6 +287,7 @@ export function readBundle(bundle) {
   if (bundle.format !== 1) throw new ProofError('unreadable', `format ${bundle.format}; this verifier reads 1`);
   if (kind === 'item') return { ...bundle, events: bundle.events.map(withDefaults) };
   if (kind === 'event') return { ...ENTRY_DEFAULTS, ...bundle, event: withDefaults(bundle.event) };
+  if (kind === 'evidence') return { record: null, seats: null, ...bundle };
   return kind === 'record' ? { record: null, ...bundle } : { header: null, ...bundle };
 }
 
@@ -320,7 +328,7 @@ export async function verifyAnchor(shown, trust) {
   if (header.executed.height < (trust.heightMin ?? 0)) {
     throw new ProofError('rolled-back', `proves height ${header.executed.height}; a newer one was seen before`);
   }
-  return { header, executed: header.executed, signers, validatorCount: validators.length, chainId: unhex(trust.chainId) };
+  return { header, executed: header.executed, signers, validators, validatorCount: validators.length, chainId: unhex(trust.chainId) };
 }
 
 const EPOCHS_MAX = 64;

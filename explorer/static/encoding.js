@@ -1,7 +1,7 @@
 // Encodings: bytes in their spellings, SHA-256 with purpose tags, canonical MessagePack of the messages that a proof holds,
 // canonical JSON of events; and the one error that a verification raises.
 
-/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 10. */
+/** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 11. */
 export class ProofError extends Error {
   constructor(code, detail) {
     super(`${detail} [${code}]`);
@@ -286,6 +286,12 @@ const change = struct({ key: bytesOf(1, 512), leaf: hash });
 export const Receipt = struct({
   kind: oneOf(3), height: natural, index: natural, subject: hash, reason: natural, detail: textOf(0, 256),
   events: listOf(outcome, 0, 1000), changes: listOf(change, 0, NATURAL_MAX),
+});
+
+const said = struct({ step: within(0, 3), blockHash: hash, signature });
+export const Evidence = struct({ key: hash, epoch: natural, view: natural, first: said, second: said });
+export const EvidenceRecord = struct({
+  organisation: name, kind: oneOf(4), evidence: Evidence, reporter: name, height: natural,
 });
 
 const currency = (reader) => {

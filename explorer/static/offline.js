@@ -65,7 +65,7 @@ async function verify() {
 }
 
 function aboutOf(bundle, result) {
-  const named = bundle.subject ?? bundle.key ?? bundle.obligation;
+  const named = bundle.subject ?? bundle.key ?? bundle.obligation ?? result.key;
   return named ?? (bundle.kind === 'block' ? String(result.leaf.height) : hex(result.receipt.subject));
 }
 
@@ -110,6 +110,11 @@ const DETAILS = {
   record: ({ value }) => [[t('record'), value === null ? t('absent') : hex(value)]],
   block: ({ leaf }) => [[t('block'), hex(leaf.blockHash)], [t('state'), hex(leaf.stateRoot)]],
   receipt: ({ receipt }) => [[t('outcome'), data.reasons[receipt.reason] ?? String(receipt.reason)]],
+  evidence: ({ evidence, kind, organisation, recorded }) => [
+    [t('guilty'), `${organisation}: ${t(`contradiction.${kind}`)}`],
+    [t('where'), `${evidence.epoch}, ${evidence.view}`],
+    [t('recorded'), recorded ? `${recorded.height} (${recorded.reporter})` : t('unrecorded')],
+  ],
   receivable: ({ terms, tagHeight, slices, lienHolders }) => [
     [t('owes'), `${terms.debtor} → ${terms.creditor}: ${terms.currency} ${tagHeight === null ? terms.face : terms.confirmed} (${t('minor')})`],
     [t('claim'), t(tagHeight === null ? 'unconfirmed' : 'onlyClaim')],

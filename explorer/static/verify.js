@@ -18,7 +18,7 @@ export { ProofError, isSupported };
  *
  * @param {object} value the bundle as parsed JSON
  * @param {{chainId: string, validatorsHashes: Object<number, string>, heightMin?: number}} trust what the reader pinned
- * @param {string} [subject] what was asked for: identifier, record key, height or transaction id
+ * @param {string} [subject] what was asked for: identifier, record key, height, transaction id, obligation
  * @param {number} [at] height of the state that was asked for; none is the newest, or any where no subject was asked for
  * @returns {Promise<object>} `verdict`, `anchor` and what was verified
  * @throws {ProofError} with the code that says why it does not hold
@@ -35,11 +35,12 @@ export async function verifyBundle(value, trust, subject, at) {
   if (bundle.kind === 'event') return verifyEvent(bundle, anchor);
   if (bundle.kind === 'record') return verifyRecord(bundle, anchor);
   if (bundle.kind === 'receivable') return (await import('./receivable.js')).verifyReceivable(bundle, anchor);
+  if (bundle.kind === 'evidence') return (await import('./evidence.js')).verifyEvidence(bundle, anchor, subject);
   const { verifyBlock, verifyReceipt } = await import('./chain.js'); // a product page never needs it
   return (bundle.kind === 'block' ? verifyBlock : verifyReceipt)(bundle, anchor, subject);
 }
 
-const STATES = ['item', 'event', 'record'];
+const STATES = ['item', 'event', 'record', 'receivable', 'evidence'];
 
 // The height whose state a bundle shows, when it is not the one that the anchor certifies; it then is `anchor.asOf`.
 async function earlier(shown, anchor, subject, at) {
@@ -125,7 +126,7 @@ async function signerOf(event, entry, state) {
   return { organisation, name: member?.name ?? organisation };
 }
 
-async function shownOr(code, read) {
+export async function shownOr(code, read) {
   try {
     return await read();
   } catch (error) {

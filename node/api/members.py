@@ -254,7 +254,7 @@ class MembersDoor:
                     "application/json", "A proof bundle; docs/spec/proofs.md.", '{"kind":"receivable"}'
                 ),
                 **refused,
-                **openapi.refusals("refused", "not-found"),
+                **openapi.refusals("refused", "not-found", "pruned"),
             },
         )
 
@@ -279,13 +279,13 @@ class MembersDoor:
         return json_response(self._proofs.record(bytes.fromhex(key), height_of(at)), headers=PRIVATE)
 
     async def receivable_proof(
-        self, request: Request, obligation: ObligationQuery, grant: GrantQuery = None
+        self, request: Request, obligation: ObligationQuery, grant: GrantQuery = None, at: AtQuery = None
     ) -> Response:
         """For its parties, and for whom an owner granted it to; a reader with a token asks for the node's member."""
         caller = self._authenticator.caller(request, Access.READ)
         organisation = caller.name if caller.signature is not None else self._node.status().organisation
         granted = bytes.fromhex(grant) if grant is not None else None
-        bundle = self._proofs.receivable(bytes.fromhex(obligation), granted, organisation)
+        bundle = self._proofs.receivable(bytes.fromhex(obligation), granted, organisation, height_of(at))
         return json_response(bundle, headers=PRIVATE)
 
     async def history(

@@ -136,6 +136,7 @@ class PublicDoor:
             (api.ITEM_PROOF, self.item_proof, "itemProof", "History of an item with its closure, proven"),
             (api.EVENT_PROOF, self.event_proof, "eventProof", "One event in an item's history, with any correction"),
             (api.BLOCK_PROOF, self.block_proof, "blockProof", "A block of an executed height belongs to the chain"),
+            (api.EVIDENCE_PROOF, self.evidence_proof, "evidenceProof", "A validator contradicted itself, proven"),
             (api.RECORD_PROOF, self.record_proof, "recordProof", "The public half of a record, or its absence, proven"),
         ):
             missing = openapi.refusals("not-found", *(["pruned"] if handler != self.block_proof else []))
@@ -204,6 +205,10 @@ class PublicDoor:
     async def block_proof(self, height: HeightQuery) -> Response:
         """Of any executed height, however old, under the newest certified header."""
         return json_response(self._proofs.block(int(height)))
+
+    async def evidence_proof(self, key: KeyQuery, at: AtQuery = None) -> Response:
+        """By the key of the record: epoch, view, kind and the validator's key. 404 while nothing is recorded there."""
+        return json_response(self._proofs.evidence(bytes.fromhex(key), height_of(at)))
 
     async def record_proof(self, key: KeyQuery, at: AtQuery = None) -> Response:
         """Never shows a members' half, only its hash; nor whether a key exists that names a party or can be guessed."""

@@ -105,5 +105,8 @@ class ProofQueries(Protocol):
     def receipt(self, transaction_id: bytes) -> Any:
         """The receipt of an executed transaction."""
 
-    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str) -> Any:
+    def evidence(self, key: bytes, at: int | None = None) -> Any:
+        """Two statements of a validator that exclude each other, by the key of their record."""
+
+    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str, at: int | None = None) -> Any:
         """An obligation with its tag, slices and liens, for who may see it."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from scripts.proof_vectors.chain import broken_chain, broken_earlier
 from scripts.proof_vectors.epochs import broken_epochs
+from scripts.proof_vectors.evidence import SUBJECT, broken_evidence
 from scripts.proof_vectors.items import broken_items
 from scripts.proof_vectors.making import Bundle, transaction_of
 from scripts.proof_vectors.receivables import broken_receivables
@@ -29,6 +30,7 @@ PARTS: tuple[tuple[Callable[[], Cases], Callable[[str], str]], ...] = (
     (broken_chain, _about_chain),
     (broken_earlier, lambda _: w.SERIAL),
     (broken_receivables, lambda _: w.OBLIGATION.hex()),
+    (broken_evidence, lambda _: SUBJECT),
 )
 
 

@@ -31,9 +31,9 @@ def flip(text: str) -> str:
     return b64(bytes((data[0] ^ 1,)) + data[1:])
 
 
-def reanchor(bundle: Bundle, **changes: Any) -> Bundle:
+def reanchor(bundle: Bundle, world: w.ProofWorld | None = None, **changes: Any) -> Bundle:
     """The bundle under a header with changed fields, signed anew by the validators."""
-    world = w.finished_world()
+    world = world or w.finished_world()
     header = world.header(**changes)
     shown = show_anchor(header.chain_id, header, (), w.certify(header), w.validators())
     return {**bundle, "anchor": msgspec.to_builtins(shown)}
@@ -62,6 +62,7 @@ def unshow(bundle: Bundle, key: bytes) -> Bundle:
 
 def record_of(bundle: Bundle, key: bytes) -> Bundle:
     """One record of a bundle."""
+    found: Bundle
     (found,) = (record for record in bundle["records"] if record["key"] == key.hex())
     return found
 

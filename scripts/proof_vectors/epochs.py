@@ -35,15 +35,23 @@ def certify_by(validators: ValidatorSet, header: Header | epochs.ClosingHeader, 
     return certificate_of(statement, signatures)
 
 
-def crossed(bundle: Bundle, *, closed: bool = False, count: int = 3, **boundary: Any) -> Bundle:
+def crossed(
+    bundle: Bundle,
+    *,
+    closed: bool = False,
+    count: int = 3,
+    of: w.ProofWorld | None = None,
+    **boundary: Any,
+) -> Bundle:
     """The bundle under a header of epoch 1, with the end of epoch 0.
 
     Args:
         closed: the boundary block is final only through a closing header.
         count: signers of that end.
+        of: the world that the bundle shows.
         boundary: changed fields of the boundary block.
     """
-    world, following = w.finished_world(), next_validators()
+    world, following = of or w.finished_world(), next_validators()
     last = world.header(**{"next_validators_hash": following.digest(), **boundary})
     hash_ = last.block_hash()
     closing = epochs.ClosingHeader(last.chain_id, 0, last.view + 1, hash_, last.view, 1, hash_) if closed else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scripts.proof_vectors.epochs import crossed
+from scripts.proof_vectors.evidence import good_evidence
 from scripts.proof_vectors.making import (
     Bundle,
     block,
@@ -13,6 +14,7 @@ from scripts.proof_vectors.making import (
     loads,
     receipt,
     receivable,
+    receivable_at,
     record,
     record_at,
 )
@@ -40,10 +42,12 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "block-genesis": ("proven", "0", block(0)),
         "receipt": ("proven", world.transactions[9, 0].id.hex(), receipt(9)),
         "receivable": ("proven", w.OBLIGATION.hex(), receivable()),
+        "receivable-as-of": ("proven", w.OBLIGATION.hex(), receivable_at()),
         "receivable-presented": ("proven", w.PRESENTED.hex(), receivable(w.PRESENTED)),
         "record": ("proven", item_key(w.LOT).hex(), loads(write_bundle(build_record(item_key(w.LOT), world)))),
         "record-one-epoch-later": ("proven", item_key(w.LOT).hex(), crossed(record())),
         "record-one-epoch-later-by-a-closing-header": ("proven", item_key(w.LOT).hex(), crossed(record(), closed=True)),
+        **good_evidence(),
         "record-absent": (
             "proven",
             item_key("x").hex(),

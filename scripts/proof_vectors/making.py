@@ -75,6 +75,12 @@ def receipt(height: int) -> Bundle:
     return loads(write_bundle(build_receipt(height, 0, w.finished_world())))
 
 
+def receivable_at() -> Bundle:
+    """The bundle of an obligation as of an earlier height."""
+    world = earlier_world()
+    return loads(write_bundle(build_receivable(w.OBLIGATION, world, show_height(world, AT))))
+
+
 def receivable(obligation: bytes = w.OBLIGATION, world: w.ProofWorld | None = None) -> Bundle:
     """The bundle of an obligation."""
     return loads(write_bundle(build_receivable(obligation, world or w.finished_world())))

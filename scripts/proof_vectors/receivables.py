@@ -8,8 +8,8 @@ from typing import Any
 
 from msgspec import structs
 
-from scripts.proof_vectors.edits import certificate, change, hide_record, reanchor, record_of, unshow
-from scripts.proof_vectors.making import Bundle, receivable
+from scripts.proof_vectors.edits import certificate, change, hide_record, leaf_of, reanchor, record_of, unshow
+from scripts.proof_vectors.making import Bundle, receivable, receivable_at
 from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.object_ids import slice_id
@@ -124,6 +124,9 @@ def broken_receivables() -> dict[str, tuple[str, Bundle]]:
             "wrong-chain",
             reanchor(receivable(), chain_id=sha256(b"another").digest()),
         ),
+        "receivable-as-of-height-altered": ("not-in-history", leaf_of(receivable_at(), "as_of", height=16)),
+        "receivable-as-of-root-altered": ("not-in-history", leaf_of(receivable_at(), "as_of", state_root=bytes(32))),
+        "receivable-as-of-left-out": ("wrong-height", change(receivable_at(), lambda b: b.pop("as_of"))),
         "receivable-two-signers": (
             "quorum-short",
             certificate(receivable(), lambda c: Certificate(c.statement, 3, c.signatures[:2])),

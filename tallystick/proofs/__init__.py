@@ -8,6 +8,7 @@ from tallystick.proofs.bundle import (
     BlockBundle,
     Bundle,
     EventBundle,
+    EvidenceBundle,
     ItemBundle,
     ReceiptBundle,
     ReceivableBundle,
@@ -28,6 +29,8 @@ from tallystick.proofs.chain import (
 from tallystick.proofs.closure import Closure, Part, SessionPart
 from tallystick.proofs.codes import WORDS, ProofCode
 from tallystick.proofs.events import ShownEvent
+from tallystick.proofs.evidence import CertifiedSeats, VerifiedEvidence, build_evidence, verify_evidence_bundle
+from tallystick.proofs.heights import ANY_HEIGHT
 from tallystick.proofs.receivable import (
     ShownLien,
     ShownSlice,
@@ -37,7 +40,6 @@ from tallystick.proofs.receivable import (
 )
 from tallystick.proofs.signers import Signer
 from tallystick.proofs.verify import (
-    ANY_HEIGHT,
     Verified,
     VerifiedEvent,
     VerifiedItem,
@@ -55,9 +57,11 @@ __all__ = [
     "BlockBundle",
     "Bundle",
     "CertifiedHistory",
+    "CertifiedSeats",
     "CertifiedState",
     "Closure",
     "EventBundle",
+    "EvidenceBundle",
     "ItemBundle",
     "Part",
     "ProofCode",
@@ -73,12 +77,14 @@ __all__ = [
     "Verified",
     "VerifiedBlock",
     "VerifiedEvent",
+    "VerifiedEvidence",
     "VerifiedItem",
     "VerifiedReceipt",
     "VerifiedReceivable",
     "VerifiedRecord",
     "build_block",
     "build_event",
+    "build_evidence",
     "build_item",
     "build_receipt",
     "build_receivable",
@@ -90,6 +96,7 @@ __all__ = [
     "verify_block",
     "verify_bundle",
     "verify_event",
+    "verify_evidence_bundle",
     "verify_item",
     "verify_receipt",
     "verify_receivable",

@@ -201,12 +201,13 @@ class HalvesShown(Shape, frozen=True, omit_defaults=True):
     members: B64 = ""
 
 
-class ReceivableBundle(Shape, frozen=True, tag_field="kind", tag="receivable"):
+class ReceivableBundle(Shape, frozen=True, tag_field="kind", tag="receivable", omit_defaults=True):
     """An obligation with its tag, all its slices, and every lien on them or the absence of one.
 
     Attributes:
         obligation: its id.
         records: with both halves; for members that were granted to see them.
+        as_of: as that of an item.
     """
 
     format: int
@@ -214,9 +215,39 @@ class ReceivableBundle(Shape, frozen=True, tag_field="kind", tag="receivable"):
     anchor: AnchorShown
     state: B64
     records: list[HalvesShown]
+    as_of: HeightShown | None = None
 
 
-Bundle: TypeAlias = ItemBundle | EventBundle | RecordBundle | BlockBundle | ReceiptBundle | ReceivableBundle
+class SeatsShown(Shape, frozen=True):
+    """Who sat in an earlier epoch than the anchor's: the header of a block of that epoch, and the set that it names."""
+
+    block: HeightShown
+    header: B64
+    validators: B64
+
+
+class EvidenceBundle(Shape, frozen=True, tag_field="kind", tag="evidence", omit_defaults=True):
+    """A validator's two statements that exclude each other, and what the ledger recorded of them.
+
+    Attributes:
+        evidence: the two signed statements.
+        seats: the validators of the evidence's epoch; absent when it is the epoch of the anchor's header.
+        record: what the ledger recorded; absent when the state shows that it recorded nothing.
+        as_of: as that of an item.
+    """
+
+    format: int
+    anchor: AnchorShown
+    evidence: B64
+    state: B64
+    record: RecordShown | None = None
+    seats: SeatsShown | None = None
+    as_of: HeightShown | None = None
+
+
+Bundle: TypeAlias = (
+    ItemBundle | EventBundle | RecordBundle | BlockBundle | ReceiptBundle | ReceivableBundle | EvidenceBundle
+)
 
 _decoder = msgspec.json.Decoder(Bundle)
 _encoder = msgspec.json.Encoder()

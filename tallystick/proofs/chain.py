@@ -23,9 +23,9 @@ from tallystick.proofs.bundle import (
     ReceiptBundle,
 )
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.heights import verify_height
 from tallystick.receipts import Receipt
 
-_LEAF_SIZE_MAX = 256
 _HEADER_SIZE_MAX = 1_024
 
 
@@ -67,20 +67,6 @@ class VerifiedReceipt:
 
 
 # --- verifying --------------------------------------------------------------------------------------------
-
-
-def verify_height(shown: HeightShown, anchor: Anchor) -> HistoryLeaf:
-    """Check that a height is under an anchor's history root.
-
-    Raises:
-        ProofError: ``unreadable``, ``not-in-tree`` or ``not-in-history``.
-    """
-    leaf = read(shown.leaf, HistoryLeaf, _LEAF_SIZE_MAX)
-    steps = [bytes.fromhex(step) for step in shown.path]
-    count = anchor.executed.height + 1
-    if root_from_path(leaf.leaf_hash(), leaf.height, count, steps) != anchor.executed.history_root:
-        raise ProofError(ProofCode.NOT_IN_HISTORY, f"height {leaf.height} is not so in the chain that was signed")
-    return leaf
 
 
 def verify_block(bundle: BlockBundle, trust: Trust, *, height: int | None = None) -> VerifiedBlock:

@@ -44,6 +44,8 @@ class ProofCode(StrEnum):
     NO_OBLIGATION = "no-obligation"
     OTHER_CLAIM = "other-claim"
     LIEN_HIDDEN = "lien-hidden"
+    # evidence
+    NO_CONTRADICTION = "no-contradiction"
     # the events
     EVENT_ALTERED = "event-altered"
     REFUSED = "refused"
@@ -148,6 +150,10 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
     ProofCode.LIEN_HIDDEN: (
         "Not proven: it is not shown whether somebody else holds a lien.",
         "未证明：未说明是否有他人持有质权。",
+    ),
+    ProofCode.NO_CONTRADICTION: (
+        "Not proven: an honest node may sign both statements.",
+        "未证明：诚实的节点也可能签署这两项声明。",
     ),
     ProofCode.EVENT_ALTERED: (
         "Not proven: an event differs from the one that was signed.",

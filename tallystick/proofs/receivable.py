@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tallystick.api import b64
+from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import ZERO32, Message, decode
 from tallystick.errors import DecodeError, ProofError
 from tallystick.hashing import TAG_RECORD_MEMBERS, tagged
@@ -19,9 +20,10 @@ from tallystick.limits import RECORD_SIZE_MAX, SALT_SIZE
 from tallystick.object_ids import slice_id
 from tallystick.proofs.anchor import Anchor, Trust, read_bytes, verify_anchor
 from tallystick.proofs.build import CertifiedState
-from tallystick.proofs.bundle import FORMAT, HalvesShown, ReceivableBundle, RecordShown
+from tallystick.proofs.bundle import FORMAT, HalvesShown, HeightShown, ReceivableBundle, RecordShown
 from tallystick.proofs.closure import NotShown
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.heights import state_root_of, verify_as_of
 from tallystick.proofs.shown import ShownState
 from tallystick.records.base import Record, key_hash
 from tallystick.records.finance import (
@@ -80,6 +82,7 @@ class VerifiedReceivable:
 
     Attributes:
         tag_height: height at which the debtor confirmed it as the one obligation of its invoice number; None before.
+        as_of: the earlier height that is shown; None: the one that the anchor certifies.
     """
 
     anchor: Anchor
@@ -88,6 +91,7 @@ class VerifiedReceivable:
     terms: ObligationMembers
     tag_height: int | None
     slices: tuple[ShownSlice, ...]
+    as_of: HistoryLeaf | None = None
 
     @property
     def lien_holders(self) -> tuple[str, ...]:
@@ -98,7 +102,7 @@ class VerifiedReceivable:
 class _Halves:
     """The records of a bundle, each checked against the state root, both halves."""
 
-    def __init__(self, anchor: Anchor, bundle: ReceivableBundle) -> None:
+    def __init__(self, anchor: Anchor, bundle: ReceivableBundle, leaf: HistoryLeaf | None) -> None:
         shown, self._members = [], {}
         for record in bundle.records:
             salt, members = read_bytes(record.salt), read_bytes(record.members)
@@ -107,7 +111,7 @@ class _Halves:
             members_hash = tagged(TAG_RECORD_MEMBERS, salt, members) if members else ZERO32
             shown.append(RecordShown(record.key, record.public, members_hash.hex()))
             self._members[bytes.fromhex(record.key)] = members
-        self._state = ShownState(anchor, bundle.state, shown, [], [], [])
+        self._state = ShownState(anchor, bundle.state, shown, [], [], [], state_root=state_root_of(leaf))
 
     def public(self, key: bytes, type_: type[T], hidden: ProofCode = ProofCode.NOT_SHOWN) -> T | None:
         """The public half, or None where it is proven that there is no such record."""
@@ -122,11 +126,14 @@ class _Halves:
         return _decoded(self._members[key], type_)
 
 
-def verify_receivable(bundle: ReceivableBundle, trust: Trust, *, obligation: bytes | None = None) -> VerifiedReceivable:
+def verify_receivable(
+    bundle: ReceivableBundle, trust: Trust, *, obligation: bytes | None = None, at: int | None = None
+) -> VerifiedReceivable:
     """Verify an obligation, its tag, its slices and the liens on them.
 
     Args:
         obligation: id that the reader asked for; when given, a bundle about another is refused.
+        at: height of the state that the reader asked for; None: the newest. Another one is refused.
     Raises:
         ProofError: ``no-obligation``, ``other-claim``, ``lien-hidden``, ``not-shown``, ``record-altered``, or as
             ``verify_record``.
@@ -135,14 +142,15 @@ def verify_receivable(bundle: ReceivableBundle, trust: Trust, *, obligation: byt
     if obligation is not None and id_ != obligation:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {id_.hex()}, asked for {obligation.hex()}")
     anchor = verify_anchor(bundle.anchor, trust)
-    halves = _Halves(anchor, bundle)
+    leaf = verify_as_of(bundle.as_of, anchor, at)
+    halves = _Halves(anchor, bundle, leaf)
     public = halves.public(obligation_key(id_), ObligationPublic)
     if public is None:
         raise ProofError(ProofCode.NO_OBLIGATION, f"there is no obligation {id_.hex()}")
     terms = halves.members(obligation_key(id_), ObligationMembers)
     tag_height = _only_claim(halves, id_, terms)
     slices = tuple(_slice(halves, id_, index) for index in range(terms.slice_count))
-    return VerifiedReceivable(anchor, id_, public.state, terms, tag_height, slices)
+    return VerifiedReceivable(anchor, id_, public.state, terms, tag_height, slices, leaf)
 
 
 def _only_claim(halves: _Halves, obligation: bytes, terms: ObligationMembers) -> int | None:
@@ -180,9 +188,11 @@ def _decoded(data: bytes, type_: type[T]) -> T:
 # --- making -----------------------------------------------------------------------------------------------
 
 
-def build_receivable(obligation: bytes, state: CertifiedState) -> ReceivableBundle:
+def build_receivable(obligation: bytes, state: CertifiedState, as_of: HeightShown | None = None) -> ReceivableBundle:
     """The bundle of an obligation.
 
+    Args:
+        as_of: the height of ``state``, where that is earlier than the one which its anchor certifies.
     Raises:
         ProofError: ``no-obligation``.
     """
@@ -204,6 +214,7 @@ def build_receivable(obligation: bytes, state: CertifiedState) -> ReceivableBund
         anchor=state.anchor(),
         state=b64(state.prove([key_hash(key) for key in records])),
         records=[_show(key, record) for key, record in sorted(records.items()) if record is not None],
+        as_of=as_of,
     )
 
 

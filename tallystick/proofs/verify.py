@@ -17,17 +17,19 @@ from tallystick.proofs.bundle import (
     BlockBundle,
     Bundle,
     EventBundle,
-    HeightShown,
+    EvidenceBundle,
     ItemBundle,
     ReceiptBundle,
     ReceivableBundle,
     RecordBundle,
     read_bundle,
 )
-from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_height, verify_receipt
+from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_receipt
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.events import ShownEvent, read_event
+from tallystick.proofs.evidence import VerifiedEvidence, verify_evidence_bundle
+from tallystick.proofs.heights import ANY_HEIGHT, state_root_of, verify_as_of
 from tallystick.proofs.receivable import VerifiedReceivable, verify_receivable
 from tallystick.proofs.shown import ShownState
 from tallystick.proofs.signers import Signer, signer_of
@@ -78,9 +80,16 @@ class VerifiedRecord:
     as_of: HistoryLeaf | None = None
 
 
-ANY_HEIGHT = -1  # for ``at``: whatever height the bundle shows, which the reader then looks at
-
-Verified = VerifiedItem | VerifiedEvent | VerifiedRecord | VerifiedBlock | VerifiedReceipt | VerifiedReceivable
+Verified = (
+    VerifiedItem
+    | VerifiedEvent
+    | VerifiedRecord
+    | VerifiedBlock
+    | VerifiedReceipt
+    | VerifiedReceivable
+    | VerifiedEvidence
+)
+_NamedInside = VerifiedBlock | VerifiedReceipt | VerifiedEvidence  # what they are about says only what was verified
 
 
 def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None, at: int | None = None) -> Verified:
@@ -88,7 +97,8 @@ def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None, at: 
 
     Args:
         subject: what the reader asked for, as the bundle spells it: identifier, record key, height, transaction id,
-            obligation. When given, a bundle about anything else is refused, and one that shows another height.
+            obligation, key of the record of evidence. When given, a bundle about anything else is refused, and one
+            that shows another height.
         at: height of the state that the reader asked for; None: the newest.
     Raises:
         ProofError: with the code that says why it does not hold.
@@ -98,7 +108,7 @@ def verify_bundle(data: bytes, trust: Trust, *, subject: str | None = None, at: 
     if about is not None and subject is not None and about != subject:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {about}, asked for {subject}")
     verified = _verify(bundle, trust, ANY_HEIGHT if subject is None and at is None else at)
-    if isinstance(verified, VerifiedBlock | VerifiedReceipt) and subject not in (None, _about(verified)):
+    if isinstance(verified, _NamedInside) and subject not in (None, _about(verified)):
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {_about(verified)}, asked for {subject}")
     return verified
 
@@ -115,9 +125,15 @@ def _named(bundle: Bundle) -> str | None:
     return None
 
 
-def _about(verified: VerifiedBlock | VerifiedReceipt) -> str:
+def _about(verified: _NamedInside) -> str:
     """What only the verified contents of a bundle say that it is about."""
-    return str(verified.leaf.height) if isinstance(verified, VerifiedBlock) else verified.receipt.subject.hex()
+    match verified:
+        case VerifiedBlock():
+            return str(verified.leaf.height)
+        case VerifiedReceipt():
+            return verified.receipt.subject.hex()
+        case VerifiedEvidence():
+            return verified.key.hex()
 
 
 def _verify(bundle: Bundle, trust: Trust, at: int | None) -> Verified:
@@ -133,24 +149,9 @@ def _verify(bundle: Bundle, trust: Trust, at: int | None) -> Verified:
         case ReceiptBundle():
             return verify_receipt(bundle, trust)
         case ReceivableBundle():
-            return verify_receivable(bundle, trust)
-
-
-def _earlier(shown: HeightShown | None, anchor: Anchor, at: int | None) -> HistoryLeaf | None:
-    """The height whose state a bundle shows, when it is not the one that the anchor certifies.
-
-    Raises:
-        ProofError: ``not-in-tree``, ``not-in-history``, or ``wrong-height`` when it is not the one asked for.
-    """
-    leaf = verify_height(shown, anchor) if shown is not None else None
-    height = leaf.height if leaf is not None else None
-    if at not in (ANY_HEIGHT, height):
-        raise ProofError(ProofCode.WRONG_HEIGHT, f"as of height {height}, asked for {at} (None: the newest)")
-    return leaf
-
-
-def _root(leaf: HistoryLeaf | None) -> bytes | None:
-    return leaf.state_root if leaf is not None else None
+            return verify_receivable(bundle, trust, at=at)
+        case EvidenceBundle():
+            return verify_evidence_bundle(bundle, trust, at=at)
 
 
 def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None, at: int | None = None) -> VerifiedItem:
@@ -163,9 +164,15 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None,
     if subject is not None and bundle.subject != subject:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {bundle.subject}, asked for {subject}")
     anchor = verify_anchor(bundle.anchor, trust)
-    leaf = _earlier(bundle.as_of, anchor, at)
+    leaf = verify_as_of(bundle.as_of, anchor, at)
     shown = ShownState(
-        anchor, bundle.state, bundle.records, bundle.histories, bundle.events, bundle.signed, state_root=_root(leaf)
+        anchor,
+        bundle.state,
+        bundle.records,
+        bundle.histories,
+        bundle.events,
+        bundle.signed,
+        state_root=state_root_of(leaf),
     )
     closure = walk(bundle.subject, shown, INPUT_DEPTH)
     signers: dict[bytes, Signer] = {}
@@ -183,8 +190,8 @@ def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) ->
     An event that is only shown inside a signed capture is ``refused``: being in a block proves nothing.
     """
     anchor = verify_anchor(bundle.anchor, trust)
-    leaf = _earlier(bundle.as_of, anchor, at)
-    shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed, state_root=_root(leaf))
+    leaf = verify_as_of(bundle.as_of, anchor, at)
+    shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed, state_root=state_root_of(leaf))
     event = read_event(bundle.event, bundle.signed, anchor.header.chain_id)
     try:
         item = public_of(shown.public, item_key(bundle.subject), ItemPublic)
@@ -209,8 +216,8 @@ def verify_record(bundle: RecordBundle, trust: Trust, *, at: int | None = None) 
     """Verify a record or its absence."""
     anchor = verify_anchor(bundle.anchor, trust)
     records = [bundle.record] if bundle.record is not None else []
-    leaf = _earlier(bundle.as_of, anchor, at)
-    shown = ShownState(anchor, bundle.state, records, [], [], [], state_root=_root(leaf))
+    leaf = verify_as_of(bundle.as_of, anchor, at)
+    shown = ShownState(anchor, bundle.state, records, [], [], [], state_root=state_root_of(leaf))
     key = bytes.fromhex(bundle.key)
     try:
         return VerifiedRecord(anchor, key, shown.public(key), leaf)

@@ -17,9 +17,22 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "verifier.html"
 VECTORS = ROOT / "tests" / "vectors" / "proofs"
-GOOD = ["item", "event", "record-absent", "record-as-of", "block", "receipt", "receivable", "stated", "never-issued"]
+GOOD = [
+    "item",
+    "event",
+    "record-absent",
+    "record-as-of",
+    "block",
+    "receipt",
+    "receivable",
+    "receivable-as-of",
+    "evidence",
+    "evidence-of-an-earlier-epoch",
+    "stated",
+    "never-issued",
+]
 BROKEN = ["item-event-altered", "item-recall-hidden", "block-hash-altered", "receipt-reason-altered",
-          "receivable-lien-hidden", "item-newer-format", "epoch-end-not-shown"]  # fmt: skip
+          "receivable-lien-hidden", "item-newer-format", "evidence-against-nobody", "epoch-end-not-shown"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

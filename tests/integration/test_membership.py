@@ -31,10 +31,12 @@ from tallystick import keys
 from tallystick.api import BlockAnswer
 from tallystick.encoding import Message, encode
 from tallystick.epochs import EpochStep
+from tallystick.errors import ProofError
+from tallystick.evidence import EvidenceKind
 from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdmitOrganisation
 from tallystick.payloads.membership import ChangeValidators, NewSeat, RotateValidator
-from tallystick.proofs import Trust, verify_record
+from tallystick.proofs import Trust, VerifiedEvidence, verify_bundle, verify_record, write_bundle
 from tallystick.reasons import Reason
 from tallystick.records.base import Space, read_public
 from tallystick.records.membership import PlannedChange
@@ -215,6 +217,13 @@ def _walk(network: Members) -> None:
     assert again.validators.trust.validators_hashes == store.trust().validators_hashes
     bundle = node.proofs.record(PARAMETERS_KEY)
     assert verify_record(bundle, store.trust()).public is not None
+    certified = node.proofs.certified()
+    for epoch in range(certified.header.epoch):
+        shown = certified.header_of_epoch(epoch)
+        assert shown is not None
+        header, validators = shown
+        assert (header.epoch, header.validators_hash) == (epoch, validators.digest())
+    assert certified.header_of_epoch(certified.header.epoch) is None
     with_genesis_alone = Trust(network.chain_id, {0: network.genesis.validators().digest()})
     assert verify_record(bundle, with_genesis_alone).anchor.validators == node.epochs.validators
 
@@ -320,6 +329,20 @@ def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
                     node._runner.give(VoteReceived(Vote(statement, index, signature)))
             nodes = list(network.nodes.values())
             await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes), 15)
+            proofs = nodes[0].proofs
+            key, _ = next(nodes[0].ledger.records(Space.EVIDENCE))
+            trust = pin(encode(network.genesis), network.chain_id).trust()
+            await network.until(lambda: proofs.certified().record(key) is not None, 15)
+            bundle = write_bundle(proofs.evidence(key))
+            shown = verify_bundle(bundle, trust, subject=key.hex())
+            assert isinstance(shown, VerifiedEvidence) and shown.recorded is not None
+            assert (shown.organisation, shown.kind) == ("org:retailer", EvidenceKind.DOUBLE_NOTARIZE)
+            height = shown.anchor.executed.height
+            later = verify_bundle(write_bundle(proofs.evidence(key, at=height)), trust, subject=key.hex(), at=height)
+            assert isinstance(later, VerifiedEvidence) and later.as_of is not None
+            for unknown in (key[:-1] + bytes((key[-1] ^ 1,)), PARAMETERS_KEY):
+                with pytest.raises(ProofError):
+                    proofs.evidence(unknown)
         finally:
             await network.stop()
 

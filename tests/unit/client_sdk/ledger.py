@@ -37,6 +37,7 @@ from tallystick.merkle import EMPTY_ROOT, inclusion_path, leaf_hash, root_of
 from tallystick.proofs import (
     build_block,
     build_event,
+    build_evidence,
     build_item,
     build_receipt,
     build_receivable,
@@ -47,12 +48,14 @@ from tallystick.proofs import (
 )
 from tallystick.proofs.bundle import AnchorShown, HeightShown
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
-from tallystick.records.base import Record, key_hash
+from tallystick.records.base import Record, key_hash, read_public
 from tallystick.records.goods import HistoryEntry
 from tallystick.records.members import Key, KeyStatus, KeyUse, member_key
+from tallystick.records.membership import EvidenceRecord
 from tallystick.records.reading import public_of
 from tallystick.transactions import SignedTransaction, decode_transaction
 from tallystick.trie import Trie
+from tallystick.validators import ValidatorSet
 from tallystick.votes import Statement, VoteKind, certificate_of
 from tests.world import FOUNDERS, World, public_key, seed
 
@@ -213,6 +216,15 @@ class Ledger:
                     return build_receipt(height, index, self)
         raise ProofError("not-in-history", "no transaction of this id was executed here")
 
+    def header_of_epoch(self, epoch: int) -> tuple[Header, ValidatorSet] | None:
+        return None
+
+    def evidence_proof(self, key: bytes, at: str | None) -> object:
+        record = self.record(key)
+        if record is None:
+            raise ProofError("not-in-history", "nothing is recorded under this key")
+        return build_evidence(read_public(record, EvidenceRecord).evidence, self, self.as_of(at))
+
     def block_proof(self, height: int) -> object:
         if height > self.height:
             raise ProofError("not-in-history", "not certified")
@@ -282,6 +294,9 @@ class FakeNode:
             ),
             api.MEMBERS_RECORD_PROOF: lambda: bundle(lambda: self._record_proof(query)),
             api.BLOCK_PROOF: lambda: bundle(lambda: ledger.block_proof(int(query["height"]))),
+            api.EVIDENCE_PROOF: lambda: bundle(
+                lambda: ledger.evidence_proof(bytes.fromhex(query["key"]), query.get("at"))
+            ),
             api.RECORD_PROOF: lambda: bundle(lambda: self._record_proof(query)),
         }
         if request.path in public:
@@ -335,7 +350,9 @@ class FakeNode:
                 return problem(404, "not-found", "no transaction of this id was seen here")
             return answer(status)
         if request.path == api.RECEIVABLE_PROOF:
-            return bundle(lambda: build_receivable(bytes.fromhex(query["obligation"]), ledger))
+            return bundle(
+                lambda: build_receivable(bytes.fromhex(query["obligation"]), ledger, ledger.as_of(query.get("at")))
+            )
         if request.path.startswith("/v1/receipts/") and request.path.endswith("/proof"):
             return bundle(lambda: ledger.receipt_proof(bytes.fromhex(request.path.split("/")[3])))
         if request.path.startswith("/v1/receipts/"):

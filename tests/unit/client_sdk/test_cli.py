@@ -12,7 +12,11 @@ import pytest
 from client_sdk import cli
 from client_sdk.commands import GROUPS
 from client_sdk.errors import ExitCode
+from tallystick import keys
+from tallystick.evidence import Said, evidence_of, write_evidence_file
+from tallystick.payloads.membership import SubmitEvidence
 from tallystick.records.members import KeyUse
+from tallystick.votes import Statement, VoteKind
 from tests.unit.client_sdk.command_line import CommandLine
 from tests.unit.client_sdk.ledger import FakeNode, Ledger, lost
 from tests.unit.client_sdk.test_member_flow import LOT, SITE
@@ -248,6 +252,34 @@ def test_a_payable_is_confirmed_by_two_granted_offered_and_financed(
     assert denied.code == ExitCode.REFUSED
     assert denied.lines[0]["denied"][0]["reason"] == "GRANT_MISSING"
     assert rival.send("receivables").json["receivables"] == []
+
+
+def test_a_validator_that_contradicted_itself_is_proven_and_the_proof_kept(
+    ledger: Ledger, node: FakeNode, terminal, tmp_path: Path
+) -> None:
+    chain_id = ledger.world.chain_id
+    key = public_key("org:carrier", "VALIDATOR")
+
+    def said(fill: int) -> Said:
+        message = Statement(0, VoteKind.NOTARIZE, 7, bytes((fill,)) * 32).signing_bytes()
+        seed_ = seed("org:carrier", "VALIDATOR")
+        return Said(VoteKind.NOTARIZE, bytes((fill,)) * 32, keys.sign(seed_, keys.Purpose.VOTE, chain_id, message))
+
+    found = evidence_of(key, 0, 7, said(1), said(2))
+    ledger.world.must(ledger.world.payload(SubmitEvidence(found), ("org:grower", "VALIDATOR")))
+    recorded_at = ledger.height
+    file, proof = tmp_path / "evidence.json", tmp_path / "guilty.proof.json"
+    file.write_bytes(write_evidence_file(found, "org:carrier", chain_id))
+    retailer = terminal("org:retailer")
+    proven = retailer.run("prove", "evidence", file, "--save", proof).json
+    assert (proven["organisation"], proven["contradiction"]) == ("org:carrier", "DOUBLE_NOTARIZE")
+    assert (proven["recorded_height"], proven["reporter"]) == (recorded_at, "org:grower")
+    assert retailer.run("prove", "evidence", proven["record"], "--at", ledger.height).json == proven
+    node.before = lost
+    assert retailer.run("verify", proof).json == proven | {"command": "verify"}
+    words = retailer.run("verify", proof, json_output=False).out
+    assert words.startswith("org:carrier contradicted itself: DOUBLE_NOTARIZE in view 7 of epoch 0")
+    assert retailer.run("prove", "block", 1, "--at", 1).code == ExitCode.USAGE
 
 
 # --- proofs -----------------------------------------------------------------------------------------------

@@ -169,8 +169,12 @@ class TwinProofs:
     def receipt(self, transaction_id: bytes) -> Any:
         return {"transaction": transaction_id.hex()}
 
-    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str) -> Any:
-        return {"obligation": obligation.hex(), "grant": grant.hex() if grant else None, "for": organisation}
+    def evidence(self, key: bytes, at: int | None = None) -> Any:
+        return {"evidence": key.hex()} | ({"at": at} if at is not None else {})
+
+    def receivable(self, obligation: bytes, grant: bytes | None, organisation: str, at: int | None = None) -> Any:
+        told = {"obligation": obligation.hex(), "grant": grant.hex() if grant else None, "for": organisation}
+        return told | ({"at": at} if at is not None else {})
 
 
 @dataclass

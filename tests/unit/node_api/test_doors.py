@@ -101,10 +101,12 @@ def test_proofs_are_asked_with_exact_identifiers(world: World) -> None:
 
 
 def test_proofs_as_of_a_height_are_asked_with_at_and_a_pruned_one_says_what_is_left(world: World) -> None:
-    for target in ("item?id=01/09521234543213", f"event?commitment={ID}&item=01/09521234543213", "record?key=01ff"):
+    things = ("item?id=01/09521234543213", f"event?commitment={ID}&item=01/09521234543213", "record?key=01ff")
+    for target in (*things, "evidence?key=17ff"):
         assert world.get(f"/v1/proofs/{target}&at=9").json["at"] == 9
         assert world.get(f"/v1/proofs/{target}&at=09").code == "query"
     assert world.read("/v1/records/proof?key=01ff&at=0").json["at"] == 0
+    assert world.read(f"/v1/receivables/proof?obligation={ID}&at=7").json["at"] == 7
     pruned = world.get("/v1/proofs/item?id=01/09521234543213&at=1")
     assert (pruned.status, pruned.code) == (410, "pruned")
     assert "7 is the oldest" in pruned.json["detail"] and "/v1/proofs/block" in pruned.json["remedy"]

@@ -12,10 +12,11 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from explorer.answers import FOR_EVER, answer, message, problem
+from explorer.assets import build_of
 from explorer.i18n import LANGUAGES
 from explorer.pages import page_routes
 from explorer.query_api import query_routes
-from explorer.site import Site, build_of, words_of
+from explorer.site import Site, words_of
 
 SECURITY_HEADERS = {
     "content-security-policy": (

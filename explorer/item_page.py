@@ -142,15 +142,16 @@ def step_view(voice: Voice, step: StepFact) -> dict[str, Any]:
 
 def verdict_of(words: Words, facts: ItemFacts, proof: ProofAnswer, at: int | None) -> dict[str, str]:
     """What this site says by itself; the page's script puts the reader's own verdict in its place."""
-    if at is not None:
-        return _verdict("server", words("verdict.no-crypto"), words("verdict.at"))
     if proof.verified is None:
         if proof.code is None:
-            return _verdict("server", words("verdict.no-crypto"), words("verdict.server_none"))
+            told = words("verdict.server_none" if at is None else "verdict.at")
+            return _verdict("server", words("verdict.no-crypto"), told)
         return _verdict("unproven", words("verdict.unproven"), words("verdict.server_bad", code=proof.code))
     anchor = proof.verified.anchor
     signed, total = len(anchor.signers), anchor.validators.count
-    told = words("verdict.server_ok", signed=signed, total=total, height=anchor.executed.height)
+    told = words(
+        "verdict.server_ok", signed=signed, total=total, height=(proof.verified.as_of or anchor.executed).height
+    )
     state = {ProofCode.PROVEN: "proven", ProofCode.PARTLY: "partly", ProofCode.STATED: "stated"}.get(
         proof.verified.verdict, "unknown"
     )
@@ -161,11 +162,12 @@ def _verdict(state: str, word: str, reason: str) -> dict[str, str]:
     return {"state": state, "word": word, "reason": reason, "mark": MARKS[state]}
 
 
-def pinned_of(site: Site, words: Words, subject: str) -> dict[str, Any]:
+def pinned_of(site: Site, words: Words, subject: str, at: int | None) -> dict[str, Any]:
     """What the page's script needs: what this site pins, what was asked for, and its sentences."""
     trust = site.trust
     return {
         "subject": subject,
+        **({"at": at} if at is not None else {}),
         "trust": {
             "chainId": trust.chain_id.hex(),
             "validatorsHashes": {str(epoch): digest.hex() for epoch, digest in trust.validators_hashes.items()},

@@ -77,9 +77,9 @@ class NodeClient:
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise DecodeError("malformed", f"the node's head cannot be read: {error}") from error
 
-    def item_proof(self, identifier: str) -> bytes:
-        """The proof bundle of an identifier, as the node wrote it. Raises: as ``blocks``."""
-        return self._proof(api.ITEM_PROOF, {"id": identifier})
+    def item_proof(self, identifier: str, at: int | None = None) -> bytes:
+        """The proof bundle of an identifier, as the node wrote it; ``at``: of that height. Raises: as ``blocks``."""
+        return self._proof(api.ITEM_PROOF, {"id": identifier} | ({"at": str(at)} if at is not None else {}))
 
     def event_proof(self, commitment: str, identifier: str) -> bytes:
         """The proof bundle of one event in the history of one item. Raises: as ``blocks``."""

@@ -10,13 +10,12 @@ import json
 import re
 from base64 import b64encode
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
+from explorer.assets import STATIC
 from tallystick.proofs import WORDS as CODES
 from tallystick.reasons import Reason
 
-STATIC = Path(__file__).parent / "static"
 MODULES = ("encoding.js", "binding.js", "verify.js", "chain.js", "receivable.js", "evidence.js", "offline.js")
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./([a-z]+\.js)';\n", re.MULTILINE)
 _DYNAMIC = re.compile(r"import\('\./([a-z]+\.js)'\)")

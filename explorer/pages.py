@@ -110,7 +110,7 @@ def _item(site: Site, request: Request) -> Response:
 
 def gather(site: Site, model: ReadModel, identifier: Identifier, at: int | None) -> tuple[ItemFacts, ProofAnswer]:
     """The facts of a page: those of the proof where there is one that holds, else those of checked rows."""
-    proof = ProofAnswer() if at is not None else site.proofs.item(identifier.key)
+    proof = site.proofs.item(identifier.key, at)
     from_rows = facts_from_rows(model, identifier)
     if proof.verified is None:
         return from_rows, proof
@@ -130,7 +130,7 @@ def _known(
     return page(
         site, request, voice.words, "item.html", height=voice.model.at, page=item_page(voice, facts), at=at,
         verdict=verdict_of(voice.words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
-        pinned=pinned_of(site, voice.words, facts.identifier), elsewhere=site.config.elsewhere,
+        pinned=pinned_of(site, voice.words, facts.identifier, at), elsewhere=site.config.elsewhere,
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def _unknown(
         site, request, words, "unknown.html", status=404, height=model.at, title=words("unknown.title"), text=text,
         key=identifier.key, file_name=file_name(identifier.key), near=class_key if issued else None, at=at,
         verdict=verdict_of(words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
-        pinned=pinned_of(site, words, identifier.key),
+        pinned=pinned_of(site, words, identifier.key, at),
     )  # fmt: skip
 
 

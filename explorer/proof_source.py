@@ -36,20 +36,20 @@ class ProofSource:
     def __init__(self, node: NodeClient, trust: Trust) -> None:
         self._node = node
         self._trust = trust
-        self._kept: OrderedDict[str, tuple[float, ProofAnswer]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int | None], tuple[float, ProofAnswer]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def item(self, identifier: str) -> ProofAnswer:
-        """The proof of a thing's closure, or of the absence of the thing."""
+    def item(self, identifier: str, at: int | None = None) -> ProofAnswer:
+        """The proof of a thing's closure, or of the absence of the thing; ``at``: as of that height."""
         now = time.monotonic()
         with self._lock:
-            kept = self._kept.get(identifier)
+            kept = self._kept.get((identifier, at))
             if kept is not None and now - kept[0] < KEPT_S:
                 return kept[1]
-        answer = self._ask(identifier)
+        answer = self._ask(identifier, at)
         with self._lock:
-            self._kept[identifier] = (now, answer)
-            self._kept.move_to_end(identifier)
+            self._kept[identifier, at] = (now, answer)
+            self._kept.move_to_end((identifier, at))
             while len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
         return answer
@@ -59,15 +59,15 @@ class ProofSource:
         with self._lock:
             self._kept.clear()
 
-    def _ask(self, identifier: str) -> ProofAnswer:
+    def _ask(self, identifier: str, at: int | None) -> ProofAnswer:
         try:
-            data = self._node.item_proof(identifier)
+            data = self._node.item_proof(identifier, at)
         except (UnavailableError, DecodeError):
             return ProofAnswer()
         try:
             bundle = read_bundle(data)
             if not isinstance(bundle, ItemBundle):
                 return ProofAnswer(data, None, ProofCode.WRONG_SUBJECT)
-            return ProofAnswer(data, verify_item(bundle, self._trust, subject=identifier), None)
+            return ProofAnswer(data, verify_item(bundle, self._trust, subject=identifier, at=at), None)
         except ProofError as error:
             return ProofAnswer(data, None, str(error.code))

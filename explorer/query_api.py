@@ -90,11 +90,13 @@ def query_routes(site: Site) -> APIRouter:
             return data(site, request, shown, height=height, cache=FOR_EVER)
 
     @get(api.ITEM_PROOF, "itemProof", "The proof of a thing's closure, or of its absence")
-    def item_proof(request: Request, id: Annotated[str, Query(min_length=1, max_length=500)]) -> Response:
+    def item_proof(
+        request: Request, id: Annotated[str, Query(min_length=1, max_length=500)], at: AT = None
+    ) -> Response:
         identifier = _identifier("/" + id)
         if identifier is None or identifier.key != id:
             return _not_a_key()
-        proof = site.proofs.item(identifier.key)
+        proof = site.proofs.item(identifier.key, at)
         if not proof.data:
             return problem(503, "unavailable", "the node gives no proof right now", remedy="try again in a moment")
         disposition = {"content-disposition": f'attachment; filename="{file_name(identifier.key)}"'}

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from sqlalchemy import Engine
 
+from explorer.assets import Asset, build_of, fits, left_for_html, read_assets
 from explorer.config import ExplorerConfig
 from explorer.follower import Follower, FollowerStatus, now_ms
 from explorer.founding import Founding
@@ -26,18 +24,7 @@ from tallystick.api import unb64
 from tallystick.epcis import parse_key
 from tallystick.errors import DecodeError, EventError
 
-STATIC = Path(__file__).parent / "static"
-INLINED_MAX = 98_304  # bytes of a proof inside its page: about 40 KiB compressed
-MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A static file and its digest."""
-
-    data: bytes
-    media_type: str
-    digest: bytes
+INLINED_MAX = 98_304  # bytes of a proof that is looked at for its place in a page; none so long fits
 
 
 class Site:
@@ -46,6 +33,7 @@ class Site:
     Attributes:
         engine: the pages' engine, which cannot see members' tables.
         status: how far the follower is; asked anew for every page.
+        html_max: compressed bytes that a product page may have beside its scripts and style.
     """
 
     def __init__(
@@ -58,7 +46,8 @@ class Site:
         self._follower = follower
         self.trust = follower.validators.trust
         self.proofs = ProofSource(node, self.trust)
-        self.assets = _read_assets()
+        self.assets = read_assets()
+        self.html_max = left_for_html(self.assets)
         self._templates = _templates(self.assets)
 
     @property
@@ -104,7 +93,11 @@ class Site:
             "q": "",
             "at": None,
         }
-        return self._templates.get_template(template).render(frame | values)
+        values = frame | values
+        html = self._templates.get_template(template).render(values)
+        if values.get("proof") and not fits(html, self.html_max):
+            html = self._templates.get_template(template).render(values | {"proof": ""})
+        return html
 
 
 def words_of(request: Request) -> Words:
@@ -136,7 +129,7 @@ def script_json(value: Any) -> Markup:
 
 def folded(bundle: bytes) -> Markup | str:
     """A proof as it stands in a page: events as text instead of base64url, which compresses better. Empty for one
-    that is too large for a page; the script then asks for it.
+    that is too large for any page; the script then asks for it, as it does where a page would grow beyond its limit.
 
     Whatever the node gave is passed on, also what is no proof: the reader's browser is to judge it by itself.
     """
@@ -160,22 +153,6 @@ def _display(names: Mapping[str, Mapping[str, str]], keys: tuple[str, ...], lang
     return ""
 
 
-def _read_assets() -> dict[str, Asset]:
-    assets = {}
-    for file in sorted(STATIC.iterdir()):
-        media_type = MEDIA_TYPES.get(file.suffix)
-        if media_type is not None:
-            data = file.read_bytes()
-            assets[file.name] = Asset(data, media_type, hashlib.sha256(data).digest())
-    return assets
-
-
-def build_of(assets: dict[str, Asset]) -> str:
-    """Name of these very files, so that they can be kept for ever: modules import one another by relative names."""
-    digest = hashlib.sha256(b"".join(asset.digest for asset in assets.values()))
-    return digest.hexdigest()[:16]
-
-
 def _templates(assets: dict[str, Asset]) -> Environment:
     environment = Environment(
         loader=PackageLoader("explorer"),
@@ -196,6 +173,6 @@ def _templates(assets: dict[str, Asset]) -> Environment:
         key_path=key_path,
         script_json=script_json,
         asset=lambda name: f"/static/{build_of(assets)}/{name}",
-        scripts=[name for name in assets if name.endswith(".js") and name != "page.js"],
+        scripts=("binding.js", "encoding.js", "verify.js"),
     )
     return environment

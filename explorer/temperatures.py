@@ -10,7 +10,7 @@ from explorer.facts import StepFact
 from tallystick.epcis import parse_timestamp
 from tallystick.errors import EventError
 
-READINGS_MAX = 500  # of one page; more are thinned evenly, extremes kept
+READINGS_MAX = 500  # of one page; more are thinned evenly, alarms, lowest and highest kept
 WIDTH, HEIGHT = 400, 170  # small enough that its text stays legible on a phone
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34, 10, 12, 24
 _OFFSETS = {"CEL": (1.0, 0.0), "KEL": (1.0, -273.15), "FAH": (5 / 9, -160 / 9)}
@@ -75,8 +75,9 @@ def chart_of(readings: list[Reading]) -> Chart | None:
     """Draw a series; None when there is nothing to draw."""
     if not readings:
         return None
-    shown = readings[:: max(1, len(readings) // READINGS_MAX)] if len(readings) > READINGS_MAX else readings
     low, high = min(reading.celsius for reading in readings), max(reading.celsius for reading in readings)
+    every = -(-len(readings) // READINGS_MAX)
+    shown = [one for at, one in enumerate(readings) if at % every == 0 or one.alarm or one.celsius in (low, high)]
     floor, ceiling = _bounds(low, high)
     first, last = shown[0].time_ms, shown[-1].time_ms
 

@@ -1,10 +1,12 @@
 // The product page's own check: verify the inlined proof, compare it with what the page shows, say the result plainly.
 
-import { entriesOf, isSupported, ProofError, verifyBundle } from './verify.js';
+import { classOf, entriesOf, isSupported, ProofError, verifyBundle } from './verify.js';
 import { hex, utf8 } from './encoding.js';
 
 const LIFTED = 3;
 const STALE_MINUTES = 10;
+const READINGS_MAX = 500; // in the page's table; of more, some are left out
+const SCALES = { CEL: [1, 0], KEL: [1, -273.15], FAH: [5 / 9, -160 / 9] };
 const MARKS = { proven: '✓', partly: '◐', stated: '“', unknown: '✕', unproven: '✕', 'no-crypto': '?' };
 const STATES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-item': 'unknown', 'no-crypto': 'no-crypto' };
 
@@ -41,7 +43,8 @@ async function readProof() {
   const inlined = document.getElementById('proof');
   try {
     if (inlined) return unfold(JSON.parse(inlined.textContent));
-    return await (await fetch(`/v1/proofs/item?id=${encodeURIComponent(pinned.subject)}`)).json();
+    const at = pinned.at === undefined ? '' : `&at=${pinned.at}`;
+    return await (await fetch(`/v1/proofs/item?id=${encodeURIComponent(pinned.subject)}${at}`)).json();
   } catch {
     throw new ProofError('unreadable', 'the proof is not JSON');
   }
@@ -78,7 +81,42 @@ function compare(result) {
   for (const [id, recall] of result.closure.recalls) {
     if (recall.state !== LIFTED && !banners.has(id)) throw new ProofError('record-altered', 'the page hides a recall');
   }
+  compareTemperatures(result);
   for (const step of shown) if (!step.closest('.stated')) step.querySelector('.seal').hidden = false;
+}
+
+// Temperatures in degrees Celsius that events in effect report of the thing itself, its lot, its class, its containers.
+function readingsOf({ closure, events }) {
+  const own = [closure.subject, closure.parts.get(closure.subject)?.item?.lot, classOf(closure.subject)];
+  const parts = [...own.map((name) => closure.parts.get(name)).filter(Boolean), ...closure.sessions.values()];
+  const names = new Set(parts.flatMap((part) => part.entries).map((entry) => hex(entry.commitment)));
+  const list = (value) => (Array.isArray(value) ? value : []);
+  const readings = [];
+  for (const name of names) {
+    const value = closure.corrections.has(name) ? {} : events.get(name)?.value ?? {};
+    for (const report of list(value.sensorElementList).flatMap((element) => list(element?.sensorReport))) {
+      const scale = SCALES[report?.uom ?? 'CEL'];
+      if (value.errorDeclaration !== undefined || report?.type !== 'Temperature' || scale === undefined) continue;
+      for (const one of [report.minValue, report.value, report.maxValue]) {
+        if (typeof one === 'number') readings.push({ celsius: one * scale[0] + scale[1], alarm: Boolean(report.exception) });
+      }
+    }
+  }
+  return readings;
+}
+
+// Every reading must be in the page's table; of very many, those that matter.
+function compareTemperatures(result) {
+  const readings = readingsOf(result).sort((a, b) => a.celsius - b.celsius);
+  const ends = [readings[0], readings[readings.length - 1]];
+  const needed = readings.length > READINGS_MAX ? readings.filter((one) => one.alarm || ends.includes(one)) : readings;
+  const cells = [...document.querySelectorAll('[data-reading]')];
+  const rows = cells.map((cell) => ({ celsius: parseFloat(cell.textContent), alarm: cell.querySelector('strong') !== null }));
+  for (const { celsius, alarm } of needed) {
+    const at = rows.findIndex((row) => Math.abs(row.celsius - celsius) < 0.01 && row.alarm === alarm);
+    if (at < 0) throw new ProofError('event-altered', 'the page hides a temperature, or shows another one');
+    rows.splice(at, 1);
+  }
 }
 
 function sentencesOf(result, milliseconds) {
@@ -87,13 +125,13 @@ function sentencesOf(result, milliseconds) {
   sentences.push(fill(words.checkedHere, {
     signed: anchor.signers.length, total: anchor.validatorCount, ms: Math.max(1, Math.round(milliseconds)),
   }));
-  const moment = new Date(anchor.executed.timeMs);
+  const moment = new Date((anchor.asOf ?? anchor.executed).timeMs);
   const options = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC', hour12: false };
   const locale = document.documentElement.lang === 'en' ? 'en-GB' : document.documentElement.lang;
   const time = `${new Intl.DateTimeFormat(locale, options).format(moment)} UTC`;
   sentences.push(fill(words.asOf, { time }));
   const minutes = Math.floor((Date.now() - anchor.executed.timeMs) / 60000);
-  if (minutes >= STALE_MINUTES) sentences.push(fill(words.stale, { minutes: STALE_MINUTES }));
+  if (minutes >= STALE_MINUTES && !anchor.asOf) sentences.push(fill(words.stale, { minutes: STALE_MINUTES }));
   return sentences;
 }
 
@@ -106,7 +144,7 @@ async function check() {
   const started = performance.now();
   try {
     const bundle = await readProof();
-    const result = await verifyBundle(bundle, pinned.trust, pinned.subject);
+    const result = await verifyBundle(bundle, pinned.trust, pinned.subject, pinned.at);
     compare(result);
     document.getElementById('verdict').dataset.ms = String(performance.now() - started);
     show(result.verdict, sentencesOf(result, performance.now() - started));

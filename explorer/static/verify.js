@@ -282,7 +282,8 @@ async function statementsKey(identifier) {
   return textKey(SPACE.statements, `#${hex(digest)}`);
 }
 
-function classOf(identifier) {
+/** The class (GTIN) of a serial or lot; empty for anything else. */
+export function classOf(identifier) {
   const parts = identifier.split('/');
   return parts[0] === '01' && parts.length > 2 ? `01/${parts[1]}` : '';
 }

@@ -104,8 +104,8 @@ PAGES: dict[str, tuple[str, str]] = {
         "节点给出的证明不成立（{code}）。以下内容来自经核验的区块副本。",
     ),
     "verdict.at": (
-        "A page as of an earlier height has no proof of its own; it was copied from checked blocks.",
-        "早期高度的页面没有单独的证明；内容来自经核验的区块副本。",
+        "No proof of the state of this height is at hand, nodes keep the newest; this was copied from checked blocks.",
+        "此处没有该高度状态的证明，节点仅保留最新状态；内容来自经核验的区块副本。",
     ),
     "verdict.proven": ("Proven", "已证明"),
     "verdict.partly": ("Partly proven", "部分证明"),

@@ -19,10 +19,10 @@ from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf, t
 from tallystick.encoding import ZERO32, encode
 from tallystick.errors import UnavailableError
 from tallystick.genesis import Genesis
-from tallystick.merkle import EMPTY_ROOT, append_all, peaks_root
+from tallystick.merkle import EMPTY_ROOT, append_all, inclusion_path, peaks_root
 from tallystick.payloads.goods import RecallItems
 from tallystick.proofs import build_item, show_anchor, write_bundle
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.bundle import AnchorShown, HeightShown
 from tallystick.receipts import receipts_root
 from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import HistoryEntry
@@ -73,12 +73,14 @@ class Chain:
     Attributes:
         answers: what ``GET /v1/blocks`` gives, from height 1.
         tries: state after each height, from 0.
+        leaves: what the history tree holds of each.
     """
 
     world: World
     answers: list[BlockAnswer] = field(default_factory=list)
     headers: list[Header] = field(default_factory=list)
     tries: list[Trie] = field(default_factory=list)
+    leaves: list[HistoryLeaf] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         world = self.world
@@ -86,7 +88,7 @@ class Chain:
         leaf = HistoryLeaf(0, world.chain_id, world.genesis.time_ms, trie.root, EMPTY_ROOT, 0)
         peaks = append_all((), 0, (leaf.leaf_hash(),))
         executed = Executed(0, world.genesis.time_ms, trie.root, EMPTY_ROOT, peaks_root(peaks))
-        parent, self.tries = world.chain_id, [trie]
+        parent, self.tries, self.leaves = world.chain_id, [trie], [leaf]
         for (context, verified), result in zip(world.blocks, world.results, strict=True):
             header = self._header(context.height, context.time_ms, parent, executed, [v.signed for v in verified])
             parent = header.block_hash()
@@ -102,6 +104,7 @@ class Chain:
             self.tries.append(trie)
             root = receipts_root(result.receipts)
             history = HistoryLeaf(context.height, parent, context.time_ms, trie.root, root, len(raw))
+            self.leaves.append(history)
             peaks = append_all(peaks, context.height, (history.leaf_hash(),))
             executed = Executed(context.height, context.time_ms, trie.root, root, peaks_root(peaks))
 
@@ -119,11 +122,34 @@ class Chain:
 
 @dataclass
 class State:
-    """The state that the newest header of a chain certifies; a ``CertifiedState`` for building proofs."""
+    """The state that the newest header of a chain certifies, or an earlier one; a ``CertifiedState`` for proofs.
+
+    Attributes:
+        height: whose state it is; None: the newest one that is certified.
+    """
 
     chain: Chain
     records: dict[bytes, Record]
     histories: dict[bytes, list[HistoryEntry]]
+    height: int | None = None
+
+    def at(self, height: int) -> State:
+        """The state of an earlier height."""
+        from contracts.genesis_state import genesis_writes
+
+        world = self.chain.world
+        written: dict[bytes, Record | None] = dict(genesis_writes(world.genesis))
+        for result in world.results[:height]:
+            written |= result.writes
+        records = {key: record for key, record in written.items() if record is not None}
+        return State(self.chain, records, self.histories, height)
+
+    def shown(self) -> HeightShown:
+        """That this is the state of its height."""
+        assert self.height is not None
+        leaves = self.chain.leaves[: self.chain.headers[-1].executed.height + 1]
+        path = inclusion_path([leaf.leaf_hash() for leaf in leaves], self.height)
+        return HeightShown(b64(encode(leaves[self.height])), [step.hex() for step in path])
 
     def anchor(self) -> AnchorShown:
         """See ``CertifiedState``."""
@@ -138,7 +164,7 @@ class State:
 
     def prove(self, key_hashes: list[bytes]) -> bytes:
         """See ``CertifiedState``."""
-        return self.chain.tries[-2].prove(key_hashes)
+        return self.chain.tries[-2 if self.height is None else self.height].prove(key_hashes)
 
     def entries(self, owner: bytes, count: int) -> list[HistoryEntry]:
         """See ``CertifiedState``."""
@@ -156,12 +182,14 @@ class FakeNode:
     Attributes:
         proofs: bundles given instead of the true ones, by identifier.
         silent: answers nothing.
+        oldest: height whose state it keeps.
     """
 
     chain: Chain
     state: State
     proofs: dict[str, bytes] = field(default_factory=dict)
     silent: bool = False
+    oldest: int = 0
     name: str = "http://node.test"
 
     def send(self, request: Request) -> Response:
@@ -174,12 +202,18 @@ class FakeNode:
                 first, limit = int(query["from"]), int(query["limit"])
                 return Response(200, {}, encode(tuple(self.chain.answers[first - 1 : first - 1 + limit])))
             case api.ITEM_PROOF:
-                identifier = query["id"]
-                bundle = self.proofs.get(identifier) or write_bundle(build_item(identifier, self.state))
-                return Response(200, {}, bundle)
+                return self._item_proof(query["id"], int(query["at"]) if "at" in query else None)
             case api.HEAD:
                 return Response(200, {}, msgspec.json.encode(self._head()))
         return Response(404, {}, b"{}")
+
+    def _item_proof(self, identifier: str, at: int | None) -> Response:
+        if at is not None and not self.oldest <= at <= self.chain.headers[-1].executed.height:
+            return Response(410, {}, b"{}")
+        if at is not None:
+            earlier = self.state.at(at)
+            return Response(200, {}, write_bundle(build_item(identifier, earlier, earlier.shown())))
+        return Response(200, {}, self.proofs.get(identifier) or write_bundle(build_item(identifier, self.state)))
 
     def close(self) -> None:
         """Nothing is open."""

@@ -81,11 +81,19 @@ def test_what_matters_most_comes_first(recalled: Explorer) -> None:
 
 
 def test_a_recall_is_not_shown_as_of_a_height_before_it(recalled: Explorer) -> None:
+    recalled.node.oldest = 26
+    recalled.site.proofs.forget()
     earlier = recalled.get(f"/en/{PACK}?at=25")
     assert "Recalled: do not use" not in earlier.text
     assert "Shown as of height 25" in earlier.text
     assert earlier.headers["ledger-height"] == "25"
-    assert 'id="proof"' not in earlier.text
+    assert 'id="proof"' not in earlier.text and "No proof of the state of this height" in earlier.text
+    recalled.node.oldest = 0
+    recalled.site.proofs.forget()
+    proven = recalled.get(f"/en/{PACK}?at=25").text
+    assert "Recalled: do not use" not in proven and 'data-state="proven"' in proven
+    assert "signed the record at height 25" in proven and "&amp;at=25" in proven
+    assert 'id="proof"' in proven and '"at":25' in proven
 
 
 def test_an_event_declared_erroneous_is_struck_and_both_versions_are_there(explorer: Explorer) -> None:

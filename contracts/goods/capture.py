@@ -146,11 +146,12 @@ def _take_effect(context: EventContext, lines: Sequence[Line]) -> EventStatus:
     """Decide between effective and stated, and do it."""
     event = context.event
     old, new = _old_and_new(event, lines)
-    controlled = [context.item(identifier.key) is not None for identifier, _ in old]
-    if any(controlled) and not all(controlled):
-        raise Refusal(Reason.MIXED_CONTROL, old[controlled.index(False)][0].key)
-    if not any(controlled) and not _opens(context, old, new):
-        return _state(context, lines)
+    uncontrolled = [identifier for identifier, _ in old if context.item(identifier.key) is None]
+    if len(uncontrolled) == len(old):
+        if not _opens(context, old, new):
+            return _state(context, lines)
+    elif uncontrolled:
+        raise Refusal(Reason.MIXED_CONTROL, uncontrolled[0].key)
     context.prepare_salt()
     if event.type is EventType.TRANSFORMATION:
         transform(context, joined(old), list(new))
@@ -195,14 +196,13 @@ def _opens(context: EventContext, old: Sequence[Line], new: Sequence[Line]) -> b
             if context.item(identifier.key) is not None:
                 raise Refusal(Reason.MIXED_CONTROL, old[0][0].key if old else identifier.key)
         return False
-    own = [holds_prefix(context.work, identifier) for identifier, _ in new]
-    if all(own):
+    strange = [identifier for identifier, _ in new if not holds_prefix(context.work, identifier)]
+    if not strange:
         return True
-    stranger = new[own.index(False)][0]
-    if prefix_is_held(context.work, stranger):
-        raise Refusal(Reason.NOT_PREFIX_HOLDER, stranger.key)
-    if any(own):
-        raise Refusal(Reason.MIXED_CONTROL, stranger.key)
+    if prefix_is_held(context.work, strange[0]):
+        raise Refusal(Reason.NOT_PREFIX_HOLDER, strange[0].key)
+    if len(strange) < len(new):
+        raise Refusal(Reason.MIXED_CONTROL, strange[0].key)
     return False
 
 

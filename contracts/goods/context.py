@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from contracts.workspace import Workspace
 from tallystick.encoding import ZERO32
-from tallystick.epcis import Identifier, ParsedEvent
+from tallystick.epcis import ParsedEvent
 from tallystick.records.base import key_hash, members_salt_after_due_work
 from tallystick.records.goods import (
     History,
@@ -146,10 +146,9 @@ class EventContext:
 
     # --- changing -----------------------------------------------------------------------------------------
 
-    def add_item(self, identifier: Identifier, public: ItemPublic, members: ItemMembers) -> Item:
+    def add_item(self, item: Item) -> Item:
         """Bring an item under control."""
-        item = Item(identifier.key, item_key(identifier.key), public, members, new=True)
-        self._items[identifier.key] = item
+        self._items[item.identifier] = item
         return item
 
     def begin_session(self, item: Item) -> Session:

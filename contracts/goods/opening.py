@@ -30,6 +30,7 @@ from tallystick.records.goods import (
 )
 from tallystick.records.members import KeyUse
 
+NO_HISTORY = History()
 _UNIT = re.compile(r"[A-Z0-9]{2,3}")
 
 
@@ -39,9 +40,14 @@ def lot_of(identifier: Identifier) -> str:
 
 
 def new_item(
-    context: EventContext, identifier: Identifier, quantity: Quantity | None, origin: Origin, made_by: bytes = ZERO32
+    context: EventContext,
+    identifier: Identifier,
+    quantity: Quantity | None,
+    origin: Origin,
+    kind: HistoryKind,
+    made_by: bytes = ZERO32,
 ) -> Item:
-    """Bring an identifier under control, in the hands of the signers' organisation.
+    """Bring an identifier under control, in the hands of the signers' organisation; its history begins with the event.
 
     Raises:
         Refusal: PROFILE_FIELD_MISSING when a lot has no quantity, RECORD_TOO_LARGE when it has too much.
@@ -53,9 +59,11 @@ def new_item(
         amount, unit = quantity.micro, quantity.uom or ""
         if amount > QUANTITY_MAX:
             raise Refusal(Reason.RECORD_TOO_LARGE, identifier.key)
-    public = ItemPublic(ItemStatus.ACTIVE, origin, History(), lot_of(identifier), ZERO32, made_by, 0, ())
-    members = ItemMembers(context.organisation, "", "", amount, amount, unit, b"")
-    return context.add_item(identifier, public, members)
+    key = item_key(identifier.key)
+    history = context.work.append_history(key, NO_HISTORY, context.entry(kind, made_by))
+    public = ItemPublic(ItemStatus.ACTIVE, origin, history, lot_of(identifier), ZERO32, made_by, 0, ())
+    members = ItemMembers(context.work.organisation, "", "", amount, amount, unit, b"")
+    return context.add_item(Item(identifier.key, key, public, members, new=True))
 
 
 def commission(context: EventContext, lines: list[tuple[Identifier, Quantity | None]]) -> None:
@@ -65,8 +73,7 @@ def commission(context: EventContext, lines: list[tuple[Identifier, Quantity | N
     for identifier, quantity in lines:
         if context.item(identifier.key) is not None:
             raise Refusal(Reason.ALREADY_COMMISSIONED, identifier.key)
-        item = new_item(context, identifier, quantity, Origin.COMMISSIONED)
-        context.append(item, HistoryKind.COMMISSION)
+        new_item(context, identifier, quantity, Origin.COMMISSIONED, HistoryKind.COMMISSION)
 
 
 def sell(context: EventContext, lines: dict[str, Quantity | None]) -> None:
@@ -141,7 +148,7 @@ def open_item(work: Workspace, payload: OpenItem) -> None:
     heading_to = "" if payload.holder == work.organisation else payload.holder
     work.write(
         key,
-        ItemPublic(ItemStatus.ACTIVE, Origin.DECLARED, History(), payload.lot, ZERO32, ZERO32, 0, (), payload.origin),
+        ItemPublic(ItemStatus.ACTIVE, Origin.DECLARED, NO_HISTORY, payload.lot, ZERO32, ZERO32, 0, (), payload.origin),
         ItemMembers(work.organisation, heading_to, "", payload.quantity, payload.quantity, payload.unit, b""),
     )
 

@@ -47,8 +47,7 @@ def transform(
             raise Refusal(Reason.OUTPUT_EXISTS, identifier.key)
         if not holds_prefix(context.work, identifier):
             raise Refusal(Reason.NOT_PREFIX_HOLDER, identifier.key)
-        made = new_item(context, identifier, quantity, Origin.PRODUCED, link)
-        context.append(made, HistoryKind.PRODUCE, link)
+        new_item(context, identifier, quantity, Origin.PRODUCED, HistoryKind.PRODUCE, link)
     _require_conserved(context, used, outputs)
     context.work.write(
         key,

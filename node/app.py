@@ -46,8 +46,11 @@ from node.network.transport import Transport
 from node.own_record import OwnRecord
 from node.performer import Performer
 from node.proofs import ProofService
+from node.pruning import Pruner
 from node.queries import Queries
 from node.runner import Runner
+from node.snapshots.joining import Joining, SnapshotReadyError
+from node.snapshots.service import SNAPSHOTS, SnapshotService
 from node.toml_reader import Address
 from node.tracker import Tracker
 from tallystick.admission import VerifiedTransaction
@@ -176,10 +179,13 @@ class Node:
         self._admission.close()
         self._beats.cancel()
         await self.sealer.close()
+        await self._joining.close()
+        await self._snapshots.close()
         self._catch_up.close()
         self._fetcher.close()
         await self._transport.close()
         self._committer.close()
+        self._pruner.close()
         self._disk.close()
 
     def fatal(self, error: BaseException) -> None:
@@ -189,6 +195,14 @@ class Node:
         if not self._failure.done():
             logger.error("the node ends", exc_info=error)
             self._failure.set_result(error)
+
+    def _snapshot_ready(self, height: int) -> None:
+        """A database made from a snapshot waits: end this run, so that the next one begins with it."""
+        self._disk.signer.close()
+        self._runner.close()
+        if not self._failure.done():
+            logger.info("beginning anew from a snapshot", extra=log_fields(height=height))
+            self._failure.set_result(SnapshotReadyError(f"the snapshot of height {height} is ready"))
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What no callback caught: a broken connection is a peer's or client's affair, anything else ends the node."""
@@ -210,6 +224,21 @@ class Node:
         self._contents = Contents(
             self._mempool, lambda block_hash, valid: self._runner.give(ContentsChecked(block_hash, valid))
         )
+        self._snapshots = SnapshotService(
+            folder=self.config.data / SNAPSHOTS,
+            every=self.config.storage.snapshot_every,
+            chain_id=self._founding.chain_id,
+            ledger=self._disk.ledger,
+            epochs=self._epochs,
+            loop=self._loop,
+        )
+        storage = self.config.storage
+        self._pruner = Pruner(
+            self._disk.ledger,
+            storage.keep_blocks,
+            lambda: (self._snapshots.newest_height() or 0) if storage.snapshot_every else None,
+            self._loop,
+        )
         self._committer = Committer(
             executor,
             self._disk.ledger,
@@ -218,6 +247,7 @@ class Node:
             signer_row=self._disk.signer_put,
             stored=self._stored,
             fatal=self.fatal,
+            ends_batch=self._snapshots.ends_batch,
         )
 
     def _join_agreement(self) -> None:
@@ -303,6 +333,19 @@ class Node:
             peers=self._peers,
             loop=self._loop,
         )
+        self._joining = Joining(
+            data=self.config.data,
+            chain_id=chain_id,
+            behind=self.config.storage.join_behind,
+            pin=self.config.storage.pinned_epoch,
+            epochs=self._epochs,
+            peers=self._peers,
+            stored_height=lambda: self._catch_up.stored_height,
+            ready=self._snapshot_ready,
+            fatal=self.fatal,
+            loop=self._loop,
+        )
+        disk.ledger.keepers = self._peers.keepers
         self._dialogue = self._peers.handler = Dialogue(
             chain_id=chain_id,
             epochs=self._epochs,
@@ -316,6 +359,8 @@ class Node:
             mempool=self._mempool,
             sealer=self.sealer,
             penalise=self._peers.penalise,
+            snapshots=self._snapshots,
+            joining=self._joining,
             loop=self._loop,
         )
 
@@ -343,6 +388,7 @@ class Node:
             clock=self._clock,
             engine=lambda: self._runner.engine,
             stored_height=lambda: self._catch_up.stored_height,
+            joining=lambda: self._joining.progress,
         )
 
     # --- the engine ---------------------------------------------------------------------------------------
@@ -380,6 +426,8 @@ class Node:
     def _stored(self, group: list[ExecutedHeight]) -> None:
         """Heights are executed and durable: let go of what they settled, tell everybody."""
         tip = self._disk.executor.tip
+        self._snapshots.stored(tip.executed.height)  # first: the database is at exactly this height
+        self._pruner.stored(tip.executed.height)
         for height in group:
             transactions = height.block.transactions
             self._mempool.remove(transaction.id for transaction in transactions)
@@ -486,6 +534,7 @@ class Node:
             self._dialogue.tell_heads(self._peers)
             self._own_record.ask_again()
             self._catch_up.consider()
+            self._joining.consider()
             self._engines.tell_work(again=True)
             self._repeat_gossip()
             if not self._catch_up.running:

@@ -115,7 +115,11 @@ class CatchUp:
         much and gives little must not stand before the others.
         """
         ours = self._committer.queued_height
-        peers = [peer for peer in self._peers.connected() if peer.head and peer.head.executed_height >= ours + by]
+        peers = [
+            peer
+            for peer in self._peers.connected()
+            if peer.head and peer.head.executed_height >= ours + by and peer.head.bodies_from <= ours + 1
+        ]
         return sorted(peers, key=lambda peer: -self._useful.get(peer.index, RANGE_BLOCKS_MAX))
 
     async def _run(self) -> None:

@@ -39,9 +39,10 @@ class Committer:
         signer_row: Callable[[], Put],
         stored: Callable[[list[ExecutedHeight]], None],
         fatal: Callable[[BaseException], None],
+        ends_batch: Callable[[int], bool] = lambda height: False,
     ) -> None:
         """``signer_row`` answers what to store of the signer's log at the new floor; ``stored`` is told what is
-        durable; ``fatal`` ends the process."""
+        durable; ``fatal`` ends the process; ``ends_batch`` answers whether the store must come to rest at a height."""
         self._executor = executor
         self._ledger = ledger
         self._loop = loop
@@ -49,6 +50,7 @@ class Committer:
         self._signer_row = signer_row
         self._stored = stored
         self._fatal = fatal
+        self._ends_batch = ends_batch
         self._queue: deque[FinalBlock] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="storage")
         self._busy = False
@@ -94,6 +96,8 @@ class Committer:
             if group and work > GROUP_WORK_MAX:
                 break
             group.append(self._executor.execute(self._queue.popleft()))
+            if self._ends_batch(group[-1].executed.height):
+                break
         self._metrics.block_execution.observe(perf_counter() - started)
         rows = self._executor.take_batch(self._signer_row())
         started = perf_counter()

@@ -16,6 +16,8 @@ from node.toml_reader import (
     Complaint,
     Table,
     choice,
+    count_or_all,
+    epoch_pin,
     listen_address,
     path_from,
     peer_address,
@@ -27,8 +29,9 @@ from tallystick import limits
 from tallystick.errors import ConfigError
 
 CONFIG_SIZE_MAX = 1_048_576  # bytes; a configuration is a page, not a book
+HEIGHTS_MAX = 1_000_000_000  # of a setting that counts heights; who wants more writes "all"
+KEEP_BLOCKS_MIN = 256  # heights: what a neighbour that was away for a moment asks for
 
-TREE_VERSIONS_MAX = 1_000_000_000  # heights; who wants more writes "all"
 
 VALIDATOR_KEY = "validator.key"  # hex of the 32-byte seed that signs votes
 TRANSPORT_KEY = "transport.key"  # PEM, private key of the transport certificate
@@ -86,6 +89,23 @@ class ApiConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StorageConfig:
+    """What is kept of the past, and how a node that is far behind gets on. docs/spec/snapshots.md.
+
+    Attributes:
+        snapshot_every: heights between two snapshots; 0: none is made.
+        join_behind: heights behind a peer from which a snapshot is asked for; 0: never.
+        keep_blocks: newest heights whose transactions and receipts are kept; None: all.
+        pinned_epoch: number of an epoch and hash of its validators that a snapshot's epochs must lead through.
+    """
+
+    snapshot_every: int = limits.SNAPSHOT_EVERY
+    join_behind: int = limits.JOIN_BEHIND
+    keep_blocks: int | None = None
+    pinned_epoch: tuple[int, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeConfig:
     """Everything a node is told by its operator.
 
@@ -116,6 +136,7 @@ class NodeConfig:
     timing: Timing = Timing()
     log: LogConfig = LogConfig()
     api: ApiConfig = ApiConfig()
+    storage: StorageConfig = StorageConfig()
 
     @property
     def validator_key(self) -> Path:
@@ -163,6 +184,7 @@ def load_config(file: Path) -> NodeConfig:
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),
         api=_api(top.table("api")),
+        storage=_storage(top.table("storage")),
     )
     top.end()
     if config.peer_listen == config.api_listen and config.api_listen.port:
@@ -176,7 +198,7 @@ def _tree_versions(value: object) -> int | None:
         return None
     if isinstance(value, str):
         raise Complaint(f'write "all", or a number from {limits.PROVABLE_HEIGHTS} on')
-    return whole(limits.PROVABLE_HEIGHTS, TREE_VERSIONS_MAX)(value)
+    return whole(limits.PROVABLE_HEIGHTS, HEIGHTS_MAX)(value)
 
 
 def _read_toml(file: Path) -> Mapping[str, object]:
@@ -221,6 +243,17 @@ def _log(table: Table) -> LogConfig:
     )
     table.end()
     return log
+
+
+def _storage(table: Table) -> StorageConfig:
+    storage = StorageConfig(
+        snapshot_every=table.optional("snapshot_every", whole(0, HEIGHTS_MAX), limits.SNAPSHOT_EVERY),
+        join_behind=table.optional("join_behind", whole(0, HEIGHTS_MAX), limits.JOIN_BEHIND),
+        keep_blocks=table.optional("keep_blocks", count_or_all(KEEP_BLOCKS_MIN, HEIGHTS_MAX), None),
+        pinned_epoch=table.optional("pinned_epoch", epoch_pin, None),
+    )
+    table.end()
+    return storage
 
 
 def _api(table: Table) -> ApiConfig:

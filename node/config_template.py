@@ -25,6 +25,10 @@ api_listen = "{api_listen}"    # HTTP for members and the public; put TLS in fro
 # [timing]
 # idle_block_ms = 60000       # longest silence of an idle chain; as genesis says if not given
 
+# [storage]
+# keep_blocks = "all"         # or the number of newest blocks to keep; headers and proofs of the state stay
+# snapshot_every = 10000      # heights between two snapshots for members that join; 0: none
+
 [log]
 level = "info"                 # debug, info, warning, error
 format = "text"                # text for people, json for machines

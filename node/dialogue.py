@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeAlias, assert_never
 
+from msgspec.structs import replace
+
 from consensus.engine import Engine
 from consensus.inputs import CertificateReceived, PeerConnected, PeerHead, ProposalReceived, VoteReceived
 from node.admission import Admission, gossip_frames
@@ -29,18 +31,27 @@ from node.network.messages import (
     BlockRequest,
     CertificateMessage,
     CertificatesRequest,
+    ChunkMessage,
+    ChunkRequest,
     ClosingMessage,
     ClosingProposalMessage,
+    EpochsMessage,
+    EpochsRequest,
     HeadNotice,
     Hello,
+    ManifestMessage,
+    ManifestRequest,
     PeerMessage,
     ProposalMessage,
+    PrunedMessage,
     RangeMessage,
     RangeRequest,
     RecordAnswer,
     RecordQuestion,
     SealKeyMessage,
     SealShareMessage,
+    SnapshotsMessage,
+    SnapshotsRequest,
     TransactionFrame,
     TransactionsAnswer,
     TransactionsRequest,
@@ -50,6 +61,8 @@ from node.network.peers import Peer, PeerFault, Peers
 from node.own_record import OwnRecord
 from node.range_server import answer_range
 from node.runner import Runner
+from node.snapshots.joining import Joining
+from node.snapshots.service import SnapshotQuestion, SnapshotService
 from tallystick.epochs import ClosingHeader
 from tallystick.errors import SignatureError
 from tallystick.limits import BLOCK_SIZE_MAX, FRAME_TRANSACTIONS_MAX
@@ -61,7 +74,9 @@ REMINDERS_PER_SECOND = 2  # of one peer that has not seen its epoch end
 RANGES_PER_SECOND = 20  # range requests: each may cost a few milliseconds and megabytes
 
 
-_Request: TypeAlias = RecordQuestion | TransactionsRequest | BlockRequest | CertificatesRequest | RangeRequest
+_Request: TypeAlias = (
+    RecordQuestion | TransactionsRequest | BlockRequest | CertificatesRequest | RangeRequest | SnapshotQuestion
+)
 
 
 class Dialogue:
@@ -82,6 +97,8 @@ class Dialogue:
         mempool: Mempool,
         sealer: Sealer,
         penalise: Callable[[Peer, Exception], None],
+        snapshots: SnapshotService,
+        joining: Joining,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         """``penalise`` cuts a peer off that broke the protocol with what it said earlier."""
@@ -97,6 +114,8 @@ class Dialogue:
         self._mempool = mempool
         self._sealer = sealer
         self._penalise = penalise
+        self._snapshots = snapshots
+        self._joining = joining
         self._loop = loop
         self._requests: dict[int, Allowance] = {}
         self._ranges: dict[int, Allowance] = {}
@@ -110,9 +129,10 @@ class Dialogue:
         engine = self._runner.engine
         executed = self._catch_up.stored_height
         if engine is None:
-            return HeadNotice(executed, 0, executed, self._epochs.number)
+            return HeadNotice(executed, 0, executed, self._epochs.number, self._ledger.floor.bodies_from)
         status = engine.status()
-        return HeadNotice(status.final_height, status.view, executed, self._epochs.number)
+        bodies_from = self._ledger.floor.bodies_from
+        return HeadNotice(status.final_height, status.view, executed, self._epochs.number, bodies_from)
 
     def tell_heads(self, peers: Peers) -> None:
         """Say to everybody how far we are."""
@@ -134,6 +154,7 @@ class Dialogue:
         """Nothing it said before counts for what it may say after."""
         peer.head = None
         self._catch_up.lost(peer)
+        self._joining.lost(peer)
 
     def peer_message(self, peer: Peer, message: PeerMessage) -> None:
         """See ``PeerHandler``."""
@@ -171,7 +192,13 @@ class Dialogue:
                 self._sealer.take_key(peer, key)
             case SealShareMessage(share):
                 self._sealer.take_share(peer, share)
+            case SnapshotsMessage() | ManifestMessage() | ChunkMessage() | EpochsMessage():
+                self._joining.take(peer, message)
+            case PrunedMessage(bodies_from):
+                self._pruned(peer, bodies_from)
             case TransactionsRequest() | BlockRequest() | CertificatesRequest() | RangeRequest():
+                self._request(peer, message)
+            case SnapshotsRequest() | ManifestRequest() | ChunkRequest() | EpochsRequest():
                 self._request(peer, message)
             case Hello():
                 raise PeerFault("a second hello")
@@ -268,7 +295,12 @@ class Dialogue:
                     for certificate in engine.certificates(first_view, last_view):
                         peer.send(CertificateMessage(certificate))
             case RangeRequest(first_height, count):
-                peer.send(answer_range(self._ledger, first_height, count, self._catch_up.stored_height))
+                if first_height < self._ledger.floor.bodies_from:
+                    peer.send(PrunedMessage(self._ledger.floor.bodies_from))
+                else:
+                    peer.send(answer_range(self._ledger, first_height, count, self._catch_up.stored_height))
+            case SnapshotsRequest() | ManifestRequest() | ChunkRequest() | EpochsRequest():
+                self._snapshots.answer(peer, message)
 
     def _may_ask(self, peer: Peer, message: PeerMessage) -> bool:
         """Whether a request is worked on; a peer that takes no answers, or asks too much, gets none."""
@@ -292,7 +324,13 @@ class Dialogue:
         if raws:
             peer.send(TransactionsAnswer(tuple(raws)))
 
-    def _block(self, block_hash: bytes) -> BlockMessage | ClosingMessage | None:
+    def _pruned(self, peer: Peer, bodies_from: int) -> None:
+        """A peer lacks the body that it was asked for: it is not asked for one so old again."""
+        if peer.head is not None:
+            peer.head = replace(peer.head, bodies_from=max(bodies_from, peer.head.bodies_from))
+        self._catch_up.lost(peer)
+
+    def _block(self, block_hash: bytes) -> BlockMessage | ClosingMessage | PrunedMessage | None:
         known = self._contents.get(block_hash)
         if known is not None:
             return BlockMessage(known.header, tuple(item.signed.raw for item in known.transactions))
@@ -306,4 +344,6 @@ class Dialogue:
         row = None if height is None else self._ledger.block(height)
         if height is None or row is None or row.header is None:
             return None
+        if height < self._ledger.floor.bodies_from:
+            return PrunedMessage(self._ledger.floor.bodies_from)
         return BlockMessage(row.header, self._ledger.transactions(height))

@@ -16,6 +16,7 @@ from node.ledger import Ledger, signer_row
 from node.logs import log_fields
 from node.signer import Signer
 from node.signer_log import SignerLog, SignerRecordLostError
+from node.snapshots.install import install_joined
 from node.storage import LevelStore, Put
 from node.tree_file import TreeFile
 from tallystick.votes import Vote
@@ -44,6 +45,7 @@ class Disk:
         self._lock = FolderLock(config.data)
         self._open: list[Ledger | SignerLog | TreeFile] = []
         try:
+            install_joined(config.data)
             self.ledger = Ledger(LevelStore(config.data / DATABASE))
             self._open.append(self.ledger)
             if not self.ledger.check_format(founding.chain_id, str(config.data)):

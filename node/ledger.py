@@ -5,17 +5,20 @@ All keys and rows are those of ``tables``; nothing else reads or writes the stor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from node.history_tree import Node
-from node.storage import Put, Store
+from node.storage import Put, Store, StoreView
 from node.tables import (
+    FLOOR_KEY,
     FORMAT_KEY,
     STORE_FORMAT,
     TIP_KEY,
+    UNKNOWN_PLACE,
     BlockRow,
     ByteList,
+    FloorRow,
     FormatRow,
     Place,
     ReplacedRow,
@@ -32,7 +35,7 @@ from node.tables import (
 )
 from tallystick.encoding import Message, decode, encode
 from tallystick.epochs import EpochProof
-from tallystick.errors import ConfigError, DecodeError, StorageError
+from tallystick.errors import ConfigError, DecodeError, ProofError, StorageError
 from tallystick.records.base import Record, Space
 from tallystick.records.chain import HOUR_MS
 from tallystick.records.goods import HistoryEntry
@@ -45,15 +48,43 @@ _TRANSACTIONS = bytes((Table.TRANSACTIONS,))
 EXPIRED_PER_SWEEP_MAX = 5_000  # rows deleted per sweep: more than the blocks between two sweeps can add
 
 
+class PrunedError(ProofError):
+    """An old height's transactions, receipts or path are no longer kept here, or never were.
+
+    Attributes:
+        height: that height; 0 where only a snapshot says that it was executed.
+        keepers: organisations whose nodes say that they keep it.
+    """
+
+    def __init__(self, height: int, oldest: int, keepers: Sequence[str]) -> None:
+        what = f"height {height} is not kept here" if height else "it was executed before the blocks that are kept here"
+        super().__init__("pruned", f"{what}; {oldest} is the oldest height that is")
+        self.height = height
+        self.keepers = tuple(keepers)
+
+    @property
+    def remedy(self) -> str:
+        """Who to ask instead."""
+        if self.keepers:
+            return f"ask the node of {', '.join(self.keepers)}, which keeps it"
+        return "ask a member whose node keeps all blocks; none that this node is connected to keeps this one"
+
+
 class Ledger:
     """A node's database, by meaning.
 
+    Attributes:
+        floor: what it does not hold of old heights.
+        keepers: answers who else keeps the body of a height; set by the node.
     Raises:
         StorageError: from every method, when the disk fails or a row does not decode.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        data = store.get(FLOOR_KEY)
+        self.floor = FloorRow(0, 0) if data is None else _read(data, FloorRow)
+        self.keepers: Callable[[int], Sequence[str]] = lambda height: ()
 
     # --- opening ------------------------------------------------------------------------------------------
 
@@ -89,6 +120,14 @@ class Ledger:
         """Read every row, so that the disk's checksums of all of them are looked at; returns how many there are."""
         return sum(1 for _ in self._store.range(b"", b"\xff"))
 
+    def view(self) -> StoreView:
+        """Every row as it is now, for whoever copies them."""
+        return self._store.view()
+
+    def compact(self, first: bytes, end: bytes) -> None:
+        """See ``Store``."""
+        self._store.compact(first, end)
+
     def close(self) -> None:
         """Release the database."""
         self._store.close()
@@ -110,12 +149,35 @@ class Ledger:
         return None if data is None else _read(data, BlockRow)
 
     def transactions(self, height: int) -> tuple[bytes, ...]:
-        """Raw transactions of an executed height, in order."""
+        """Raw transactions of an executed height, in order.
+
+        Raises:
+            PrunedError: they are not kept any more.
+        """
+        self._check_kept(height)
         return self._need(number_key(Table.BODIES, height), ByteList, f"the transactions of height {height}").items
 
     def receipts(self, height: int) -> tuple[bytes, ...]:
-        """Encoded receipts of an executed height, in order."""
+        """Encoded receipts of an executed height, in order.
+
+        Raises:
+            PrunedError: they are not kept any more.
+        """
+        self._check_kept(height)
         return self._need(number_key(Table.RECEIPTS, height), ByteList, f"the receipts of height {height}").items
+
+    def check_header_kept(self, height: int) -> None:
+        """Refuse a height whose header and path in the history tree this database never had.
+
+        Raises:
+            PrunedError: it joined from a snapshot of a later height.
+        """
+        if height < self.floor.headers_from:
+            raise PrunedError(height, self.floor.headers_from, self.keepers(height))
+
+    def _check_kept(self, height: int) -> None:
+        if height < self.floor.bodies_from:
+            raise PrunedError(height, self.floor.bodies_from, self.keepers(height))
 
     def epoch_proof(self, epoch: int) -> EpochProof | None:
         """The proof of an epoch's end, or None while it goes on."""
@@ -159,6 +221,17 @@ class Ledger:
         """Where a transaction was executed first, or None."""
         data = self._store.get(_TRANSACTIONS + transaction_id)
         return None if data is None else _read(data, Place)
+
+    def executed_place(self, transaction_id: bytes) -> Place | None:
+        """The same, for whoever goes on to what stands there.
+
+        Raises:
+            PrunedError: only a snapshot says that it was executed.
+        """
+        place = self.place(transaction_id)
+        if place == UNKNOWN_PLACE:
+            raise PrunedError(0, self.floor.bodies_from, self.keepers(1))
+        return place
 
     def event_place(self, commitment: bytes) -> tuple[int, int, int] | None:
         """Height, transaction index and event index where an event was recorded first, or None."""
@@ -273,6 +346,11 @@ def tip_row(tip: TipRow) -> Put:
 def signer_row(public_key: bytes, signer: SignerRow) -> Put:
     """The row about the signer's log of a validator key."""
     return signer_row_key(public_key), encode(signer)
+
+
+def floor_row(floor: FloorRow) -> Put:
+    """The row about what is not held of old heights."""
+    return FLOOR_KEY, encode(floor)
 
 
 def epoch_row(epoch: int, proof: EpochProof) -> Put:

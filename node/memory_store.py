@@ -40,6 +40,17 @@ class MemoryStore:
                 insort(self._keys, key)
             self._values[key] = value
 
+    def view(self) -> MemoryStore:
+        """See ``Store``."""
+        self._check_open()
+        copy = MemoryStore()
+        copy._values, copy._keys = dict(self._values), list(self._keys)
+        return copy
+
+    def compact(self, first: bytes, end: bytes) -> None:
+        """See ``Store``: there is nothing to do."""
+        self._check_open()
+
     def close(self) -> None:
         """See ``Store``."""
         self._open = False

@@ -103,6 +103,7 @@ class CertifiedHeight:
 
     def history_path(self, height: int) -> tuple[bytes, ...]:
         """See ``CertifiedHistory``."""
+        self.ledger.check_header_kept(height)
         return history_path(height, self.header.executed.height + 1, self.ledger.history_node)
 
     def block_header(self, height: int) -> Header | None:
@@ -126,6 +127,7 @@ class CertifiedHeight:
         return header, self.book.validators_of(epoch)
 
     def _row(self, height: int) -> BlockRow:
+        self.ledger.check_header_kept(height)
         row = self.ledger.block(height)
         if row is None:
             raise StorageError(f"the database lacks the block of height {height}")
@@ -189,9 +191,10 @@ class ProofService:
 
         Raises:
             ProofError: ``not-in-history``, it was never executed here.
+            PrunedError: this node does not keep it any more.
             UnavailableError: no header certifies its height yet.
         """
-        place = self._ledger.place(transaction_id)
+        place = self._ledger.executed_place(transaction_id)
         if place is None:
             raise ProofError(ProofCode.NOT_IN_HISTORY, "no transaction of this id was executed here")
         certified = self.certified()

@@ -70,7 +70,9 @@ class Queries:
         clock: ChainClock,
         engine: Callable[[], Engine | None],
         stored_height: Callable[[], int],
+        joining: Callable[[], str | None] = lambda: None,
     ) -> None:
+        """``joining`` answers what a join from a snapshot is doing, or None."""
         self.genesis = genesis
         self.chain_id = chain_id
         self._organisation = organisation
@@ -85,6 +87,7 @@ class Queries:
         self._clock = clock
         self._engine = engine
         self._stored_height = stored_height
+        self._joining = joining
 
     # --- the node -----------------------------------------------------------------------------------------
 
@@ -108,6 +111,7 @@ class Queries:
                 missing = [names[index] for index in votes.missing]
         if self._epochs.asking:
             waiting = "a quorum's word on what this validator signed last"
+        waiting = self._joining() or waiting
         return StatusAnswer(
             organisation=self._organisation,
             chain_id=self.chain_id.hex(),
@@ -201,9 +205,14 @@ class Queries:
             return ""
 
     def transaction_status(self, transaction_id: bytes) -> TransactionStatus:
-        """Where a transaction is; state ``unknown`` when it was never seen here."""
+        """Where a transaction is; state ``unknown`` when it was never seen here.
+
+        Raises:
+            PrunedError: it was executed at a height that this node does not keep any more.
+        """
         id_ = transaction_id.hex()
-        place = self._ledger.place(transaction_id)  # first: what was ordered a second time stands where it was executed
+        # First: what was ordered a second time stands where it was executed.
+        place = self._ledger.executed_place(transaction_id)
         if place is None:
             place = self._tracker.final_place(transaction_id)
             if place is not None:
@@ -235,7 +244,7 @@ class Queries:
 
     def receipt(self, transaction_id: bytes) -> Receipt | None:
         """The first receipt of an executed transaction, or None."""
-        place = self._ledger.place(transaction_id)
+        place = self._ledger.executed_place(transaction_id)
         if place is None:
             return None
         return decode(self._encoded_receipt(place), Receipt, size_max=_RECEIPT_SIZE_MAX)
@@ -250,14 +259,18 @@ class Queries:
     # --- the chain ----------------------------------------------------------------------------------------
 
     def blocks(self, from_height: int, limit: int) -> list[BlockAnswer]:
-        """Executed heights in order, at most ``limit``, beginning with ``from_height``; genesis has no block."""
+        """Executed heights in order, at most ``limit``, beginning with ``from_height``; genesis has no block.
+
+        Raises:
+            PrunedError: the first one is not kept any more.
+        """
         answers: list[BlockAnswer] = []
         size = 0
         first = max(1, from_height)
         for height in range(first, min(self._stored_height(), first + min(limit, BLOCKS_MAX) - 1) + 1):
+            transactions, receipts = self._ledger.transactions(height), self._ledger.receipts(height)
             row = self._ledger.block(height)
             assert row is not None and row.header is not None
-            transactions, receipts = self._ledger.transactions(height), self._ledger.receipts(height)
             size += sum(map(len, transactions)) + sum(map(len, receipts))
             if answers and size > BLOCKS_SIZE_MAX:
                 break
@@ -265,7 +278,13 @@ class Queries:
         return answers
 
     def certified_header(self, height: int) -> CertifiedHeader | None:
-        """A final header with what certifies it, or None."""
+        """A final header with what certifies it, or None.
+
+        Raises:
+            PrunedError: this node joined from a snapshot of a later height.
+        """
+        if height > 0:
+            self._ledger.check_header_kept(height)
         row = self._ledger.block(height) if 0 < height <= self._stored_height() else None
         if row is None or row.header is None:
             return None
@@ -286,11 +305,15 @@ class Queries:
         return self._state.get(key)
 
     def history(self, key: bytes, from_index: int, limit: int) -> list[HistoryAnswer]:
-        """Entries of the history that the record of ``key`` owns, in order, with the transactions that hold them."""
+        """Entries of the history that the record of ``key`` owns, in order, with the transactions that hold them.
+
+        A transaction is empty where this node does not keep it any more.
+        """
         answers: list[HistoryAnswer] = []
         for data in self._ledger.history(key, from_index, min(limit, HISTORY_MAX)):
             entry = decode(data, HistoryEntry, size_max=_ENTRY_SIZE_MAX)
-            transactions = self._ledger.transactions(entry.height)
+            kept = entry.height >= self._ledger.floor.bodies_from
+            transactions = self._ledger.transactions(entry.height) if kept else ()
             raw = transactions[entry.transaction_index] if entry.transaction_index < len(transactions) else b""
             answers.append(HistoryAnswer(data, raw))
         return answers

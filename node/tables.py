@@ -78,6 +78,18 @@ class SignerRow(Message, frozen=True):
     floor_epoch: Natural = 0
 
 
+class FloorRow(Message, frozen=True):
+    """What this database does not hold of old heights. Without the row it holds everything.
+
+    Attributes:
+        bodies_from: oldest height whose transactions and receipts are kept.
+        headers_from: oldest height whose ``BlockRow`` is here, and whose path in the history tree can be made.
+    """
+
+    bodies_from: Natural
+    headers_from: Natural
+
+
 class BlockRow(Message, frozen=True):
     """An executed block without its transactions.
 
@@ -108,6 +120,9 @@ class Place(Message, frozen=True):
     index: Natural
 
 
+UNKNOWN_PLACE = Place(0, 0)  # of an id that came with a snapshot: executed, at a height that nobody proves
+
+
 class ByteList(Message, frozen=True):
     """Encodings in order."""
 
@@ -116,15 +131,16 @@ class ByteList(Message, frozen=True):
 
 FORMAT_KEY = bytes((Table.META,)) + b"format"
 TIP_KEY = bytes((Table.META,)) + b"tip"
+FLOOR_KEY = bytes((Table.META,)) + b"floor"
+SIGNER_PREFIX = bytes((Table.META,)) + b"signer"
 _EVENTS = bytes((Table.EVENTS,))
 _HISTORIES = bytes((Table.HISTORIES,))
 _EXPIRING_IDS = bytes((Table.EXPIRING_IDS,))
-_SIGNER = bytes((Table.META,)) + b"signer"
 
 
 def signer_row_key(public_key: bytes) -> bytes:
     """Key of the row about the signer's log of one validator key."""
-    return _SIGNER + public_key
+    return SIGNER_PREFIX + public_key
 
 
 def number_key(table: Table, *numbers: int) -> bytes:

@@ -114,6 +114,19 @@ def whole(minimum: int, maximum: int) -> Reader[int]:
     return read
 
 
+def count_or_all(minimum: int, maximum: int) -> Reader[int | None]:
+    """A whole number between the bounds, or ``"all"``, which is None."""
+
+    def read(value: object) -> int | None:
+        if value == "all":
+            return None
+        if isinstance(value, str):
+            raise Complaint(f'write "all", or a whole number from {minimum} on')
+        return whole(minimum, maximum)(value)
+
+    return read
+
+
 def yes_or_no(value: object) -> bool:
     """``true`` or ``false``."""
     if not isinstance(value, bool):
@@ -130,6 +143,17 @@ def choice(*names: str) -> Reader[str]:
         return value
 
     return read
+
+
+def epoch_pin(value: object) -> tuple[int, bytes] | None:
+    """An epoch and the hash of its validators: ``"3:<64 hex digits>"``."""
+    number, colon, digest = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not (colon and number.isascii() and number.isdigit() and len(number) < 10 and len(digest) == 64):
+        raise Complaint('write "<epoch>:<hash of its validators, 64 hex digits>"')
+    try:
+        return int(number), bytes.fromhex(digest)
+    except ValueError:
+        raise Complaint(f"{digest!r} is no hash in hex") from None
 
 
 def path_from(folder: Path) -> Reader[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from node.ledger import Ledger
+from node.ledger import Ledger, PrunedError
 from node.logs import log_fields
 from node.tree_file import SavedTree, TreeFile, TreeFileError
 from tallystick.encoding import ZERO32
@@ -76,7 +76,10 @@ def _brought_forward(ledger: Ledger, saved: SavedTree, height: int, file: TreeFi
             if len(changes) >= KEYS_PER_UPDATE or later == height:
                 count += len(changes)
                 trie, changes = trie.update(changes), {}
-    except StorageError:  # receipts of heights that are not kept any more, or damage that the records will show
+    except (
+        StorageError,
+        PrunedError,
+    ):  # receipts of heights that are not kept any more, or damage that the records will show
         return None
     file.replayed(count)
     return trie

@@ -30,6 +30,8 @@ TAG_CLOSING = b"\x23"
 TAG_DOCUMENT = b"\x28"
 TAG_OBJECT_ID = b"\x29"
 TAG_INVOICE_TAG = b"\x2a"
+TAG_SNAPSHOT_CHUNK = b"\x30"
+TAG_SNAPSHOT_MANIFEST = b"\x31"
 
 
 def tagged(tag: bytes, *parts: bytes) -> bytes:

@@ -42,6 +42,17 @@ PROVABLE_HEIGHTS = 64  # newest heights against whose state roots a node answers
 RECORD_SIZE_MAX = 65_536  # bytes of one half of a record
 KEY_SIZE_MAX = 512  # bytes of one record key
 
+# --- snapshots --------------------------------------------------------------------------------------------
+SNAPSHOT_EVERY = 10_000  # heights between two snapshots; a quarter of an hour of a busy chain
+SNAPSHOT_CHUNK_FILL = 524_288  # bytes of keys and values with which a chunk is full: some milliseconds of work
+SNAPSHOT_CHUNK_SIZE_MAX = 1_048_576  # bytes of an encoded chunk: a full one, its last row, and the lengths between
+SNAPSHOT_CHUNKS_MAX = 65_536  # chunks: 32 GiB; their hashes are a manifest of 2 MiB
+SNAPSHOT_MANIFEST_SIZE_MAX = 3 * 1_048_576  # bytes
+SNAPSHOT_TAIL_MAX = 64  # heights from the executed one that a snapshot's header names up to its own
+SNAPSHOT_LEAVES_MAX = 256  # heights from a snapshot's to the one that its certified header names
+SNAPSHOT_IDS_PER_ROW = 1_024  # transaction ids in one row: 32 KiB
+JOIN_BEHIND = 20_000  # heights behind a peer from which a snapshot is quicker than the blocks
+
 # --- contracts --------------------------------------------------------------------------------------------
 AMOUNT_MAX = 10**15  # minor units: ten trillion of a currency with two decimals; sums stay below 2**63
 QUANTITY_MAX = 10**15  # millionths of a unit
@@ -85,3 +96,5 @@ assert BLOCK_SPACING_MS < VIEW_TIMEOUT_MS <= VIEW_TIMEOUT_CAP_MS < IDLE_BLOCK_MS
 assert AMOUNT_MAX < 2**53
 assert SIGNERS_MAX >= VALIDATORS_MAX // 2 + 1
 assert TIME_MAX_MS < 2**53
+assert SNAPSHOT_CHUNK_FILL + 2 * RECORD_SIZE_MAX + KEY_SIZE_MAX < SNAPSHOT_CHUNK_SIZE_MAX < FRAME_SIZE_MAX
+assert 40 * SNAPSHOT_CHUNKS_MAX < SNAPSHOT_MANIFEST_SIZE_MAX < FRAME_SIZE_MAX

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 from starlette.responses import Response
 
+from node.ledger import PrunedError
 from tallystick.api import Problem
 from tallystick.errors import (
     DecodeError,
@@ -31,7 +32,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "forbidden": (403, "This key or token may not do this"),
     "refused": (403, "The ledger's rules refuse this"),
     "not-found": (404, "There is nothing here"),
-    "pruned": (410, "The state of that height is no longer kept here"),
+    "pruned": (410, "What was at that height is no longer kept here"),
     "method-not-allowed": (405, "This resource does not take this method"),
     "slow-body": (408, "The body came too slowly"),
     "too-large": (413, "The body is too large"),
@@ -115,6 +116,8 @@ def problem_of(error: TallystickError) -> ProblemError:
             return _of_rule(rule, detail, path, remedy or REMEDIES.get(rule, ""))
         case SignatureError():
             return ProblemError("signature", str(error), "sign with the key that is named, for this chain")
+        case PrunedError(detail=detail, remedy=remedy):
+            return ProblemError("pruned", detail, remedy)
         case ProofError(code="pruned", detail=detail):
             return ProblemError("pruned", detail, PRUNED_REMEDY)
         case ProofError(detail=detail):

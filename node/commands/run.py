@@ -18,6 +18,7 @@ from node.app import Node
 from node.commands import EXIT_DAMAGED, Subparsers, add_config_option, new_parser
 from node.config import NodeConfig, load_config
 from node.logs import configure_logging, log_fields
+from node.snapshots.joining import SnapshotReadyError
 from node.toml_reader import Address
 from tallystick.errors import TallystickError
 
@@ -47,7 +48,9 @@ def run(options: argparse.Namespace) -> int:
     config = load_config(options.config)
     configure_logging(config.log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        failure = runner.run(_serve(config))
+        while isinstance(failure := runner.run(_serve(config)), SnapshotReadyError):
+            gc.unfreeze()  # the next run stands on another database: nothing of this one is needed
+            gc.collect()
     if isinstance(failure, TallystickError):
         raise failure
     if failure is not None:

@@ -7,13 +7,16 @@ from typing import Annotated, Any, TypeAlias, Union
 import msgspec
 
 from node.network.frames import encode_frame
+from node.snapshots.manifest import Manifest, SnapshotProof
 from tallystick.blocks import Header
 from tallystick.encoding import Bytes16, Bytes32, Hash, Message, Natural, PublicKey, decode, encode
-from tallystick.epochs import ClosingHeader
+from tallystick.epochs import ClosingHeader, EpochProof
 from tallystick.limits import (
     BLOCK_TRANSACTIONS_MAX,
     FRAME_SIZE_MAX,
     FRAME_TRANSACTIONS_MAX,
+    SNAPSHOT_CHUNK_SIZE_MAX,
+    SNAPSHOT_CHUNKS_MAX,
     TRANSACTION_SIZE_MAX,
 )
 from tallystick.proposals import ClosingProposal, Proposal
@@ -24,6 +27,8 @@ PEER_PROTOCOL = 1
 RANGE_BLOCKS_MAX = 256  # blocks of one answer to a range request
 RANGE_HEADERS_MAX = 256  # headers from the last block up to the one that has a certificate
 CERTIFICATE_VIEWS_MAX = 64  # views of one certificates request
+SNAPSHOTS_OFFERED_MAX = 4  # snapshots of one offer
+EPOCHS_MAX = 32  # ends of epochs in one answer
 
 Raw = Annotated[bytes, msgspec.Meta(min_length=1, max_length=TRANSACTION_SIZE_MAX)]
 BlockRaws = Annotated[tuple[Raw, ...], msgspec.Meta(max_length=BLOCK_TRANSACTIONS_MAX)]
@@ -63,12 +68,14 @@ class HeadNotice(Message, frozen=True, tag=2):
         height, view: its newest final block's height, and its current view.
         executed_height: newest height it can serve with its transactions.
         epoch: of its next block; the view is of that epoch.
+        bodies_from: the oldest height whose transactions it keeps.
     """
 
     height: Natural
     view: Natural
     executed_height: Natural
     epoch: Natural = 0
+    bodies_from: Natural = 0
 
 
 class ProposalMessage(Message, frozen=True, tag=3):
@@ -176,6 +183,74 @@ class SealShareMessage(Message, frozen=True, tag=17):
     share: SealShare
 
 
+class SnapshotsRequest(Message, frozen=True, tag=30):
+    """Ask which snapshots are there. docs/spec/snapshots.md, section 7."""
+
+
+class Offer(Message, frozen=True):
+    """A snapshot by its height and the hash of its manifest."""
+
+    height: Natural
+    digest: Hash
+
+
+class SnapshotsMessage(Message, frozen=True, tag=31):
+    """Those that the sender can prove and serve, newest first."""
+
+    offers: Annotated[tuple[Offer, ...], msgspec.Meta(max_length=SNAPSHOTS_OFFERED_MAX)]
+
+
+class ManifestRequest(Message, frozen=True, tag=32):
+    """Ask for a manifest by its hash."""
+
+    digest: Hash
+
+
+class ManifestMessage(Message, frozen=True, tag=33):
+    """A manifest with what certifies its height."""
+
+    manifest: Manifest
+    proof: SnapshotProof
+
+
+class ChunkRequest(Message, frozen=True, tag=34):
+    """Ask for one chunk of a snapshot."""
+
+    digest: Hash
+    index: Annotated[int, msgspec.Meta(ge=0, lt=SNAPSHOT_CHUNKS_MAX)]
+
+
+class ChunkMessage(Message, frozen=True, tag=35):
+    """A chunk; empty bytes where the sender has it no more."""
+
+    digest: Hash
+    index: Annotated[int, msgspec.Meta(ge=0, lt=SNAPSHOT_CHUNKS_MAX)]
+    data: Annotated[bytes, msgspec.Meta(max_length=SNAPSHOT_CHUNK_SIZE_MAX)]
+
+
+class EpochsRequest(Message, frozen=True, tag=36):
+    """Ask how the epochs from this one on ended."""
+
+    first: Natural
+
+
+class EpochsMessage(Message, frozen=True, tag=37):
+    """The ends of consecutive epochs; none where the first goes on."""
+
+    first: Natural
+    proofs: Annotated[tuple[EpochProof, ...], msgspec.Meta(max_length=EPOCHS_MAX)]
+
+
+class PrunedMessage(Message, frozen=True, tag=38):
+    """The answer to a request for a block whose body the sender does not keep.
+
+    Attributes:
+        bodies_from: the oldest height whose transactions it has.
+    """
+
+    bodies_from: Natural
+
+
 PeerMessage: TypeAlias = (
     Hello
     | HeadNotice
@@ -196,6 +271,15 @@ PeerMessage: TypeAlias = (
     | ClosingMessage
     | SealKeyMessage
     | SealShareMessage
+    | SnapshotsRequest
+    | SnapshotsMessage
+    | ManifestRequest
+    | ManifestMessage
+    | ChunkRequest
+    | ChunkMessage
+    | EpochsRequest
+    | EpochsMessage
+    | PrunedMessage
 )
 _ANY: Any = Union[PeerMessage]  # noqa: UP007 — the decoder takes a union as a value
 

@@ -161,6 +161,11 @@ class Peers:
         """Peers that can be talked to now."""
         return [peer for peer in self._others if peer.connected]
 
+    def keepers(self, height: int) -> list[str]:
+        """Organisations of connected peers that say they keep the transactions of a height."""
+        heads = [(peer.organisation, peer.head) for peer in self.connected()]
+        return [name for name, head in heads if head and head.bodies_from <= height <= head.executed_height]
+
     def broadcast(self, message: PeerMessage, *, droppable: bool = False) -> None:
         """Send to every connected peer."""
         frame = message_frame(message)

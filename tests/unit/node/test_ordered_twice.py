@@ -63,7 +63,7 @@ def test_the_place_of_what_was_ordered_twice_is_that_of_its_execution() -> None:
     ]
     row = SimpleNamespace(header=msgspec.structs.replace(header(world, 7, HASH, 1)))
     ledger = SimpleNamespace(
-        place=lambda id_: Place(7, 0),
+        executed_place=lambda id_: Place(7, 0),
         receipts=lambda height: [encode(one) for one in receipts],
         block=lambda height: row,
     )

@@ -16,6 +16,8 @@ from statistics import median
 
 from scripts.benchmark.client import Door, Feed, LoadError, Watchers, at_rate, executed, percentile
 from scripts.benchmark.load import Batch, make_captures
+from scripts.benchmark.plot import draw
+from scripts.benchmark.state import SIZES, measure_state, print_state
 from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
 from scripts.story.network import Network, http_json
 from tallystick import keys
@@ -165,11 +167,29 @@ def checks_per_second(cpu_seconds: float) -> float:
     return count / (time.process_time() - started)
 
 
+def state_bench(sizes: list[int] | None, plot: Path | None) -> int:
+    """Measure what the size of the state costs; a table, then one JSON line."""
+    folder = Path(tempfile.mkdtemp(prefix="tallystick-state-"))
+    try:
+        figures = measure_state(folder, tuple(sizes or SIZES))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print_state(figures)
+    if plot is not None:
+        plot.write_text(draw(figures), encoding="utf-8")
+    return 0
+
+
 def main() -> int:
     """Print a table and one JSON line."""
     parser = argparse.ArgumentParser(prog="./scripts/bench", description="Measure four nodes on this machine.")
     parser.add_argument("--quick", action="store_true", help="5 s a phase instead of 30 s")
+    parser.add_argument("--state", action="store_true", help="what 10,000 to 1,000,000 keys cost; about ten minutes")
+    parser.add_argument("--keys", type=int, nargs="+", metavar="N", help="with --state: other sizes, ascending")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --state: also draw block time and memory (SVG)")
     options = parser.parse_args()
+    if options.state:
+        return state_bench(options.keys, options.plot)
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-"))
     bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30)
     try:

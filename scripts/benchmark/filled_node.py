@@ -1,9 +1,10 @@
 """A real node's folder with as many records as one asks for.
 
 Four founders are founded as strangers would; the first one's database then grows through the node's own executor, one
-synced batch per height, headers and certificates signed by the four. Only the rules are replaced while it grows: every
-block commissions serials, with the records, histories and receipts that rules would write, so that a million keys take
-a minute and not an hour. ``tallystick-node check`` finds such a folder whole, and a node runs on it.
+synced batch per height, headers and certificates signed by the four, one of whom changes its key once. Only the rules
+are replaced while it grows: every block commissions serials, with the records, histories and receipts that rules would
+write, so that a million keys take minutes and not an hour. ``tallystick-node check`` finds such a folder whole, and a
+node runs on it.
 
 Usage: python -m scripts.benchmark.filled_node FOLDER KEYS
 """
@@ -11,14 +12,18 @@ Usage: python -m scripts.benchmark.filled_node FOLDER KEYS
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
+from typing import TypeAlias
+
+from msgspec import structs
 
 from contracts.execution import execute_block
 from contracts.interface import BlockContext, StateView
 from contracts.result import BlockResult, HistoryAppend
+from contracts.switch import VALIDATORS_KEY
 from node.config import load_config
 from node.disk import Disk
 from node.executor import ExecutedHeight, FinalBlock
@@ -34,6 +39,7 @@ from tallystick.encoding import ZERO32
 from tallystick.reasons import Reason
 from tallystick.receipts import Change, Receipt, ReceiptKind
 from tallystick.records.base import Record, members_salt_for, record_of
+from tallystick.records.chain import ValidatorsRecord
 from tallystick.records.goods import (
     EventRecord,
     EventStatus,
@@ -48,7 +54,10 @@ from tallystick.records.goods import (
     item_key,
 )
 from tallystick.records.members import Key, KeyStatus, KeyUse, member_key
+from tallystick.validators import ValidatorSet, validator_set
 from tallystick.votes import Statement, VoteKind, certificate_of
+
+Rules: TypeAlias = Callable[[StateView, BlockContext, Sequence[VerifiedTransaction]], BlockResult]
 
 SERIALS_PER_BLOCK = 2_000
 KEYS_PER_SERIAL = 2  # the item's record and the event's
@@ -61,6 +70,7 @@ class FilledNode:
     Attributes:
         network: all four founders' folders.
         disk: what the node has on disk.
+        founders: the validators of epoch 0.
         capture_seed: of a key with which the processor captures.
     """
 
@@ -73,17 +83,18 @@ class FilledNode:
         self._seeds = {keys.public_key_of(seed): seed for seed in seeds}
         self.capture_seed = keys.generate()
         self._serial = 0
-        self._view = 0
-        self._rules_run = False
+        self._rules: Rules = self._commissioned
         self.open()
+        self.grow(self.key_count + KEYS_PER_SERIAL)
+        self._change_validators()
 
     def open(self) -> None:
         """Open the folder as a node does at its start."""
         config = load_config(self.home / "node.toml")
         founding = read_founding(config)
         self.chain_id = founding.chain_id
-        self.validators = founding.genesis.validators()
-        self.disk = Disk(config, founding, self._execute)
+        self.founders = founding.genesis.validators()
+        self.disk = Disk(config, founding, lambda *block: self._rules(*block))
         self.disk.sit(founding.identity)
 
     def close(self) -> None:
@@ -95,17 +106,39 @@ class FilledNode:
         """Records in the state."""
         return len(self.disk.executor.state.trie)
 
+    @property
+    def validators(self) -> ValidatorSet:
+        """Who signs the next block."""
+        return self.disk.executor.validators().validators
+
     def grow(self, key_count: int) -> None:
         """Commission serials until the state has that many records, or one more."""
-        self._rules_run = False
         while self.key_count < key_count:
             self._wanted = min(SERIALS_PER_BLOCK, -(-(key_count - self.key_count) // KEYS_PER_SERIAL))
             self.commit([self.execute(())])
 
-    def execute(self, transactions: Sequence[VerifiedTransaction], *, rules: bool = False) -> ExecutedHeight:
-        """Execute the next block; ``rules``: through the contracts."""
-        self._rules_run = rules
-        return self.disk.executor.execute(self._final(transactions))
+    def execute(self, transactions: Sequence[VerifiedTransaction]) -> ExecutedHeight:
+        """Execute the next block: with transactions through the contracts, without as one that commissions serials."""
+        self._rules = execute_block if transactions else self._commissioned
+        digest = self.validators.digest()
+        return self.disk.executor.execute(self._final(transactions, digest))
+
+    def _change_validators(self) -> None:
+        """The last validator changes its key: the boundary block of epoch 0."""
+        members, seed = self.validators.members, keys.generate()
+        last = members[-1]
+        following = validator_set((*members[:-1], structs.replace(last, key=keys.public_key_of(seed))))
+        record = record_of(ValidatorsRecord(1, following), None, b"")
+
+        def boundary(state: StateView, context: BlockContext, _: Sequence[VerifiedTransaction]) -> BlockResult:
+            written = {VALIDATORS_KEY: record}
+            receipt = _receipt(context.height, 0, written)
+            replaced = {VALIDATORS_KEY: state.get(VALIDATORS_KEY)}
+            return BlockResult((receipt,), dict(written), replaced, (), (), None)
+
+        self._rules = boundary
+        self.commit([self.disk.executor.execute(self._final((), following.digest()))])
+        self._seeds[keys.public_key_of(seed)] = seed
 
     def commit(self, heights: Sequence[ExecutedHeight]) -> None:
         """Write what was executed in one synced batch."""
@@ -113,8 +146,9 @@ class FilledNode:
         self.disk.ledger.write(executor.take_batch(self.disk.signer_put()))
         executor.state.written()
 
-    def _final(self, transactions: Sequence[VerifiedTransaction]) -> FinalBlock:
-        tip, digest = self.disk.executor.tip, self.validators.digest()
+    def _final(self, transactions: Sequence[VerifiedTransaction], next_validators_hash: bytes) -> FinalBlock:
+        """A block with a quorum's signatures."""
+        tip = self.disk.executor.tip
         header = Header(
             protocol_version=PROTOCOL_VERSION,
             chain_id=self.chain_id,
@@ -128,8 +162,8 @@ class FilledNode:
             transaction_count=len(transactions),
             transaction_root=transaction_root([transaction.signed for transaction in transactions]),
             due_work=False,
-            validators_hash=digest,
-            next_validators_hash=digest,
+            validators_hash=self.validators.digest(),
+            next_validators_hash=next_validators_hash,
             executed=tip.executed,
         )
         statement = Statement(header.epoch, VoteKind.FINALIZE, header.view, header.block_hash())
@@ -141,14 +175,9 @@ class FilledNode:
         proof = certificate_of(statement, signatures)
         return FinalBlock(header, header.block_hash(), tuple(transactions), proof)
 
-    def _execute(
+    def _commissioned(
         self, state: StateView, context: BlockContext, transactions: Sequence[VerifiedTransaction]
     ) -> BlockResult:
-        if self._rules_run:
-            return execute_block(state, context, transactions)
-        return self._commissioned(context)
-
-    def _commissioned(self, context: BlockContext) -> BlockResult:
         """What commissioning the next serials writes, each in a receipt of its own."""
         writes: dict[bytes, Record | None] = {}
         receipts: list[Receipt] = []

@@ -27,7 +27,7 @@ from node.api.protocol import HEAD_SIZE_MAX, BoundedHttpProtocol
 from node.config import load_config
 from node.folder import DATABASE, FolderLock
 from node.founding import read_genesis
-from node.tables import FORMAT_KEY, STORE_FORMAT, BlockRow, ByteList, FormatRow, Table, number_key
+from node.tables import FORMAT_KEY, STORE_FORMAT, BlockRow, ByteList, FormatRow, ReplacedRow, Table, number_key
 from tallystick import keyfile, keys
 from tallystick.encoding import decode, encode
 from tallystick.errors import ConfigError
@@ -303,6 +303,7 @@ def flip(data: bytes) -> bytes:
         (Table.RECEIPTS, lambda _: encode(ByteList(())), "the stored state root is"),
         (Table.RECEIPTS, lambda _: None, "lacks the receipts"),
         (Table.HISTORY_NODES, lambda _: bytes(32), "history tree"),
+        (Table.REPLACED, replace_row(ReplacedRow, keys=lambda keys: (b"x", *keys[1:])), "what it overwrote"),
     ],
 )
 def test_the_check_names_the_first_height_that_disagrees(

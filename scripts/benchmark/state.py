@@ -1,0 +1,242 @@
+"""``./scripts/bench --state``: what the size of the state costs, from 10,000 to 1,000,000 keys.
+
+At every size, on one real node's folder: the tree's update in batches of 1,000 keys with its share of SHA-256 and of
+storing, making proofs, executing and storing blocks of real captures, starting the node's process, and what that
+process keeps resident. At the largest: how large bundles are, beside the events' own bytes, and that they verify.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+from zlib import compress
+
+from node.proofs import CertifiedHeight
+from node.state import State
+from node.tree_file import CHANGES_MIN, CHANGES_SHARE, TreeFile
+from scripts.benchmark.filled_node import FilledNode
+from scripts.benchmark.load import Batch, make_batch, make_captures
+from scripts.benchmark.state_items import TWELVE, twelve_events
+from scripts.story.goods import PACK_GTIN
+from scripts.story.network import ROOT, node_environment
+from tallystick import trie as trie_module
+from tallystick.admission import VerifiedTransaction, verify_transaction
+from tallystick.api import unb64
+from tallystick.epochs import EpochStep
+from tallystick.proofs import Trust, build_item, build_record, verify_bundle, write_bundle
+from tallystick.proofs.bundle import ItemBundle
+from tallystick.records.base import key_hash
+from tallystick.records.goods import item_key
+from tallystick.trie import Trie
+
+T = TypeVar("T")
+
+SIZES = (10_000, 100_000, 1_000_000)
+BATCH = 1_000  # keys changed at once
+BATCHES = 30
+BLOCKS = 12
+CAPTURES_PER_BLOCK = 200
+PROOFS = 300
+START_PATIENCE_S = 120.0
+SEED = 16
+
+
+def measure_state(folder: Path, sizes: tuple[int, ...] = SIZES) -> dict[str, dict[int, float] | float]:
+    """Every figure; those by size are by the number of keys asked for."""
+    figures: dict[str, dict[int, float] | float] = {}
+    node = FilledNode(folder)
+    for size in sizes:
+        node.grow(size)
+        node.close()
+        row = _started(node.home)
+        node.open()
+        for measure in (_tree, _proofs, _blocks):
+            row |= measure(node)
+        for name, value in row.items():
+            column = figures.setdefault(name, {})
+            assert isinstance(column, dict)
+            column[size] = value
+        print(f"{size:>9,} keys: " + ", ".join(f"{name} {value:,}" for name, value in row.items()), flush=True)
+    figures |= _bundles(node)
+    node.close()
+    return figures
+
+
+def print_state(figures: dict[str, dict[int, float] | float]) -> None:
+    """A table with one column per size, the figures that have no size, and everything as one JSON line."""
+    by_size = {name: values for name, values in figures.items() if isinstance(values, dict)}
+    sizes = list(next(iter(by_size.values())))
+    print("\n| | " + " | ".join(f"{size:,} keys" for size in sizes) + " |")
+    print("|---|" + "---|" * len(sizes))
+    for name, values in by_size.items():
+        print(f"| `{name}` | " + " | ".join(f"{values[size]:,}" for size in sizes) + " |")
+    print()
+    for name, value in figures.items():
+        if not isinstance(value, dict):
+            print(f"{name:<40} {value:>12,}")
+    print(json.dumps(figures))
+
+
+# --- at one size ------------------------------------------------------------------------------------------------
+
+
+def _tree(node: FilledNode) -> dict[str, float]:
+    """Processor time of a batch, of the hashes in it, and of storing its part of the tree's file."""
+    trie = node.disk.executor.state.trie
+    chance = random.Random(SEED)
+    known = [key_hash for key_hash, _ in trie.items()]
+    updates, hashes = [], []
+    for number in range(BATCHES):
+        leaf = sha256(b"%d" % number).digest()
+        changes: dict[bytes, bytes | None] = dict.fromkeys(chance.sample(known, BATCH), leaf)
+        updates.append(_cpu(lambda changes=changes: trie.update(changes))[0])  # type: ignore[misc]
+        if number % 10 == 0:
+            inputs = _hashed_by(lambda changes=changes: trie.update(changes))  # type: ignore[misc]
+            hashes.append(_cpu(lambda inputs=inputs: [sha256(data).digest() for data in inputs])[0])  # type: ignore[misc]
+    file = TreeFile(node.home, node.chain_id)
+    stored = _cpu(lambda: file.write(1, trie))[0] / max(CHANGES_MIN, len(trie) // CHANGES_SHARE)
+    file.close()
+    per_key = median(updates) / BATCH * 1e6
+    return {
+        "tree_us_per_key": round(per_key + stored * 1e6, 1),
+        "of_which_sha256_us": round(median(hashes) / BATCH * 1e6, 1),
+        "of_which_storing_us": round(stored * 1e6, 2),
+    }
+
+
+def _hashed_by(work: Callable[[], Trie]) -> list[bytes]:
+    """What is hashed meanwhile."""
+    inputs: list[bytes] = []
+
+    def recording(data: bytes) -> object:
+        inputs.append(data)
+        return sha256(data)
+
+    trie_module.sha256 = recording  # type: ignore[assignment]
+    try:
+        work()
+    finally:
+        trie_module.sha256 = sha256
+    return inputs
+
+
+def _proofs(node: FilledNode) -> dict[str, float]:
+    """Median time of one key's part of the tree, and of a whole bundle of one record."""
+    certified = certified_height(node)
+    chance = random.Random(SEED)
+    count = node.key_count // 2 - 10
+    keys = [item_key(f"01/{PACK_GTIN}/21/F{chance.randrange(count):09}") for _ in range(PROOFS)]
+    shown = [_cpu(lambda key=key: certified.prove([key_hash(key)]))[0] for key in keys]  # type: ignore[misc]
+    whole = [_cpu(lambda key=key: write_bundle(build_record(key, certified)))[0] for key in keys]  # type: ignore[misc]
+    return {"prove_ms": round(median(shown) * 1e3, 3), "record_bundle_ms": round(median(whole) * 1e3, 3)}
+
+
+def _blocks(node: FilledNode) -> dict[str, float]:
+    """Time of a block of captures through the contracts to the synced batch: of the clock, and of the processor."""
+    wall, cpu = [], []
+    for block in _captured(node, BLOCKS * CAPTURES_PER_BLOCK):
+        started = time.perf_counter()
+        used, _ = _cpu(lambda block=block: node.commit([node.execute(block)]))  # type: ignore[misc]
+        wall.append((time.perf_counter() - started) * 1e3)
+        cpu.append(used * 1e3)
+    return {"block_ms": round(median(wall[2:]), 1), "block_cpu_ms": round(median(cpu[2:]), 1)}
+
+
+def _captured(node: FilledNode, count: int) -> list[list[VerifiedTransaction]]:
+    """Blocks of captures that each commission a new serial; made and verified before the clock runs."""
+    time_ms = node.disk.executor.tip.executed.time_ms
+    batch = Batch(node.chain_id, node.capture_seed, bytes(32), time_ms, node.key_count, 0, 1)
+    raws = make_captures(batch, count) if count > 500 else make_batch(Batch(**{**_fields(batch), "count": count}))
+    verified = [verify_transaction(raw, node.chain_id) for raw in raws]
+    return [verified[at : at + CAPTURES_PER_BLOCK] for at in range(0, count, CAPTURES_PER_BLOCK)]
+
+
+def _fields(batch: Batch) -> dict[str, object]:
+    return {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+
+
+def _started(home: Path) -> dict[str, float]:
+    """A process on the folder: seconds until it takes part and until its doors are open; what it keeps resident."""
+    started = time.monotonic()
+    command = [sys.executable, "-m", "node", "run", "--config", str(home / "node.toml")]
+    took_part = 0.0
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=node_environment()) as process:
+        assert process.stderr is not None
+        try:
+            for line in process.stderr:
+                if "node started" in line:
+                    took_part = time.monotonic() - started
+                if "serving" in line:
+                    break
+            serving = time.monotonic() - started
+            memory = _memory_mb(process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.stderr.read()
+    assert took_part, "the node did not start; run it on the folder to see why"
+    return {"start_s": round(took_part, 2), "serving_s": round(serving, 2), **memory}
+
+
+def _memory_mb(process: int) -> dict[str, float]:
+    """All resident pages, those without pages of files (LevelDB maps its tables), and the most there ever were."""
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    values = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("Vm", "Rss"))}
+    names = {"resident_mb": "VmRSS", "resident_anonymous_mb": "RssAnon", "resident_peak_mb": "VmHWM"}
+    return {name: round(int(values[field]) / 1_024, 1) for name, field in names.items()}
+
+
+# --- bundles ------------------------------------------------------------------------------------------------------
+
+
+def certified_height(node: FilledNode) -> CertifiedHeight:
+    """The height before the newest, under the newest header, with the change of validators before it."""
+    ledger, state, tip = node.disk.ledger, node.disk.executor.state, node.disk.executor.tip
+    row = ledger.block(tip.executed.height)
+    proof = ledger.epoch_proof(0)
+    assert row is not None and row.header is not None and row.finalisation is not None and proof is not None
+    height = row.header.executed.height
+    trie = state.trie_at(height)
+    assert trie is not None and isinstance(state, State)
+    step = EpochStep(node.founders, proof)
+    return CertifiedHeight(ledger, state, row.header, row.finalisation, node.validators, trie, height, (step,))
+
+
+def _bundles(node: FilledNode) -> dict[str, float]:
+    """Sizes of bundles at the largest state; each is verified from the founders' set on."""
+    for block in twelve_events(node):
+        node.commit([node.execute(block)])
+    node.commit([node.execute(_captured(node, 1)[0])])
+    certified = certified_height(node)
+    trust = Trust(node.chain_id, {0: node.founders.digest()})
+    making, item = _cpu(lambda: build_item(TWELVE, certified))
+    record = build_record(item_key(TWELVE), certified)
+    absent = build_record(item_key(TWELVE + "-"), certified)
+    figures: dict[str, float] = {}
+    for name, bundle in (("item_of_12_events", item), ("record", record), ("absent_record", absent)):
+        data = write_bundle(bundle)
+        checking, _ = _cpu(lambda data=data: verify_bundle(data, trust))  # type: ignore[misc]
+        own = sum(len(unb64(event.public)) for event in bundle.events) if isinstance(bundle, ItemBundle) else 0
+        figures[f"{name}_bundle_bytes"] = len(data)
+        figures[f"{name}_bundle_bytes_beside_events"] = len(data) - own
+        figures[f"{name}_bundle_bytes_deflated"] = len(compress(data, 9))
+        figures[f"{name}_bundle_check_ms"] = round(checking * 1e3, 2)
+    figures["item_of_12_events_bundle_ms"] = round(making * 1e3, 2)
+    figures["cpus"] = float(os.cpu_count() or 1)
+    return figures
+
+
+def _cpu(work: Callable[[], T]) -> tuple[float, T]:
+    """Seconds of this process's processor time, and the answer."""
+    started = time.process_time()
+    answer = work()
+    return time.process_time() - started, answer

@@ -7,6 +7,7 @@ process keeps resident. At the largest: how large bundles are, beside the events
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -21,6 +22,7 @@ from statistics import median
 from typing import TypeVar
 from zlib import compress
 
+from node.app import GC_THRESHOLDS
 from node.proofs import CertifiedHeight
 from node.state import State
 from node.tree_file import CHANGES_MIN, CHANGES_SHARE, TreeFile
@@ -56,10 +58,14 @@ def measure_state(folder: Path, sizes: tuple[int, ...] = SIZES) -> dict[str, dic
     figures: dict[str, dict[int, float] | float] = {}
     node = FilledNode(folder)
     for size in sizes:
+        gc.unfreeze()
         node.grow(size)
         node.close()
         row = _started(node.home)
         node.open()
+        gc.collect()  # as a node does once it has started
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         for measure in (_tree, _proofs, _blocks):
             row |= measure(node)
         for name, value in row.items():

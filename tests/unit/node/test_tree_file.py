@@ -16,6 +16,7 @@ from contracts.execution import execute_block
 from node.executor import Executor
 from node.ledger import Ledger
 from node.memory_store import MemoryStore
+from node.tables import FloorRow
 from node.tree_file import CHANGES_MIN, HEAD_SIZE, TREE_FILE, TreeFile, TreeFileError, read_tree
 from tallystick.records.base import Record, Space
 from tallystick.trie import Trie
@@ -131,6 +132,14 @@ def test_a_tree_of_another_chain_is_not_believed(chain: Chain) -> None:
     TreeFile(chain.folder, bytes(32)).write(40, chain.tries[40])
     chain.start()
     assert chain.ledger.walks == 1
+
+
+def test_a_tree_whose_receipts_since_were_pruned_is_not_brought_forward(chain: Chain) -> None:
+    chain.file().write(40, chain.tries[40])
+    for bodies_from, walks in ((41, 0), (42, 1)):
+        chain.ledger.floor = FloorRow(bodies_from, 0)
+        chain.start()
+        assert chain.ledger.walks == walks
 
 
 class Crash(Exception):

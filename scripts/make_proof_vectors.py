@@ -14,6 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.proof_vectors.attacks import SEEN
 from scripts.proof_vectors.broken import broken
 from scripts.proof_vectors.good import good
 from scripts.proof_vectors.making import AT
@@ -34,6 +35,8 @@ def files() -> dict[str, str]:
     result = {}
     for name, (code, subject, bundle) in {**good(), **broken()}.items():
         vector: dict[str, Any] = {"name": name, "expected": code, "subject": subject, "trust": trust, "bundle": bundle}
+        if name in SEEN:
+            vector["trust"] = {**trust, "height_min": SEEN[name]}
         if name in AT_ASKED or ("-as-of" in name and name not in AT_NONE):
             vector["at"] = AT
         result[f"{name}.json"] = json.dumps(vector, indent=1) + "\n"

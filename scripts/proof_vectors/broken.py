@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from scripts.proof_vectors.attacks import broken_trees
 from scripts.proof_vectors.chain import broken_chain, broken_earlier
 from scripts.proof_vectors.epochs import broken_epochs
 from scripts.proof_vectors.evidence import SUBJECT, broken_evidence
@@ -20,6 +21,12 @@ def _about_item(name: str) -> str:
     return w.FIELD_LOT if name.startswith("event") else w.SERIAL
 
 
+def _about_any(name: str) -> str:
+    if name.startswith("record"):
+        return item_key(w.LOT).hex()
+    return _about_item(name) if name.startswith(("item", "event")) else _about_chain(name)
+
+
 def _about_chain(name: str) -> str:
     return transaction_of(9) if name.startswith("receipt") else "9"
 
@@ -31,6 +38,7 @@ PARTS: tuple[tuple[Callable[[], Cases], Callable[[str], str]], ...] = (
     (broken_earlier, lambda _: w.SERIAL),
     (broken_receivables, lambda _: w.OBLIGATION.hex()),
     (broken_evidence, lambda _: SUBJECT),
+    (broken_trees, _about_any),
 )
 
 

@@ -358,6 +358,7 @@ class Node:
             ledger=disk.ledger,
             mempool=self._mempool,
             sealer=self.sealer,
+            states_from=disk.executor.state.oldest_height,
             penalise=self._peers.penalise,
             snapshots=self._snapshots,
             joining=self._joining,
@@ -372,7 +373,7 @@ class Node:
         self._joiner = Joiner(
             disk.executor.state, disk.ledger, founding.genesis.heartbeat_ms, lambda: self._identity.seeds, self._say
         )
-        self.proofs = ProofService(disk.ledger, disk.executor.state, self._epochs)
+        self.proofs = ProofService(disk.ledger, disk.executor.state, self._epochs, self._peers.state_keepers)
         self.queries = Queries(
             genesis=founding.genesis,
             chain_id=founding.chain_id,

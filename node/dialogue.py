@@ -97,6 +97,7 @@ class Dialogue:
         mempool: Mempool,
         sealer: Sealer,
         penalise: Callable[[Peer, Exception], None],
+        states_from: Callable[[], int],
         snapshots: SnapshotService,
         joining: Joining,
         loop: asyncio.AbstractEventLoop,
@@ -114,6 +115,7 @@ class Dialogue:
         self._mempool = mempool
         self._sealer = sealer
         self._penalise = penalise
+        self._states_from = states_from
         self._snapshots = snapshots
         self._joining = joining
         self._loop = loop
@@ -128,11 +130,11 @@ class Dialogue:
         """How far we are."""
         engine = self._runner.engine
         executed = self._catch_up.stored_height
+        kept = self._ledger.floor.bodies_from, self._states_from()
         if engine is None:
-            return HeadNotice(executed, 0, executed, self._epochs.number, self._ledger.floor.bodies_from)
+            return HeadNotice(executed, 0, executed, self._epochs.number, *kept)
         status = engine.status()
-        bodies_from = self._ledger.floor.bodies_from
-        return HeadNotice(status.final_height, status.view, executed, self._epochs.number, bodies_from)
+        return HeadNotice(status.final_height, status.view, executed, self._epochs.number, *kept)
 
     def tell_heads(self, peers: Peers) -> None:
         """Say to everybody how far we are."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from node.entitled import check_entitled
 from node.epochs import Epochs
 from node.history_tree import history_path
 from node.ledger import Ledger
+from node.past import Past, TooFarError
 from node.state import State
 from node.tables import BlockRow
 from tallystick.blocks import Header, HistoryLeaf
@@ -134,13 +138,35 @@ class CertifiedHeight:
         return row
 
 
+class StatePrunedError(ProofError):
+    """What records were at a height is not kept here any more, or lies too far back.
+
+    Attributes:
+        keepers: organisations whose nodes say that they can prove as of it.
+    """
+
+    def __init__(self, height: int, oldest: int, keepers: Sequence[str]) -> None:
+        why = "is not kept any more" if height < oldest else "lies too many changes back"
+        super().__init__(ProofCode.PRUNED, f"the state of height {height} {why}; {max(oldest, 0)} is the oldest kept")
+        self.keepers = tuple(keepers)
+
+
 class ProofService:
     """Makes bundles for the public door. Answers ``UnavailableError`` while nothing but genesis is certified."""
 
-    def __init__(self, ledger: Ledger, state: State, epochs: Epochs) -> None:
+    _keepers: Callable[[int], Sequence[str]] = staticmethod(lambda height: ())
+    _laying: asyncio.Future[Past] | None = None
+    _too_far = -1
+
+    def __init__(
+        self, ledger: Ledger, state: State, epochs: Epochs, keepers: Callable[[int], Sequence[str]] | None = None
+    ) -> None:
+        """``keepers``: answers who else can prove as of a height."""
         self._ledger = ledger
         self._state = state
         self._epochs = epochs
+        if keepers is not None:
+            self._keepers = keepers
 
     def item(self, identifier: str, at: int | None = None) -> ItemBundle:
         """The closure of an identifier, given as key text.
@@ -256,12 +282,30 @@ class ProofService:
         if at > newest.height:
             raise ProofError(ProofCode.NOT_IN_HISTORY, f"height {at} is not certified; {newest.height} is the newest")
         trie = self._state.trie_at(at)
-        if trie is None:
-            raise ProofError(
-                ProofCode.PRUNED,
-                f"the state of height {at} is not kept any more; {self._state.oldest_height()} is the oldest",
-            )
-        return replace(newest, trie=trie, height=at)
+        if trie is not None:
+            return replace(newest, trie=trie, height=at)
+        if self._state.is_far(at) and at > self._too_far:
+            self._lay_back(at)
+            raise UnavailableError(f"the state of height {at} is being laid back")
+        raise StatePrunedError(at, self._state.oldest_height(), self._keepers(at))
+
+    def _lay_back(self, at: int) -> None:
+        """Begin to lay a state back in a thread, one at a time; who asks again finds it."""
+        if self._laying is not None and not self._laying.done():
+            return
+        self._laying = asyncio.get_running_loop().run_in_executor(None, self._state.rewinding(at))
+        self._laying.add_done_callback(partial(self._laid_back, at))
+
+    def _laid_back(self, at: int, done: asyncio.Future[Past]) -> None:
+        if done.cancelled():
+            return
+        error = done.exception()
+        if isinstance(error, TooFarError):
+            self._too_far = max(at, self._too_far)  # what lies before it lies further still
+        elif error is not None:
+            raise error  # the disk: it ends the node
+        else:
+            self._state.keep(done.result())
 
     def _newest(self) -> CertifiedHeight:
         height = self._ledger.tip().executed.height

@@ -155,6 +155,7 @@ class Queries:
                 executed.receipts_root.hex(),
                 executed.history_root.hex(),
             ),
+            states_from=self._state.oldest_height(),
         )
 
     def _newest_certified(self) -> BlockRow | None:

@@ -107,6 +107,7 @@ class HeadAnswer(msgspec.Struct, frozen=True):
 
     Attributes:
         header, certificate: b64 of the encodings; ``executed`` repeats the header's tuple for people.
+        states_from: the oldest height as of which the node proves answers (``?at=``).
     """
 
     chain_id: str
@@ -117,6 +118,7 @@ class HeadAnswer(msgspec.Struct, frozen=True):
     header: str
     certificate: str
     executed: ExecutedAnswer
+    states_from: int = 0
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

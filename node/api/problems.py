@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from node.ledger import PrunedError
+from node.proofs import StatePrunedError
 from tallystick.api import Problem
 from tallystick.errors import (
     DecodeError,
@@ -118,6 +119,8 @@ def problem_of(error: TallystickError) -> ProblemError:
             return ProblemError("signature", str(error), "sign with the key that is named, for this chain")
         case PrunedError(detail=detail, remedy=remedy):
             return ProblemError("pruned", detail, remedy)
+        case StatePrunedError(detail=detail, keepers=keepers) if keepers:
+            return ProblemError("pruned", detail, f"ask the node of {', '.join(keepers)}, which keeps it")
         case ProofError(code="pruned", detail=detail):
             return ProblemError("pruned", detail, PRUNED_REMEDY)
         case ProofError(detail=detail):

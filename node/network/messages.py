@@ -69,6 +69,7 @@ class HeadNotice(Message, frozen=True, tag=2):
         executed_height: newest height it can serve with its transactions.
         epoch: of its next block; the view is of that epoch.
         bodies_from: the oldest height whose transactions it keeps.
+        states_from: the oldest height as of which it can prove.
     """
 
     height: Natural
@@ -76,6 +77,7 @@ class HeadNotice(Message, frozen=True, tag=2):
     executed_height: Natural
     epoch: Natural = 0
     bodies_from: Natural = 0
+    states_from: Natural = 0
 
 
 class ProposalMessage(Message, frozen=True, tag=3):

@@ -166,6 +166,11 @@ class Peers:
         heads = [(peer.organisation, peer.head) for peer in self.connected()]
         return [name for name, head in heads if head and head.bodies_from <= height <= head.executed_height]
 
+    def state_keepers(self, height: int) -> list[str]:
+        """Organisations of connected peers that say they can prove as of a height."""
+        heads = [(peer.organisation, peer.head) for peer in self.connected()]
+        return [name for name, head in heads if head and head.states_from <= height <= head.executed_height]
+
     def broadcast(self, message: PeerMessage, *, droppable: bool = False) -> None:
         """Send to every connected peer."""
         frame = message_frame(message)

@@ -20,6 +20,7 @@ from contracts.workspace import PARAMETERS_KEY
 from node.accuser import Accuser
 from node.admission import Admission, Door, Outcome, gossip_frames
 from node.bls_sealer import Sealer
+from node.bls_store import SealStore
 from node.catchup import CatchUp
 from node.clock import ChainClock, Clock, SystemClock
 from node.commit import Committer
@@ -327,6 +328,7 @@ class Node:
             epochs=self._epochs,
             heartbeat_ms=self._founding.genesis.heartbeat_ms,
             key_file=self.config.seal_key,
+            store=SealStore(self.config.newest_seal),
             seeds=lambda: self._identity.seeds,
             ledger=disk.ledger,
             state=disk.executor.state,
@@ -447,6 +449,7 @@ class Node:
         self._tracker.dropped(expired)
         self.counters.transactions_evicted += len(expired)
         self._clock.offset_ms = self._clock_offset_ms()
+        self.sealer.stored([height.executed for height in group])
         if self._epochs.has_ended:
             self._turn_epoch()
             return
@@ -457,7 +460,6 @@ class Node:
             self._transport.dial()
         for height in group:
             self._runner.give(HeightExecuted(height.executed, height.switch))
-        self.sealer.stored([height.executed for height in group])
         self._engines.tell_work()
 
     # --- epochs -------------------------------------------------------------------------------------------

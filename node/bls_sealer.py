@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.bls_process import BlsProcess
+from node.bls_store import SealStore
 from node.bls_worker import Combined, CombineShares, Opened, OpenKey, Signed, SignSeal
 from node.epochs import Epochs
 from node.ledger import Ledger
@@ -20,6 +21,7 @@ from node.logs import log_fields
 from node.network.messages import SealKeyMessage, SealShareMessage
 from node.network.peers import Peer, PeerFault, Peers
 from node.state import State
+from node.units import Units
 from tallystick.blocks import Executed
 from tallystick.compact import CompactProof, build_consignment
 from tallystick.epcis import parse_key
@@ -38,18 +40,18 @@ logger = logging.getLogger("tallystick.seals")
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A height that is to be sealed, or is, with its tree, which costs nothing to keep."""
+    """A height that is to be sealed, or is, with its tree of units, which costs nothing to keep."""
 
     seal: Seal
-    trie: Trie
+    units: Trie
 
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """A sealed height, its tree, and the keys that the seal is checked with."""
+    """A sealed height, and the keys that the seal is checked with; ``units`` is None where a restart lost the tree."""
 
     certificate: SealCertificate
-    trie: Trie
+    units: Trie | None
     key_set: SealKeySet
 
 
@@ -58,6 +60,7 @@ class Sealer:
 
     Args:
         key_file: the BLS secret; a node without one neither signs seals nor puts any together.
+        store: where the newest seal is kept.
         seeds: the validator seeds in the node's folder by public key; the one that votes vouches for the BLS key.
     """
 
@@ -68,6 +71,7 @@ class Sealer:
         epochs: Epochs,
         heartbeat_ms: int,
         key_file: Path,
+        store: SealStore,
         seeds: Callable[[], Mapping[bytes, bytes]],
         ledger: Ledger,
         state: State,
@@ -83,9 +87,11 @@ class Sealer:
         self._peers = peers
         self._loop = loop
         self._process = BlsProcess(key_file) if key_file.exists() else None
+        self._units = Units(ledger, state) if self._process is not None else None
+        self._store = store
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
-        self._done: Certified | None = None
+        self._done = self._restore()
         self.turn()
 
     def turn(self) -> None:
@@ -104,20 +110,27 @@ class Sealer:
 
     def stored(self, heights: list[Executed]) -> None:
         """Heights are executed and durable; the newest of them that opens a new heartbeat is to be sealed."""
-        if self._process is None or self._me is None:
+        if self._units is None or self._process is None:
             return
-        for executed in reversed(heights):
-            before = self._ledger.block(executed.height - 1)
-            trie = self._state.trie_at(executed.height)
-            if before is None or trie is None:
-                return
-            if before.executed.time_ms // self._spacing_ms < executed.time_ms // self._spacing_ms:
-                seal = Seal(self._chain_id, self._validators_hash, self._epoch, executed)
-                self._next = Sealed(seal, trie)
-                if self._task is None:
-                    self._task = self._loop.create_task(self._work(self._process))
-                self._wake.set()
-                return
+        newest = next((executed for executed in reversed(heights) if self._opens_heartbeat(executed)), None)
+        for executed in heights:
+            self._units.take(executed.height)
+            if executed is newest and self._me is not None:
+                units = self._units.at(executed.height)
+                if units is not None:
+                    self._plan(self._process, executed, units)
+        self._units.catch_up()
+
+    def _opens_heartbeat(self, executed: Executed) -> bool:
+        before = self._ledger.block(executed.height - 1)
+        return before is not None and before.executed.time_ms // self._spacing_ms < executed.time_ms // self._spacing_ms
+
+    def _plan(self, process: BlsProcess, executed: Executed, units: Trie) -> None:
+        """This height is to be sealed, as soon as the process has time."""
+        self._next = Sealed(Seal(self._chain_id, self._validators_hash, self._epoch, executed, units.root), units)
+        if self._task is None:
+            self._task = self._loop.create_task(self._work(process))
+        self._wake.set()
 
     def connected(self, peer: Peer) -> None:
         """A peer may have missed our key and our newest share."""
@@ -174,7 +187,7 @@ class Sealer:
         return self._sealed().certificate
 
     def consignment(self, identifier: str) -> CompactProof:
-        """The newest container session of a logistic unit under the newest seal.
+        """The newest container session of a logistic unit under the newest seal, while both are unchanged.
 
         Raises:
             DecodeError: not a key text of a logistic unit.
@@ -190,17 +203,33 @@ class Sealer:
         session = self._state.get(session_key(subject, count))
         if item is None or session is None:
             raise ProofError(ProofCode.UNKNOWN, f"nothing was ever packed in {subject}")
+        wait = f"the next seal comes within about {self._spacing_ms // 1_000} s"
+        if sealed.units is None:
+            raise UnavailableError(f"this node started after the newest seal; {wait}")
         try:
-            return build_consignment(subject, sealed.certificate, sealed.trie, item, session)
+            return build_consignment(subject, sealed.certificate, sealed.units, item, session)
         except ProofError as error:
-            wait_s = self._spacing_ms // 1_000
-            raise UnavailableError(f"{error.detail}; the next seal comes within about {wait_s} s") from error
+            raise UnavailableError(f"{error.detail}; {wait}") from error
 
     def _sealed(self) -> Certified:
         if self._done is None:
             why = "this node has no key for seals" if self._process is None else "nothing is sealed yet"
             raise UnavailableError(f"{why}; ask another node, or again after a heartbeat")
         return self._done
+
+    def _restore(self) -> Certified | None:
+        """The newest seal that was kept, where it is of this ledger; its tree, where no unit has changed since."""
+        kept = self._store.read() if self._process is not None else None
+        if kept is None or self._units is None:
+            return None
+        seal = kept.certificate.seal
+        block = self._ledger.block(seal.executed.height)
+        if seal.chain_id != self._chain_id or block is None or block.executed != seal.executed:
+            logger.warning("the seal that was kept is of another ledger", extra=log_fields(height=seal.executed.height))
+            return None
+        units = self._units.at(self._state.height)
+        same = units is not None and units.root == seal.units_root
+        return Certified(kept.certificate, units if same else None, kept.key_set)
 
     # --- the work -----------------------------------------------------------------------------------------
 
@@ -252,7 +281,8 @@ class Sealer:
             combined = await process.ask(CombineShares(key_set, chosen))
             assert isinstance(combined, Combined)
             if combined.certificate is not None:
-                self._done = Certified(combined.certificate, pending.trie, key_set)
+                self._done = Certified(combined.certificate, pending.units, key_set)
+                self._store.keep(combined.certificate, key_set)
                 if self._pending is pending:
                     self._pending = None
                 height = pending.seal.executed.height

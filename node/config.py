@@ -149,6 +149,11 @@ class NodeConfig:
         return self.keys / SEAL_KEY
 
     @property
+    def newest_seal(self) -> Path:
+        """File of the newest seal; losing it loses nothing."""
+        return self.data / "newest_seal"
+
+    @property
     def transport_key(self) -> Path:
         """PEM file of the transport certificate's private key."""
         return self.keys / TRANSPORT_KEY

@@ -217,6 +217,12 @@ class Ledger:
             return int.from_bytes(key[1:], "big")
         return None
 
+    def records_below(self, prefix: bytes) -> Iterator[tuple[bytes, Record]]:
+        """Every record whose key begins so, with its key, in key order."""
+        first = _RECORDS + prefix
+        for key, data in self._store.range(first, after_prefix(first)):
+            yield key[1:], _read(data, Record)
+
     def place(self, transaction_id: bytes) -> Place | None:
         """Where a transaction was executed first, or None."""
         data = self._store.get(_TRANSACTIONS + transaction_id)

@@ -219,6 +219,11 @@ class State:
         past = self._pasts.get(height)
         return past if past is not None and past.up_to >= min(self._tries) else None
 
+    def changed_at(self, height: int) -> Collection[bytes] | None:
+        """Keys of the records that a height changed; None when it is too old."""
+        changed = self._undo.get(height)
+        return None if changed is None else changed.keys()
+
     # --- inside -------------------------------------------------------------------------------------------
 
     def _remember(self, records: Mapping[bytes, Record | None]) -> None:

@@ -17,11 +17,11 @@ sys.path.insert(0, str(ROOT))
 import msgspec
 
 from tallystick.bls import Bls
-from tallystick.compact import CompactProof, ShownHalf, compact_text, open_contents, write_compact
+from tallystick.compact import CompactProof, compact_text, open_contents, write_compact
+from tallystick.compact_records import show_session
 from tallystick.encoding import encode
-from tallystick.records.base import key_hash
-from tallystick.records.goods import item_key, session_key
-from tallystick.seals import SealCertificate
+from tallystick.records.goods import session_key
+from tallystick.trie import bucket_hash
 from tests import compact_world as w
 from tests.recorded_bls import FILE, computing
 
@@ -34,14 +34,14 @@ OUTSIDE_SIGNATURE = bytes((0x80,)) + bytes(94) + b"\x02"
 change = msgspec.structs.replace
 
 
-def certified(**changes: Any) -> SealCertificate:
-    """The certificate with other fields."""
-    return change(w.certificate(), **changes)
+def altered(**changes: Any) -> CompactProof:
+    """The proof with other fields, its signature left as it was unless it is one of them."""
+    return change(w.proof(), **changes)
 
 
-def sealed(**changes: Any) -> SealCertificate:
-    """The certificate over an altered seal, its signature left as it was."""
-    return certified(seal=change(w.seal(), **changes))
+def signed_by(*indices: int, bitmap: int) -> CompactProof:
+    """The proof under the sum of these founders' shares, in the name of those in the bitmap."""
+    return altered(signers=bitmap, signature=aggregate(*indices))
 
 
 def aggregate(*indices: int, seal: Any = None) -> bytes:
@@ -51,51 +51,61 @@ def aggregate(*indices: int, seal: Any = None) -> bytes:
 
 def defects() -> dict[str, tuple[CompactProof, str]]:
     """Every broken proof with the code that it must be refused with."""
+    return {**seal_defects(), **record_defects()}
+
+
+def seal_defects() -> dict[str, tuple[CompactProof, str]]:
+    """Something about chain, epoch, signers or signature."""
     good = w.proof()
-    other = change(w.seal().executed, time_ms=w.seal().executed.time_ms + 1)
-    old_item = w.record(item_key(w.PACKS[0]))
-    item, session = good.item, good.session
-    assert item is not None
-    only_item = w.trie().prove([key_hash(item_key(w.PALLET))])
-    first = w.record(session_key(w.PALLET, 1))
+    other = change(w.seal().executed, time_ms=good.time_ms + 1)
+    mixed = w.scheme().aggregate([w.share(0), w.share(1), w.share(3, change(w.seal(), executed=other))])
     return {
-        "another-chain": (change(good, certificate=sealed(chain_id=bytes(32))), "wrong-chain"),
-        "another-epoch": (change(good, certificate=sealed(epoch=1)), "unknown-validators"),
-        "another-set": (change(good, certificate=sealed(validators_hash=bytes(32))), "unknown-validators"),
-        "signer-beyond-the-set": (change(good, certificate=certified(signers=0b11011)), "unknown-validators"),
-        "two-signers": (change(good, certificate=certified(signers=0b11, signature=aggregate(0, 1))), "quorum-short"),
-        "one-bit-less": (change(good, certificate=certified(signers=0b0011)), "quorum-short"),
-        "one-bit-more": (change(good, certificate=certified(signers=0b1111)), "bad-vote-signature"),
-        "another-signer": (change(good, certificate=certified(signers=0b0111)), "bad-vote-signature"),
-        "one-signer-thrice": (change(good, certificate=certified(signature=aggregate(0, 0, 0))), "bad-vote-signature"),
-        "another-message": (change(good, certificate=sealed(executed=other)), "bad-vote-signature"),
-        "one-of-another-message": (
-            change(good, certificate=certified(signature=w.scheme().aggregate(
-                [w.share(0), w.share(1), w.share(3, change(w.seal(), executed=other))]
-            ))),
-            "bad-vote-signature",
-        ),
-        "infinity-signature": (change(good, certificate=certified(signature=INFINITY_SIGNATURE)), "bad-vote-signature"),
-        "signature-outside-the-group": (
-            change(good, certificate=certified(signature=OUTSIDE_SIGNATURE)), "bad-vote-signature",
-        ),
-        "another-state": (
-            change(good, certificate=sealed(executed=change(w.seal().executed, state_root=bytes(32)))), "not-in-state",
-        ),
-        "state-of-one-record": (change(good, state=only_item), "not-shown"),
-        "state-truncated": (change(good, state=good.state[:-1]), "unreadable"),
-        "item-altered": (change(good, item=ShownHalf(old_item.public, item.members_hash)), "record-altered"),
-        "item-contents-altered": (change(good, item=ShownHalf(item.public, bytes([1]) * 32)), "record-altered"),
-        "session-altered": (
-            change(good, session=ShownHalf(session.public[:-1] + b"\x01", session.members_hash)), "record-altered",
-        ),
-        "earlier-session": (change(good, session=ShownHalf(first.public, first.members_hash())), "not-shown"),
-        "contents-hash-of-no-length": (change(good, session=ShownHalf(session.public, bytes(5))), "unreadable"),
-        "another-subject": (change(good, subject=w.PACKS[0]), "record-altered"),
-        "contents-altered": (
-            change(with_contents(), contents=change(with_contents().contents, salt=bytes(32))), "record-altered",
-        ),
-    }  # fmt: skip
+        "another-chain": (altered(chain=bytes(4)), "wrong-chain"),
+        "another-epoch": (altered(epoch=1), "unknown-validators"),
+        "signer-beyond-the-set": (altered(signers=0b11011), "unknown-validators"),
+        "two-signers": (signed_by(0, 1, bitmap=0b0011), "quorum-short"),
+        "one-bit-less": (altered(signers=0b0011), "quorum-short"),
+        "one-bit-more": (altered(signers=0b1111), "bad-vote-signature"),
+        "another-signer": (altered(signers=0b0111), "bad-vote-signature"),
+        "one-signer-thrice": (signed_by(0, 0, 0, bitmap=0b1011), "bad-vote-signature"),
+        "one-signer-twice": (signed_by(0, 0, 1, bitmap=0b1011), "bad-vote-signature"),
+        "one-of-another-message": (altered(signature=mixed), "bad-vote-signature"),
+        "infinity-signature": (altered(signature=INFINITY_SIGNATURE), "bad-vote-signature"),
+        "signature-outside-the-group": (altered(signature=OUTSIDE_SIGNATURE), "bad-vote-signature"),
+        "another-height": (altered(height=good.height + 1), "bad-vote-signature"),
+        "another-time": (altered(time_ms=good.time_ms + 1), "bad-vote-signature"),
+        "other-roots": (altered(roots=bytes(32)), "bad-vote-signature"),
+    }
+
+
+def record_defects() -> dict[str, tuple[CompactProof, str]]:
+    """Something about the records, or their place."""
+    good, full = w.proof(), with_contents()
+    item, session = good.item, good.session
+    first = show_session(w.record(session_key(w.PALLET, 1)))
+    sibling = bytes((good.siblings[0] ^ 1,)) + good.siblings[1:]
+    empty = bucket_hash(b"") + good.siblings[32:]
+    longer = change(item.history, peaks=item.history.peaks + bytes(32))
+    opened = full.contents
+    assert opened is not None
+    longest = change(opened, common=opened.common[:-1], rests=tuple(opened.common[-1] + rest for rest in opened.rests))
+    return {
+        "other-recalls": (altered(item=change(item, recalls=("RC-1",))), "bad-vote-signature"),
+        "item-contents-altered": (altered(item=change(item, members_hash=bytes([1]) * 32)), "bad-vote-signature"),
+        "session-reopened": (altered(session=change(session, open=not session.open)), "bad-vote-signature"),
+        "earlier-session": (altered(session=first), "bad-vote-signature"),
+        "another-subject": (altered(session=change(session, sscc=session.sscc + 9)), "bad-vote-signature"),
+        "another-history": (altered(item=change(item, history=session.history)), "bad-vote-signature"),
+        "sibling-altered": (altered(siblings=sibling), "bad-vote-signature"),
+        "sibling-missing": (altered(siblings=good.siblings[32:]), "unreadable"),
+        "sibling-empty": (altered(siblings=empty), "unreadable"),
+        "shape-without-a-level": (altered(shape=good.shape >> 1), "unreadable"),
+        "peak-more-than-the-count": (altered(item=change(item, history=longer)), "unreadable"),
+        "hash-of-no-length": (altered(item=change(item, container=bytes(5))), "unreadable"),
+        "zeros-spelt-out": (altered(item=change(item, container=bytes(32))), "unreadable"),
+        "contents-altered": (change(full, contents=change(opened, salt=bytes(32))), "record-altered"),
+        "contents-not-shortest": (change(full, contents=longest), "unreadable"),
+    }
 
 
 def with_contents() -> CompactProof:
@@ -141,12 +151,11 @@ def vectors() -> dict[str, Any]:
     w.use(Bls(recorder))
     w.share(2)
     good, full = write_compact(w.proof()), write_compact(with_contents())
-    short = replace_item(w.proof())
     proofs = [
         {"name": "good", "data": good.hex(), "code": None},
         {"name": "good-text", "data": compact_text(good).encode().hex(), "code": None},
         {"name": "good-with-contents", "data": full.hex(), "code": None},
-        {"name": "good-session-alone", "data": write_compact(short).hex(), "code": None},
+        {"name": "good-link", "data": compact_text(good, "https://id.example.org").encode().hex(), "code": None},
         {"name": "newer-format", "data": (good[:3] + b"\x02" + good[4:]).hex(), "code": "unreadable"},
         {"name": "byte-behind", "data": (good + b"\x00").hex(), "code": "unreadable"},
         {"name": "text-cut", "data": compact_text(good).encode()[:-1].hex(), "code": "unreadable"},
@@ -162,12 +171,6 @@ def vectors() -> dict[str, Any]:
         "proofs": proofs,
         "recorded": recorder.recorded(),
     }
-
-
-def replace_item(proof: CompactProof) -> CompactProof:
-    """The proof without the unit's own record, as it is made where both do not fit."""
-    key = key_hash(session_key(w.PALLET, 2))
-    return change(proof, state=w.trie().prove([key]), item=None)
 
 
 def main() -> int:

@@ -1,76 +1,104 @@
-"""Compact proofs: a seal and the few records of one consignment, small enough for one printed QR code.
+"""Compact proofs: a seal and the two records of one consignment, small enough for one printed QR code.
 
-Made by a node, checked offline with the validator set that the reader pinned. Specification: docs/spec/compact.md.
+Made by a node, checked offline with the validator set that the reader pinned. What the reader knows or can compute is
+not on the paper: the chain's id, the set, the records' hashes. Specification: docs/spec/compact.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 
-from tallystick.base45 import decode45, encode45
-from tallystick.blocks import Executed
+from tallystick.base41 import decode41, encode41
 from tallystick.bls import Bls
-from tallystick.encoding import ZERO32, Bytes32, Message, Name, decode, encode
-from tallystick.errors import CertificateError, DecodeError, ProofError
+from tallystick.compact_records import ShownItem, ShownSession, show_item, show_session
+from tallystick.encoding import Bytes32, Hash, Message, Name, Natural, Text, TimeMs, decode, encode
+from tallystick.errors import CertificateError, ConfigError, DecodeError, ProofError
 from tallystick.hashing import TAG_RECORD_MEMBERS, tagged
-from tallystick.partial_trie import PartialTrie
+from tallystick.limits import RECORD_SIZE_MAX, VALIDATORS_MAX
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Record, key_hash, leaf_of_halves
-from tallystick.records.goods import ItemPublic, SessionMembers, SessionPublic, item_key, session_key
-from tallystick.seals import SealCertificate, SealKeys, SealKeySet
+from tallystick.records.goods import CONTENTS_MAX, ItemPublic, SessionMembers, SessionPublic, item_key
+from tallystick.seals import BlsSignature, SealCertificate, SealKeys, SealKeySet, indices_of, roots_hash, seal_message
 from tallystick.trie import Trie
-from tallystick.validators import ValidatorSet
-
-T = TypeVar("T", bound=Message)
+from tallystick.units import root_of_unit, show_unit, unit_leaf
 
 MAGIC = b"TSC\x01"  # first bytes of the binary form; the last one is the version
 TEXT_PREFIX = "TSC1:"  # first signs of the form for QR codes
+LINK_PATH = "/TSC1/"  # what stands before it where it is part of a URL
 COMPACT_SIZE_MAX = 65_536  # bytes of a file; what fits one QR code is far below
 QR_SIGNS_MAX = 4_296  # alphanumeric signs of the largest code, version 40, level L (ISO/IEC 18004, table 7)
 QR_SIZE_MAX = (QR_SIGNS_MAX - len(TEXT_PREFIX)) // 3 * 2  # bytes of a binary form that still fit: 2,860
+CHAIN_SIGN = 4  # bytes of the chain's id on the paper: to tell chains apart; what is signed has all 32
+_HOST = re.compile(r"https?://[A-Za-z0-9.:-]{1,255}")
+_TEXT = re.compile(rf"(?:{TEXT_PREFIX}|[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9.:-]{{1,255}}{LINK_PATH})")
 
-_Half = Annotated[bytes, msgspec.Meta(max_length=COMPACT_SIZE_MAX)]
 
-
-class ShownHalf(Message, frozen=True):
-    """A record's public half and the hash of its members' half; the latter is empty where there is none."""
-
-    public: _Half
-    members_hash: Annotated[bytes, msgspec.Meta(max_length=32)]
-
-    def leaf(self) -> bytes:
-        """What the state holds for it."""
-        return leaf_of_halves(self.public, self.members_hash or ZERO32)
+def _common_beginning(texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    first, last = min(texts), max(texts)
+    end = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:end]
 
 
 class OpenedContents(Message, frozen=True):
-    """The members' half of a container session with its salt, which its owner chose to show on this paper."""
+    """The members' half of a container session with its salt, which its owner chose to show on this paper.
+
+    Attributes:
+        common: what all key texts of the contents begin with.
+        rests: what follows it, in the order of the contents.
+        total, depth: as in ``SessionMembers``.
+    """
 
     salt: Bytes32
-    members: _Half
+    common: Text
+    rests: Annotated[tuple[Text, ...], msgspec.Meta(max_length=CONTENTS_MAX)]
+    total: Natural
+    depth: Natural
+
+    def members(self) -> SessionMembers:
+        """The half that the session commits to."""
+        return SessionMembers(tuple(self.common + rest for rest in self.rests), self.total, self.depth)
+
+    def is_shortest(self) -> bool:
+        """Whether nothing more of the rests could be said once."""
+        return not _common_beginning(self.rests) and bool(self.rests or not self.common)
 
 
 class CompactProof(Message, frozen=True):
-    """A consignment as of a sealed height.
+    """A consignment as of a sealed height: a unit with its newest filling.
 
     Attributes:
-        subject: key text of a logistic unit, for instance ``00/095212345678901234``.
-        state: the part of the state tree that shows the records, as ``partial_trie`` reads it.
-        session: the container session (its members' hash is the digest of the contents).
-        item: the unit's own record, which names recalls; None where it did not fit.
+        chain: first bytes of the chain's id.
+        epoch, height, time_ms: of the seal.
+        roots: hash of the other roots that the seal certifies.
+        signers, signature: as in ``SealCertificate``.
+        shape, siblings: the unit's place in the tree of units.
         contents: what lies inside, where it is shown.
     """
 
-    certificate: SealCertificate
-    subject: Name
-    state: _Half
-    session: ShownHalf
-    item: ShownHalf | None
+    chain: Annotated[bytes, msgspec.Meta(min_length=CHAIN_SIGN, max_length=CHAIN_SIGN)]
+    epoch: Natural
+    height: Natural
+    time_ms: TimeMs
+    roots: Hash
+    signers: Annotated[int, msgspec.Meta(ge=1, lt=2**VALIDATORS_MAX)]
+    signature: BlsSignature
+    shape: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    siblings: Annotated[bytes, msgspec.Meta(max_length=32 * 62)]
+    item: ShownItem
+    session: ShownSession
     contents: OpenedContents | None
+
+    @property
+    def subject(self) -> Name:
+        """Key text of the unit, for instance ``00/095212345678901234``."""
+        return self.session.subject()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,52 +115,50 @@ class VerifiedConsignment:
     """What a compact proof shows.
 
     Attributes:
-        executed: as of which height and time.
+        height, time_ms: as of when.
         signers: organisations of the quorum.
+        session: the newest one of that height.
         contents_digest: salted hash of what lies in the session.
-        item: None when it is not shown: then nothing is known of recalls, or of later sessions of a closed one.
         contents: None when they are not shown.
     """
 
     subject: str
-    executed: Executed
+    height: int
+    time_ms: int
     epoch: int
     signers: tuple[str, ...]
+    item: ItemPublic
     session: SessionPublic
     contents_digest: bytes
-    item: ItemPublic | None
     contents: SessionMembers | None
-
-    @property
-    def newest(self) -> bool:
-        """Whether this is shown to be the newest session: an open one is, a closed one where the item says so."""
-        return self.session.open or (self.item is not None and self.item.session_count == self.session.number)
 
 
 def build_consignment(
-    subject: str,
-    certificate: SealCertificate,
-    trie: Trie,
-    item: Record,
-    session: Record,
-    *,
-    size_max: int = QR_SIZE_MAX,
+    subject: str, certificate: SealCertificate, units: Trie, item: Record, session: Record
 ) -> CompactProof:
-    """The proof of a consignment out of the sealed tree: with the unit's own record where that fits ``size_max``.
+    """The proof of a consignment out of the sealed tree of units.
 
     Raises:
-        ProofError: ``record-altered``: a record is not the one of the sealed height.
+        ProofError: ``unknown-item``; ``record-altered``: a record is not the one of the sealed height.
     """
-    number = decode(session.public, SessionPublic, size_max=COMPACT_SIZE_MAX).number
-    keys = {item_key(subject): item, session_key(subject, number): session}
-    for key, record in keys.items():
-        if trie.get(key_hash(key)) != record.leaf_hash():
-            raise ProofError(ProofCode.RECORD_ALTERED, f"{subject} has changed since the sealed height")
-    hashes = [key_hash(key) for key in keys]
-    proof = CompactProof(certificate, subject, trie.prove(hashes), _shown(session), _shown(item), None)
-    if len(write_compact(proof)) <= size_max:
-        return proof
-    return msgspec.structs.replace(proof, state=trie.prove(hashes[1:]), item=None)
+    shape, siblings = show_unit(units, subject)
+    if units.get(key_hash(item_key(subject))) != unit_leaf(item.leaf_hash(), session.leaf_hash()):
+        raise ProofError(ProofCode.RECORD_ALTERED, f"{subject} has changed since the sealed height")
+    seal = certificate.seal
+    return CompactProof(
+        seal.chain_id[:CHAIN_SIGN],
+        seal.epoch,
+        seal.executed.height,
+        seal.executed.time_ms,
+        roots_hash(seal.executed),
+        certificate.signers,
+        certificate.signature,
+        shape,
+        siblings,
+        show_item(item),
+        show_session(session),
+        None,
+    )
 
 
 def open_contents(proof: CompactProof, salt: bytes, members: bytes) -> CompactProof:
@@ -141,7 +167,13 @@ def open_contents(proof: CompactProof, salt: bytes, members: bytes) -> CompactPr
     Raises:
         ProofError: ``record-altered`` when these are not the contents that the session commits to.
     """
-    opened = OpenedContents(salt, members)
+    try:
+        half = decode(members, SessionMembers, size_max=RECORD_SIZE_MAX)
+    except DecodeError as error:
+        raise ProofError(ProofCode.RECORD_ALTERED, "these are no contents of a session") from error
+    common = _common_beginning(half.contents)
+    rests = tuple(text[len(common) :] for text in half.contents)
+    opened = OpenedContents(salt, common, rests, half.total, half.depth)
     _check_contents(proof.session, opened)
     return msgspec.structs.replace(proof, contents=opened)
 
@@ -151,14 +183,22 @@ def write_compact(proof: CompactProof) -> bytes:
     return MAGIC + encode(proof)
 
 
-def compact_text(data: bytes) -> str:
-    """The binary form as the text of a QR code."""
-    return TEXT_PREFIX + encode45(data)
+def compact_text(data: bytes, host: str = "") -> str:
+    """The binary form as the text of a QR code: on its own, or as a URL of an explorer that shows what it says.
+
+    Raises:
+        ConfigError: the host is not like ``https://id.example.org``.
+    """
+    if host and not _HOST.fullmatch(host):
+        raise ConfigError(f"{host!r} is not a host; write for instance https://id.example.org")
+    return (host.upper() + LINK_PATH if host else TEXT_PREFIX) + encode41(data)
 
 
 def is_compact(data: bytes) -> bool:
-    """Whether bytes begin like a compact proof in one of its two forms."""
-    return data.startswith((MAGIC[:3], TEXT_PREFIX[:3].encode()))
+    """Whether bytes begin like a compact proof in one of its forms."""
+    return (
+        data.startswith(MAGIC[:3]) or re.match(rb"TSC[0-9]:|[Hh][Tt][Tt][Pp][Ss]?://[^/]*/TSC[0-9]/", data) is not None
+    )
 
 
 def read_compact(data: bytes) -> CompactProof:
@@ -168,11 +208,18 @@ def read_compact(data: bytes) -> CompactProof:
         ProofError: ``unreadable``.
     """
     try:
-        if data.startswith(TEXT_PREFIX.encode()):
-            data = decode45(data[len(TEXT_PREFIX) :].decode("ascii").rstrip("\r\n"))
         if not data.startswith(MAGIC):
-            raise DecodeError("magic", "neither form of a compact proof of version 1")
-        return decode(data[len(MAGIC) :], CompactProof, size_max=COMPACT_SIZE_MAX)
+            text = data.decode("ascii").rstrip("\r\n")
+            before = _TEXT.match(text)
+            if before is None:
+                raise DecodeError("magic", "neither form of a compact proof of version 1")
+            data = decode41(text[before.end() :])
+            if not data.startswith(MAGIC):
+                raise DecodeError("magic", "the text is no compact proof of version 1")
+        proof = decode(data[len(MAGIC) :], CompactProof, size_max=COMPACT_SIZE_MAX)
+        if proof.contents is not None and not proof.contents.is_shortest():
+            raise DecodeError("non-canonical", "contents are not in their shortest form")
+        return proof
     except (DecodeError, UnicodeDecodeError) as error:
         raise ProofError(ProofCode.UNREADABLE, str(error)) from error
 
@@ -186,76 +233,54 @@ def verify_compact(data: bytes, trust: CompactTrust, bls: Bls, *, subject: str |
         ProofError: with the code that says why it does not hold.
     """
     proof = read_compact(data)
-    seal, executed = proof.certificate.seal, proof.certificate.seal.executed
     if subject is not None and proof.subject != subject:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {proof.subject}, asked for {subject}")
-    if seal.chain_id != trust.chain_id:
+    if proof.chain != trust.chain_id[:CHAIN_SIGN]:
         raise ProofError(ProofCode.WRONG_CHAIN, "the proof is from another chain")
-    key_set = trust.key_sets.get(seal.epoch)
-    if key_set is None or key_set.validators.digest() != seal.validators_hash:
-        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"validators of epoch {seal.epoch} are not the pinned ones")
-    consignment = _read_records(proof, key_set.validators)
-    if executed.height < trust.height_min:
-        raise ProofError(ProofCode.ROLLED_BACK, f"proves height {executed.height}; {trust.height_min} was seen before")
-    try:
-        SealKeys(key_set, trust.chain_id, bls, possessions_checked=True).check(proof.certificate)
-    except CertificateError as error:
-        raise ProofError(error.code, error.detail) from error
-    return consignment
-
-
-def _read_records(proof: CompactProof, validators: ValidatorSet) -> VerifiedConsignment:
-    """Everything but the signature, which costs most."""
-    seal = proof.certificate.seal
-    if proof.certificate.signers >> validators.count:
-        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"a signer beyond a set of {validators.count}")
-    tree = PartialTrie(proof.state)
-    if tree.root != seal.executed.state_root:
-        raise ProofError(ProofCode.NOT_IN_STATE, "the tree shown has another root than the seal certifies")
-    session = _half(proof.session, SessionPublic)
-    if session.identifier != proof.subject:
-        raise ProofError(ProofCode.RECORD_ALTERED, "the container session is another unit's")
-    _check_place(tree, session_key(proof.subject, session.number), proof.session)
-    item = None
-    if proof.item is not None:
-        item = _half(proof.item, ItemPublic)
-        _check_place(tree, item_key(proof.subject), proof.item)
+    key_set = trust.key_sets.get(proof.epoch)
+    if key_set is None:
+        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"no validators of epoch {proof.epoch} are pinned")
+    if proof.signers >> key_set.validators.count:
+        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"a signer beyond a set of {key_set.validators.count}")
     contents = _check_contents(proof.session, proof.contents) if proof.contents is not None else None
+    if proof.height < trust.height_min:
+        raise ProofError(ProofCode.ROLLED_BACK, f"proves height {proof.height}; {trust.height_min} was seen before")
+    item, session = _check_seal(proof, trust.chain_id, key_set, bls)
+    members = key_set.validators.members
     return VerifiedConsignment(
         subject=proof.subject,
-        executed=seal.executed,
-        epoch=seal.epoch,
-        signers=tuple(validators.members[index].organisation for index in proof.certificate.signer_indices()),
-        session=session,
-        contents_digest=proof.session.members_hash or ZERO32,
+        height=proof.height,
+        time_ms=proof.time_ms,
+        epoch=proof.epoch,
+        signers=tuple(members[index].organisation for index in indices_of(proof.signers)),
         item=item,
+        session=session,
+        contents_digest=proof.session.members_hash,
         contents=contents,
     )
 
 
-def _check_place(tree: PartialTrie, key: bytes, half: ShownHalf) -> None:
-    if tree.leaf(key_hash(key)) != half.leaf():
-        raise ProofError(ProofCode.RECORD_ALTERED, "a record is not the one in the state")
-
-
-def _check_contents(session: ShownHalf, opened: OpenedContents) -> SessionMembers:
-    if tagged(TAG_RECORD_MEMBERS, opened.salt, opened.members) != session.members_hash:
-        raise ProofError(ProofCode.RECORD_ALTERED, "the contents shown are not those that the session commits to")
-    return _read(opened.members, SessionMembers)
-
-
-def _half(half: ShownHalf, type_: type[T]) -> T:
-    if len(half.members_hash) not in (0, 32) or half.members_hash == ZERO32:
-        raise ProofError(ProofCode.UNREADABLE, "a members' hash has 32 bytes, or none where there is no such half")
-    return _read(half.public, type_)
-
-
-def _read(data: bytes, type_: type[T]) -> T:
+def _check_seal(
+    proof: CompactProof, chain_id: bytes, key_set: SealKeySet, bls: Bls
+) -> tuple[ItemPublic, SessionPublic]:
+    """Both records, after a quorum was shown to have signed the tree that they stand in."""
+    item, session = proof.item.public(proof.session.number), proof.session.public()
+    item_leaf = leaf_of_halves(encode(item), proof.item.members_hash)
+    leaf = unit_leaf(item_leaf, leaf_of_halves(encode(session), proof.session.members_hash))
+    units_root = root_of_unit(proof.subject, leaf, proof.shape, proof.siblings)
+    numbers = (proof.epoch, proof.height, proof.time_ms)
+    message = seal_message(chain_id, key_set.validators.digest(), numbers, proof.roots, units_root)
     try:
-        return decode(data, type_, size_max=COMPACT_SIZE_MAX)
-    except DecodeError as error:
-        raise ProofError(ProofCode.RECORD_ALTERED, f"a record is not a {type_.__name__}") from error
+        SealKeys(key_set, chain_id, bls, possessions_checked=True).check_message(
+            message, proof.signers, proof.signature
+        )
+    except CertificateError as error:
+        raise ProofError(error.code, error.detail) from error
+    return item, session
 
 
-def _shown(record: Record) -> ShownHalf:
-    return ShownHalf(record.public, record.members_hash() if record.members else b"")
+def _check_contents(session: ShownSession, opened: OpenedContents) -> SessionMembers:
+    members = opened.members()
+    if tagged(TAG_RECORD_MEMBERS, opened.salt, encode(members)) != session.members_hash:
+        raise ProofError(ProofCode.RECORD_ALTERED, "the contents shown are not those that the session commits to")
+    return members

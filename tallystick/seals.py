@@ -16,6 +16,7 @@ from tallystick.blocks import Executed
 from tallystick.bls import Bls
 from tallystick.encoding import Hash, Message, Natural, PublicKey, Signature
 from tallystick.errors import CertificateError, SignatureError
+from tallystick.hashing import TAG_SEALED_ROOTS, tagged
 from tallystick.limits import VALIDATORS_MAX
 from tallystick.validators import ValidatorSet
 
@@ -33,28 +34,38 @@ class Seal(Message, frozen=True):
     Attributes:
         validators_hash: hash of the set that signs, which is that of ``epoch``.
         executed: state after a height that is final and that the signer executed itself.
+        units_root: of the tree of logistic units (``tallystick.units``) after that height.
     """
 
     chain_id: Hash
     validators_hash: Hash
     epoch: Natural
     executed: Executed
+    units_root: Hash
 
     def signing_bytes(self) -> bytes:
-        """The 197-byte message: domain, chain, set, epoch, height and time (8 bytes each, big-endian), three roots."""
+        """The message that is signed."""
         executed = self.executed
-        numbers = (self.epoch, executed.height, executed.time_ms)
-        return b"".join(
-            (
-                _DOMAIN,
-                self.chain_id,
-                self.validators_hash,
-                *(number.to_bytes(8, "big") for number in numbers),
-                executed.state_root,
-                executed.receipts_root,
-                executed.history_root,
-            )
+        return seal_message(
+            self.chain_id,
+            self.validators_hash,
+            (self.epoch, executed.height, executed.time_ms),
+            roots_hash(executed),
+            self.units_root,
         )
+
+
+def roots_hash(executed: Executed) -> bytes:
+    """The three roots of an executed tuple in one hash: what a compact proof carries of them."""
+    return tagged(TAG_SEALED_ROOTS, executed.state_root, executed.receipts_root, executed.history_root)
+
+
+def seal_message(
+    chain_id: bytes, validators_hash: bytes, numbers: tuple[int, int, int], roots: bytes, units_root: bytes
+) -> bytes:
+    """The 165-byte message of a seal: domain, chain, set, epoch, height and time (8 bytes each), roots, units."""
+    whole = b"".join(number.to_bytes(8, "big") for number in numbers)
+    return b"".join((_DOMAIN, chain_id, validators_hash, whole, roots, units_root))
 
 
 class SealShare(Message, frozen=True):
@@ -78,7 +89,12 @@ class SealCertificate(Message, frozen=True):
 
     def signer_indices(self) -> tuple[int, ...]:
         """Indices of the validators whose bit is set, ascending."""
-        return tuple(i for i in range(VALIDATORS_MAX) if self.signers >> i & 1)
+        return indices_of(self.signers)
+
+
+def indices_of(bitmap: int) -> tuple[int, ...]:
+    """Places of the bits that are set, ascending."""
+    return tuple(i for i in range(VALIDATORS_MAX) if bitmap >> i & 1)
 
 
 class SealKey(Message, frozen=True):
@@ -157,7 +173,8 @@ class SealKeys:
 
     def check_share(self, share: SealShare) -> None:
         """Raises: CertificateError ``unknown-validators``, ``wrong-chain`` or ``bad-vote-signature``."""
-        self._check(share.seal, (share.validator,), share.signature)
+        self._check_place(share.seal)
+        self._check_signature(share.seal.signing_bytes(), (share.validator,), share.signature)
 
     def check(self, certificate: SealCertificate) -> None:
         """Check that a quorum of this set signed the seal.
@@ -165,10 +182,19 @@ class SealKeys:
         Raises:
             CertificateError: ``wrong-chain``, ``unknown-validators``, ``quorum-short`` or ``bad-vote-signature``.
         """
-        signers = certificate.signer_indices()
-        if len(signers) < self.validators.quorum:
-            raise CertificateError("quorum-short", f"{len(signers)} signers, {self.validators.quorum} needed")
-        self._check(certificate.seal, signers, certificate.signature)
+        self._check_place(certificate.seal)
+        self.check_message(certificate.seal.signing_bytes(), certificate.signers, certificate.signature)
+
+    def check_message(self, message: bytes, signers: int, signature: bytes) -> None:
+        """Check that a quorum of this set signed a message of ``seal_message``, which names chain, epoch and set.
+
+        Raises:
+            CertificateError: ``unknown-validators``, ``quorum-short`` or ``bad-vote-signature``.
+        """
+        indices = indices_of(signers)
+        if len(indices) < self.validators.quorum:
+            raise CertificateError("quorum-short", f"{len(indices)} signers, {self.validators.quorum} needed")
+        self._check_signature(message, indices, signature)
 
     def combine(self, seal: Seal, signatures: Mapping[int, bytes]) -> SealCertificate:
         """The certificate of shares by validator index, checked as a whole.
@@ -204,13 +230,15 @@ class SealKeys:
             raise CertificateError("unknown-validators", f"BLS key of {validator.organisation}: {error}") from error
         return vouched.key
 
-    def _check(self, seal: Seal, signers: tuple[int, ...], signature: bytes) -> None:
+    def _check_place(self, seal: Seal) -> None:
         if seal.chain_id != self._chain_id:
             raise CertificateError("wrong-chain", "the seal is of another chain")
         if (seal.epoch, seal.validators_hash) != (self.epoch, self._digest):
             raise CertificateError("unknown-validators", f"the seal is of other validators than those of {self.epoch}")
+
+    def _check_signature(self, message: bytes, signers: tuple[int, ...], signature: bytes) -> None:
         bls_keys = [self.key(index) for index in signers]
         try:
-            self._bls.check(bls_keys, seal.signing_bytes(), signature)
+            self._bls.check(bls_keys, message, signature)
         except SignatureError as error:
             raise CertificateError("bad-vote-signature", str(error)) from error

@@ -9,16 +9,19 @@ import msgspec
 
 from tallystick.bls import GROUP_ORDER, SECRET_SIZE, Bls
 from tallystick.compact import CompactProof, CompactTrust, build_consignment
-from tallystick.records.base import Record, key_hash
-from tallystick.records.goods import item_key, session_key
+from tallystick.encoding import ZERO32
+from tallystick.records.base import Record, key_hash, read_public
+from tallystick.records.goods import ItemPublic, item_key, session_key
 from tallystick.seals import Seal, SealCertificate, SealKey, SealKeys, SealKeySet, sign_seal_key
 from tallystick.trie import Trie
+from tallystick.units import empty_units, unit_leaf, unit_of
 from tests.recorded_bls import recorded_bls
 from tests.world import World, gtin, seed, sscc
 
 PALLET = sscc("95211110001")
 PACKS = tuple(f"{gtin('95211110')}/21/P{number}" for number in range(12))
 EPOCH = 0
+OTHERS = 1_000
 _schemes: list[Bls] = []
 
 
@@ -60,6 +63,20 @@ def trie() -> Trie:
     return Trie().update({key_hash(key): record.leaf_hash() for key, record in world().state.records.items()})
 
 
+@cache
+def units() -> Trie:
+    """The tree of logistic units of the newest height: ours, an empty one, and a thousand invented ones."""
+    leaves: dict[bytes, bytes | None] = {}
+    for key, item in world().state.records.items():
+        subject = unit_of(key)
+        if subject is not None and key == item_key(subject):
+            count = read_public(item, ItemPublic).session_count
+            session = record(session_key(subject, count)).leaf_hash() if count else ZERO32
+            leaves[key_hash(key)] = unit_leaf(item.leaf_hash(), session)
+    others = {sha256(b"place %d" % index).digest(): sha256(b"leaf %d" % index).digest() for index in range(OTHERS)}
+    return empty_units().update({**leaves, **others})
+
+
 def record(key: bytes) -> Record:
     """A record of the newest height."""
     found = world().state.get(key)
@@ -75,6 +92,7 @@ def seal(**changes: object) -> Seal:
         "epoch": EPOCH,
         "executed": msgspec.structs.replace(world().executed(len(world().results)), state_root=trie().root),
     }
+    fields["units_root"] = units().root
     return Seal(**{**fields, **changes})  # type: ignore[arg-type]
 
 
@@ -109,7 +127,7 @@ def certificate() -> SealCertificate:
 @cache
 def proof() -> CompactProof:
     """The pallet's newest filling."""
-    return build_consignment(PALLET, certificate(), trie(), record(item_key(PALLET)), record(session_key(PALLET, 2)))
+    return build_consignment(PALLET, certificate(), units(), record(item_key(PALLET)), record(session_key(PALLET, 2)))
 
 
 def trust() -> CompactTrust:

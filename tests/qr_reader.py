@@ -9,7 +9,7 @@ from __future__ import annotations
 from PIL import Image
 from qrcode import base, util
 
-from tallystick.base45 import ALPHABET
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"  # ISO/IEC 18004, table 5
 
 Grid = list[list[bool]]
 QUIET = 4

@@ -17,6 +17,7 @@ from tallystick import api
 from tallystick.bls import bls
 from tallystick.compact import (
     COMPACT_SIZE_MAX,
+    QR_SIGNS_MAX,
     QR_SIZE_MAX,
     VerifiedConsignment,
     compact_text,
@@ -32,6 +33,7 @@ from tallystick.errors import ConfigError, DecodeError
 from tallystick.limits import RECORD_SIZE_MAX
 from tallystick.records.base import Record
 from tallystick.records.goods import session_key
+from tallystick.seals import indices_of
 
 
 def _add_compact(parser: Parser) -> None:
@@ -40,6 +42,12 @@ def _add_compact(parser: Parser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the proof as bytes")
     parser.add_argument("--qr", type=Path, metavar="FILE", help="write the QR code as PNG")
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the QR code as SVG")
+    parser.add_argument(
+        "--host",
+        default="",
+        metavar="URL",
+        help="an explorer: the code is then a link to its page about it",
+    )
     parser.add_argument("--scale", type=int, default=4, metavar="N", help="pixels of the PNG per module (4)")
     parser.add_argument(
         "--module-mm", default="0.5", metavar="MM", help="size of the SVG per module (0.5; 0.396 or more)"
@@ -59,13 +67,13 @@ def _compact(context: Context, arguments: argparse.Namespace) -> int:
         data = _with_contents(context, data)
     shown = verify_compact(data, compact_trust(context.config.trust_file, store), bls())
     data = write_compact(read_compact(data))  # whatever form it came in
-    if (arguments.qr or arguments.svg) and len(data) > QR_SIZE_MAX:
-        raise ConfigError(
-            f"{len(data)} bytes do not fit into one QR code ({QR_SIZE_MAX}); leave out --contents, or use --out alone"
-        )
-    fields = {"size": len(data), "files": _write(arguments, data), **consignment_fields(shown)}
+    text = compact_text(data, arguments.host)
+    if (arguments.qr or arguments.svg) and len(text) > QR_SIGNS_MAX:
+        less = "leave out --contents, or use --out alone" if arguments.contents else "use --out alone"
+        raise ConfigError(f"{len(data)} bytes do not fit into one QR code, which holds {QR_SIZE_MAX}; {less}")
+    fields = {"size": len(data), "files": _write(arguments, data, text), **consignment_fields(shown)}
     if arguments.qr or arguments.svg:
-        fields["modules"] = len(qr.compact_matrix(compact_text(data))) - 2 * qr.QUIET_ZONE
+        fields["modules"] = len(qr.compact_matrix(text)) - 2 * qr.QUIET_ZONE
     words = consignment_words(shown) + f"\n  {len(data)} bytes" + "".join(f"\n  {name}" for name in fields["files"])
     context.output.result(fields, words)
     return ExitCode.OK
@@ -79,10 +87,10 @@ def _fetch(context: Context, store: TrustStore, subject: str) -> bytes:
     proof = read_compact(data)
     if proof.subject != subject:
         raise AnswerError(f"asked for {subject}, a node answered about {proof.subject}")
-    trust_file, seal = context.config.trust_file, proof.certificate.seal
-    known = compact_trust(trust_file, store).key_sets.get(seal.epoch)
+    trust_file = context.config.trust_file
+    known = compact_trust(trust_file, store).key_sets.get(proof.epoch)
     vouched = {key.validator_key for key in known.keys} if known is not None else set()
-    signers = proof.certificate.signer_indices()
+    signers = indices_of(proof.signers)
     if known is None or any(
         index >= known.validators.count or known.validators.members[index].key not in vouched for index in signers
     ):
@@ -106,9 +114,9 @@ def _with_contents(context: Context, data: bytes) -> bytes:
     return write_compact(open_contents(proof, record.members_salt, record.members))
 
 
-def _write(arguments: argparse.Namespace, data: bytes) -> list[str]:
+def _write(arguments: argparse.Namespace, data: bytes, text: str) -> list[str]:
     written = []
-    matrix = qr.compact_matrix(compact_text(data)) if arguments.qr or arguments.svg else ()
+    matrix = qr.compact_matrix(text) if arguments.qr or arguments.svg else ()
     if arguments.out is not None:
         secure_files.replace(arguments.out, data, mode=0o644)
         written.append(str(arguments.out))
@@ -149,31 +157,28 @@ def consignment_fields(shown: VerifiedConsignment) -> dict[str, Any]:
         "id": shown.subject,
         "session": shown.session.number,
         "open": shown.session.open,
-        "newest": shown.newest,
         "events": shown.session.history.count,
         "contents_digest": shown.contents_digest.hex(),
         "contents": list(shown.contents.contents) if shown.contents is not None else None,
-        "recalls": list(shown.item.recalls) if shown.item is not None else None,
-        "height": shown.executed.height,
-        "time_ms": shown.executed.time_ms,
+        "recalls": list(shown.item.recalls),
+        "height": shown.height,
+        "time_ms": shown.time_ms,
         "signed_by": list(shown.signers),
     }
 
 
 def consignment_words(shown: VerifiedConsignment) -> str:
     """A verified consignment for people: recalls first."""
-    recalls = shown.item.recalls if shown.item is not None else ()
-    lines = [f"!! RECALL {recall} reached this container; ask the ledger whether it is in force" for recall in recalls]
+    lines = [
+        f"!! RECALL {recall} reached this container; ask the ledger whether it is in force"
+        for recall in shown.item.recalls
+    ]
     lines.append(f"{shown.subject}, filling {shown.session.number} ({'closed' if not shown.session.open else 'open'})")
-    time = format_timestamp(shown.executed.time_ms)
-    lines.append(f"  proven as of height {shown.executed.height}, {time}, sealed by {', '.join(shown.signers)}")
+    time = format_timestamp(shown.time_ms)
+    lines.append(f"  proven as of height {shown.height}, {time}, sealed by {', '.join(shown.signers)}")
     lines.append(f"  {shown.session.history.count} events; contents digest {shown.contents_digest.hex()}")
     if shown.contents is not None:
         lines += [f"  contains {identifier}" for identifier in shown.contents.contents]
-    if shown.item is None:
-        lines.append("  not shown: recalls of the container" + ("" if shown.session.open else ", later fillings"))
-    elif not shown.newest:
-        lines.append("  not the newest filling of this container")
     return "\n".join(lines)
 
 
@@ -183,6 +188,7 @@ COMMANDS: tuple[Command, ...] = (
         "a consignment as one QR code",
         (
             "compact 00/095212345678901234 --qr pallet.png",
+            "compact 00/095212345678901234 --qr pallet.png --host https://id.example.org",
             "compact 00/095212345678901234 --contents --out pallet.tsc --svg pallet.svg",
         ),
         _add_compact,

@@ -22,13 +22,12 @@ from scripts.story.photograph import photograph, scan
 from scripts.story.refusals import Refusals
 from tallystick import api
 from tallystick.bls import bls
-from tallystick.compact import CompactProof, ShownHalf, read_compact, verify_compact, write_compact
-from tallystick.encoding import decode, encode
-from tallystick.limits import RECORD_SIZE_MAX
-from tallystick.records.base import key_hash
-from tallystick.records.goods import ItemPublic, SessionMembers, item_key, session_key
+from tallystick.compact import CompactProof, CompactTrust, read_compact, verify_compact, write_compact
+from tallystick.encoding import encode
+from tallystick.records.base import leaf_of_halves
 from tallystick.records.members import KeyUse
-from tallystick.trie import Trie
+from tallystick.seals import seal_message
+from tallystick.units import root_of_unit, unit_leaf
 
 SEAL_S = 60.0  # in pure Python four nodes need about a quarter of a minute for their first seal
 
@@ -95,7 +94,7 @@ class Paper:
         scanned = self.folder / "scanned.txt"
         scanned.write_text(scan(taken))
         shown = run_command("client_sdk", "verify", str(scanned), "--id", PALLET_A, "--json", "--config", str(config))
-        if shown["contents"] != sorted(PACKS_A) or not shown["newest"] or shown["recalls"] != []:
+        if shown["contents"] != sorted(PACKS_A) or not shown["open"] or shown["recalls"] != []:
             raise PaperError(f"the paper shows {shown}")
         if len(shown["signed_by"]) < 3:
             raise PaperError(f"a quorum is three, {shown['signed_by']} signed")
@@ -107,10 +106,8 @@ class Paper:
         """A pack that is not on the pallet is written onto its paper."""
         proof = self._proof()
         assert proof.contents is not None
-        contents = decode(proof.contents.members, SessionMembers, size_max=RECORD_SIZE_MAX)
-        swapped = msgspec.structs.replace(contents, contents=(*contents.contents[:-1], NEVER_ISSUED))
-        opened = msgspec.structs.replace(proof.contents, members=encode(swapped))
-        forged = msgspec.structs.replace(proof, contents=opened)
+        swapped = (*proof.contents.rests[:-1], NEVER_ISSUED.removeprefix(proof.contents.common))
+        forged = msgspec.structs.replace(proof, contents=msgspec.structs.replace(proof.contents, rests=swapped))
         return self._refused("compact proof with other contents", "record-altered", forged)
 
     def other_pallet(self) -> str:
@@ -118,27 +115,29 @@ class Paper:
         return self._refused("compact proof on another pallet", "wrong-subject", self._proof(), PALLET_B)
 
     def sealed_alone(self) -> str:
-        """The carrier seals, alone and in the names of two others, a state in which more lies on the pallet."""
+        """The carrier seals, alone and in the names of two others, a state in which the pallet is recalled."""
         secret = read_seal_secret(self.cast.network.nodes[CARRIER].folder / "keys" / "seal.key")
         proof = self._proof()
-        assert proof.item is not None
-        item = decode(proof.item.public, ItemPublic, size_max=RECORD_SIZE_MAX)
-        invented = ShownHalf(encode(msgspec.structs.replace(item, recalls=("RC-INVENTED",))), proof.item.members_hash)
-        keys = [key_hash(item_key(PALLET_A)), key_hash(session_key(PALLET_A, 1))]
-        trie = Trie().update({keys[0]: invented.leaf(), keys[1]: proof.session.leaf()})
-        executed = msgspec.structs.replace(proof.certificate.seal.executed, state_root=trie.root)
-        seal = msgspec.structs.replace(proof.certificate.seal, executed=executed)
-        certificate = msgspec.structs.replace(
-            proof.certificate, seal=seal, signature=bls().sign(secret, seal.signing_bytes())
+        invented = msgspec.structs.replace(proof.item, recalls=("RC-INVENTED",))
+        item_leaf = leaf_of_halves(encode(invented.public(proof.session.number)), invented.members_hash)
+        leaf = unit_leaf(item_leaf, leaf_of_halves(encode(proof.session.public()), proof.session.members_hash))
+        message = seal_message(
+            self.cast.chain_id,
+            self._trust().key_sets[proof.epoch].validators.digest(),
+            (proof.epoch, proof.height, proof.time_ms),
+            proof.roots,
+            root_of_unit(PALLET_A, leaf, proof.shape, proof.siblings),
         )
-        forged = msgspec.structs.replace(proof, certificate=certificate, state=trie.prove(keys), item=invented)
+        forged = msgspec.structs.replace(proof, item=invented, signature=bls().sign(secret, message))
         return self._refused("compact proof sealed by one validator", "bad-vote-signature", forged)
 
     def _proof(self) -> CompactProof:
         return read_compact((self.folder / "pallet.tsc").read_bytes())
 
-    def _refused(self, name: str, code: str, proof: CompactProof, subject: str = PALLET_A) -> str:
+    def _trust(self) -> CompactTrust:
         trust_file = self.folder / "buyer" / "trust.json"
-        trust = compact_trust(trust_file, load_trust(trust_file))
-        data = write_compact(proof)
+        return compact_trust(trust_file, load_trust(trust_file))
+
+    def _refused(self, name: str, code: str, proof: CompactProof, subject: str = PALLET_A) -> str:
+        trust, data = self._trust(), write_compact(proof)
         return self.refusals.expect(name, (code,), lambda: verify_compact(data, trust, bls(), subject=subject))

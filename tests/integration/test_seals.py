@@ -106,6 +106,6 @@ def _check(network: Network) -> None:
     data = write_compact(sealer.consignment(uri(PALLET).removeprefix("https://id.gs1.org/")))
     shown = verify_compact(data, CompactTrust(network.chain_id, {0: key_set}), bls(), subject=PALLET)
     assert len(shown.signers) >= network.genesis.validators().quorum
-    assert shown.session.open and shown.session.number == 1 and shown.newest
-    row = network.node().ledger.block(shown.executed.height)
-    assert row is not None and row.executed == shown.executed
+    assert shown.session.open and shown.session.number == shown.item.session_count == 1
+    row = network.node().ledger.block(shown.height)
+    assert row is not None and row.executed == sealer.certificate().seal.executed

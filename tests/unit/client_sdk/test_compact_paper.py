@@ -90,7 +90,7 @@ def test_a_pallet_is_put_on_paper_and_checked_offline_from_the_code(
     node.before = _no_node
     for file in (scanned, kept):
         shown = terminal.run("verify", file, "--id", w.PALLET).json
-        assert (shown["kind"], shown["id"], shown["session"], shown["newest"]) == ("consignment", w.PALLET, 2, True)
+        assert (shown["kind"], shown["id"], shown["session"], shown["open"]) == ("consignment", w.PALLET, 2, True)
         assert len(shown["signed_by"]) == 3
 
 
@@ -101,7 +101,7 @@ def test_contents_are_shown_where_their_owner_wants_it(terminal: CommandLine, tm
     assert again["contents"] == made["contents"]
 
 
-@pytest.mark.parametrize("name", ["two-signers", "another-chain", "another-epoch", "another-state", "contents-altered"])
+@pytest.mark.parametrize("name", ["two-signers", "another-chain", "another-epoch", "other-roots", "contents-altered"])
 def test_a_broken_paper_ends_with_its_code(terminal: CommandLine, tmp_path: Path, name: str) -> None:
     terminal.must("compact", w.PALLET, "--out", str(tmp_path / "good.tsc"))
     (tmp_path / "bad.tsc").write_bytes(DATA[name])

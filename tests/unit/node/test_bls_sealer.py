@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from node.bls_sealer import Sealer
+from node.bls_store import SealStore
 from node.bls_worker import Answer, CombineShares, OpenKey, Question, SignSeal, Worker
 from node.network.messages import SealKeyMessage, SealShareMessage
 from node.network.peers import PeerFault
@@ -40,11 +41,19 @@ class Surroundings:
     parent: Executed = PARENT
 
     def block(self, height: int) -> Any:
-        assert height == EXECUTED.height - 1
         return type("Row", (), {"executed": self.parent})()
+
+    height = EXECUTED.height
 
     def trie_at(self, height: int) -> Any:
         return w.trie()
+
+    def changed_at(self, height: int) -> Any:
+        return ()
+
+    def records_below(self, prefix: bytes) -> Any:
+        """Nothing: the tests put the world's tree of units in its place."""
+        return iter(())
 
     def get(self, key: bytes) -> Any:
         return w.world().state.get(key)
@@ -74,9 +83,12 @@ def play(story: Callable[[Sealer, Surroundings], Coroutine[Any, Any, None]], tmp
         (tmp_path / "seal.key").write_text("present")
         sealer = Sealer(
             chain_id=w.world().chain_id, epochs=around, heartbeat_ms=HEARTBEAT_MS, key_file=tmp_path / "seal.key",
+            store=SealStore(tmp_path / "newest"),
             seeds=lambda: seeds, ledger=around, state=around, peers=around, loop=asyncio.get_running_loop(),
         )  # fmt: skip
         sealer._process = around
+        assert sealer._units is not None
+        sealer._units._trie = w.units()
         try:
             await story(sealer, around)
         finally:
@@ -122,6 +134,23 @@ def test_the_first_height_of_a_heartbeat_is_signed_shared_and_sealed_with_a_quor
         assert sealer.consignment(w.PALLET) == w.proof()
 
     play(story, tmp_path)
+
+
+def test_a_node_that_starts_again_shows_the_newest_seal_at_once(tmp_path: Path) -> None:
+    SealStore(tmp_path / "newest").keep(w.certificate(), w.key_set())
+
+    async def story(sealer: Sealer, around: Surroundings) -> None:
+        assert sealer.certificate() == w.certificate() and sealer.key_set() == w.key_set()
+        with pytest.raises(UnavailableError, match="started after"):
+            sealer.consignment(w.PALLET)  # its tree of units, here of none, is another than the sealed one
+
+    play(story, tmp_path, parent=EXECUTED)
+
+    async def elsewhere(sealer: Sealer, around: Surroundings) -> None:
+        with pytest.raises(UnavailableError, match="nothing is sealed yet"):
+            sealer.certificate()
+
+    play(elsewhere, tmp_path, parent=msgspec.structs.replace(EXECUTED, state_root=bytes(32)))
 
 
 def test_within_a_heartbeat_nothing_more_is_signed(tmp_path: Path) -> None:

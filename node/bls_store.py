@@ -1,0 +1,50 @@
+"""The newest seal on the disk, so that a node that starts again can show it at once. Losing the file loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from node.logs import log_fields
+from tallystick.encoding import Message, decode, encode
+from tallystick.errors import DecodeError
+from tallystick.seals import SealCertificate, SealKeySet
+
+SIZE_MAX = 65_536  # bytes; 31 validators with their keys are below 12 KiB
+
+logger = logging.getLogger("tallystick.seals")
+
+
+class KeptSeal(Message, frozen=True):
+    """The file: a seal, and the keys that it was checked with."""
+
+    certificate: SealCertificate
+    key_set: SealKeySet
+
+
+class SealStore:
+    """One file, replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def keep(self, certificate: SealCertificate, key_set: SealKeySet) -> None:
+        """Put a seal in place of the one before; a disk that refuses is no reason to end."""
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_bytes(encode(KeptSeal(certificate, key_set)))
+            os.replace(draft, self._path)
+        except OSError as error:
+            logger.warning("the newest seal was not kept", extra=log_fields(reason=str(error.strerror)))
+
+    def read(self) -> KeptSeal | None:
+        """What was kept, or None: it is our own file, and what cannot be read is not needed."""
+        try:
+            with self._path.open("rb") as stream:
+                return decode(stream.read(SIZE_MAX + 1), KeptSeal, size_max=SIZE_MAX)
+        except FileNotFoundError:
+            return None
+        except (OSError, DecodeError) as error:
+            logger.warning("the seal that was kept cannot be read", extra=log_fields(reason=str(error)))
+            return None

@@ -218,7 +218,7 @@ class Sealer:
         return self._done
 
     def _restore(self) -> Certified | None:
-        """The newest seal that was kept, where it is of this ledger; its tree, where no unit has changed since."""
+        """The newest seal that was kept, where it is of this ledger; with its tree, where that can be made again."""
         kept = self._store.read() if self._process is not None else None
         if kept is None or self._units is None:
             return None
@@ -227,7 +227,7 @@ class Sealer:
         if seal.chain_id != self._chain_id or block is None or block.executed != seal.executed:
             logger.warning("the seal that was kept is of another ledger", extra=log_fields(height=seal.executed.height))
             return None
-        units = self._units.at(self._state.height)
+        units = self._units.before(seal.executed.height)
         same = units is not None and units.root == seal.units_root
         return Certified(kept.certificate, units if same else None, kept.key_set)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from node.ledger import Ledger
 from node.state import State
@@ -43,13 +43,25 @@ class Units:
         def record(key: bytes) -> Record | None:
             return state.record_at(key, height)
 
-        changes: dict[bytes, bytes | None] = {}
-        for subject in self._changed:
-            item = record(item_key(subject))
-            changes[key_hash(item_key(subject))] = None if item is None else _leaf(subject, item, record)
+        self._trie = self._trie.update(_leaves(self._changed, record))
         self._changed.clear()
-        self._trie = self._trie.update(changes)
         return self._trie
+
+    def before(self, height: int) -> Trie | None:
+        """The tree after an earlier height, from what the heights since then overwrote; None where that is not kept."""
+        overwritten: dict[bytes, Record | None] = {}
+        for later in range(height + 1, self._state.height + 1):
+            row = self._ledger.replaced(later)
+            if row is None:
+                return None
+            for key in row:
+                overwritten.setdefault(key, row[key])
+
+        def record(key: bytes) -> Record | None:
+            return overwritten[key] if key in overwritten else self._ledger.record(key)
+
+        changed = {subject for key in overwritten if (subject := unit_of(key)) is not None}
+        return self._trie.update(_leaves(changed, record))
 
     def catch_up(self) -> None:
         """Build the tree anew where changes were lost; the newest height that was taken is the newest durable one."""
@@ -65,6 +77,15 @@ class Units:
             assert subject is not None
             leaves[key_hash(key)] = _leaf(subject, item, self._ledger.record)
         return empty_units().update(leaves)
+
+
+def _leaves(subjects: Iterable[str], record: Callable[[bytes], Record | None]) -> dict[bytes, bytes | None]:
+    """The leaves of units, None where one is gone, by place in the tree."""
+    leaves: dict[bytes, bytes | None] = {}
+    for subject in subjects:
+        item = record(item_key(subject))
+        leaves[key_hash(item_key(subject))] = None if item is None else _leaf(subject, item, record)
+    return leaves
 
 
 def _leaf(subject: str, item: Record, record: Callable[[bytes], Record | None]) -> bytes:

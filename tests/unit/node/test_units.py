@@ -32,6 +32,11 @@ class Fake:
     def record(self, key: bytes) -> Record | None:
         return self.durable.get(key)
 
+    height = 2
+
+    def replaced(self, height: int) -> dict[bytes, Record | None] | None:
+        return None if self._changed is None else {key: self._before.get(key) for key in self._changed}
+
     def changed_at(self, height: int) -> Any:
         return self._changed
 
@@ -71,6 +76,19 @@ def test_what_a_height_changed_is_followed_and_nothing_else(gone: tuple[bytes, .
     assert tree is not None and tree.root == units_of(RECORDS).root != units_of(earlier).root
     _, back = followed(RECORDS, earlier, (ITEM, SESSION))
     assert back is not None and back.root == units_of(earlier).root
+
+
+@pytest.mark.parametrize("gone", [(SESSION,), (ITEM, SESSION)])
+def test_a_node_that_starts_again_lays_the_tree_back_to_the_sealed_height(gone: tuple[bytes, ...]) -> None:
+    earlier = {key: record for key, record in RECORDS.items() if key not in gone}
+    fake: Any = Fake(earlier, RECORDS, (*gone, item_key(w.PACKS[1])))
+    fake.durable = RECORDS
+    units = Units(fake, fake)
+    back, newest = units.before(1), units.before(2)
+    assert back is not None and back.root == units_of(earlier).root
+    assert newest is not None and newest.root == units_of(RECORDS).root
+    fake = Fake(earlier, RECORDS, None)
+    assert Units(fake, fake).before(1) is None
 
 
 def test_where_changes_came_too_late_the_tree_is_built_anew() -> None:

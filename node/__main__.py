@@ -14,7 +14,8 @@ from importlib import import_module
 from node.commands import EXIT_DAMAGED, EXIT_REFUSED, say_error
 from tallystick.errors import StorageError, TallystickError
 
-COMMANDS = ("init", "genesis", "run", "check", "status", "rotate", "evidence")  # modules of node.commands
+# Modules of node.commands.
+COMMANDS = ("init", "genesis", "run", "check", "status", "rotate", "evidence", "backup", "restore")
 
 
 def build_parser(chosen: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

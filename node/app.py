@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import secrets
+from pathlib import Path
 from typing import Any
 
 from consensus.config import EngineConfig
@@ -19,6 +20,7 @@ from contracts.switch import PLAN_KEY
 from contracts.workspace import PARAMETERS_KEY
 from node.accuser import Accuser
 from node.admission import Admission, Door, Outcome, gossip_frames
+from node.backup.control import ControlDoor
 from node.bls_sealer import Sealer
 from node.bls_store import SealStore
 from node.catchup import CatchUp
@@ -126,6 +128,7 @@ class Node:
             self._disk.close()
             raise
         self._loop.set_exception_handler(self._unhandled)
+        self._control = _control_door(self.config.data, self._disk.ledger)
         self._own_record.begin()
         self._engines.start()
         self._transport.dial()
@@ -174,6 +177,8 @@ class Node:
         if self._stopping:
             return
         self._stopping = True
+        if self._control is not None:
+            await asyncio.to_thread(self._control.close)
         if self._voting is not None:
             self._voting.cancel()
         self._runner.close()
@@ -561,6 +566,15 @@ def _log_refusal(done: asyncio.Future[list[Outcome]]) -> None:
     for outcome in done.result():
         if isinstance(outcome, TallystickError):
             logger.warning("the node's own transaction was not admitted", extra=log_fields(error=str(outcome)))
+
+
+def _control_door(data: Path, ledger: Ledger) -> ControlDoor | None:
+    """The local door; a node without one serves all the same, only its backups are made while it is stopped."""
+    try:
+        return ControlDoor(data, ledger)
+    except OSError as error:
+        logger.warning("there is no local door", extra=log_fields(error=error.strerror or str(error)))
+        return None
 
 
 def _hold_peer(peer: Peer, held: bool) -> None:

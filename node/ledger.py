@@ -13,6 +13,7 @@ from node.storage import Put, Store, StoreView
 from node.tables import (
     FLOOR_KEY,
     FORMAT_KEY,
+    RESTORED_KEY,
     STORE_FORMAT,
     TIP_KEY,
     UNKNOWN_PLACE,
@@ -22,6 +23,7 @@ from node.tables import (
     FormatRow,
     Place,
     ReplacedRow,
+    RestoredRow,
     SignerRow,
     Table,
     TipRow,
@@ -142,6 +144,11 @@ class Ledger:
         """What the signer's log of a validator key must hold; None when there never was one."""
         data = self._store.get(signer_row_key(public_key))
         return None if data is None else _read(data, SignerRow)
+
+    def restored(self) -> RestoredRow | None:
+        """What a restored database has to find out before its validator votes; None when there is nothing."""
+        data = self._store.get(RESTORED_KEY)
+        return None if data is None else _read(data, RestoredRow)
 
     def block(self, height: int) -> BlockRow | None:
         """The executed block of a height without its transactions, or None."""
@@ -352,6 +359,11 @@ def tip_row(tip: TipRow) -> Put:
 def signer_row(public_key: bytes, signer: SignerRow) -> Put:
     """The row about the signer's log of a validator key."""
     return signer_row_key(public_key), encode(signer)
+
+
+def restored_row(restored: RestoredRow | None) -> Put:
+    """The row of a restored database, or its deletion."""
+    return RESTORED_KEY, None if restored is None else encode(restored)
 
 
 def floor_row(floor: FloorRow) -> Put:

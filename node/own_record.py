@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from node.disk import Disk
 from node.epochs import Epochs
+from node.ledger import restored_row
 from node.network.messages import RecordAnswer, RecordQuestion
 from node.network.peers import Peer, PeerFault, Peers
 from node.runner import Runner
@@ -49,6 +50,7 @@ class OwnRecord:
         self._nonce = secrets.token_bytes(16)
         self._answered: set[bytes] = set()  # certificates of peers
         self._seen: dict[bytes, Vote] = {}  # newest vote by the peer's certificate
+        self._restored = disk.ledger.restored()
 
     def begin(self) -> None:
         """Vote at once where the own answer is a quorum, or where there is no seat; else ask."""
@@ -125,6 +127,9 @@ class OwnRecord:
         validators = {one.certificate for one in self._peers if self._votes(one)}
         if len(self._answered & validators) + 1 >= self._epochs.validators.quorum:
             self._epochs.asking = False
+            if self._restored is not None:  # nobody saw a vote above the backup: nothing was forgotten
+                self._restored = None
+                self._disk.ledger.write([restored_row(None)])
             self._done()
 
     def _votes(self, peer: Peer) -> bool:
@@ -138,6 +143,8 @@ class OwnRecord:
             keys.verify(self._disk.key, vote.signature, keys.Purpose.VOTE, self._chain_id, message)
         except SignatureError as error:
             raise PeerFault("it shows a vote that we never signed") from error
+        if self._restored is not None:  # catching up does not bring back what was said above the backup
+            return (statement.epoch, statement.view) > (self._restored.epoch, self._restored.view)
         tip = self._disk.executor.tip
         if (statement.epoch, statement.view) <= (tip.epoch, tip.view):
             return False

@@ -90,6 +90,17 @@ class FloorRow(Message, frozen=True):
     headers_from: Natural
 
 
+class RestoredRow(Message, frozen=True):
+    """This database came out of a backup, and it is not known yet what its validator said since.
+
+    Attributes:
+        epoch, view: of the backup's newest height: whatever was signed above is forgotten here.
+    """
+
+    epoch: Natural
+    view: Natural
+
+
 class BlockRow(Message, frozen=True):
     """An executed block without its transactions.
 
@@ -131,6 +142,7 @@ class ByteList(Message, frozen=True):
 
 FORMAT_KEY = bytes((Table.META,)) + b"format"
 TIP_KEY = bytes((Table.META,)) + b"tip"
+RESTORED_KEY = bytes((Table.META,)) + b"restored"
 FLOOR_KEY = bytes((Table.META,)) + b"floor"
 SIGNER_PREFIX = bytes((Table.META,)) + b"signer"
 _EVENTS = bytes((Table.EVENTS,))

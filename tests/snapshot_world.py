@@ -12,7 +12,7 @@ from contracts.genesis_state import genesis_writes
 from node.executor import Executor, FinalBlock, found
 from node.ledger import Ledger, signer_row
 from node.memory_store import MemoryStore
-from node.snapshots import maker
+from node.snapshots import pace
 from node.snapshots.maker import make_snapshot, plan_snapshot
 from node.snapshots.manifest import Manifest, SnapshotProof
 from node.snapshots.service import prove
@@ -25,10 +25,10 @@ from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, Statement, VoteKind, certificate_of
 from tests.world import FOUNDERS, World, gtin, public_key, seed
 
-SIGNER = signer_row(bytes(32), SignerRow(bytes(16), 1, 1, 0, 0))
+SIGNER = signer_row(bytes(32), SignerRow(bytes(range(16)), 1, 1, 0, 0))
 LAG = 2  # heights from a block to the newest one that it may certify
 CERTIFIED_EVERY = 4  # of them are named by a header: the history covers those between
-maker.REST_PER_WORK = 0.0
+pace.REST_PER_WORK = 0.0
 
 
 @cache

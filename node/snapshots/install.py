@@ -18,6 +18,7 @@ from node.snapshots.joining_folder import JOINING
 from node.snapshots.service import SNAPSHOTS
 from node.storage import LevelStore, Put
 from node.tables import SIGNER_PREFIX, Table, after_prefix
+from node.tree_file import TREE_FILE
 
 BUILDING = "database-building"
 JOINED = "database-joined"
@@ -44,6 +45,9 @@ def install_joined(data: Path) -> None:
             shutil.rmtree(old, ignore_errors=True)
             database.rename(old)
             sync_folder(data)
+        tree = joined / TREE_FILE
+        if tree.is_file():  # the next start spares building it
+            tree.replace(data / TREE_FILE)
         joined.rename(database)
         sync_folder(data)
         for name in (SNAPSHOTS, JOINING):  # older than what we stand on now

@@ -35,6 +35,7 @@ from node.snapshots.joining_folder import JOINING, DamagedChunkError, JoiningFol
 from node.snapshots.manifest import CertifiedSnapshot, Manifest, SnapshotProof, verify_manifest
 from node.snapshots.rebuild import SnapshotLieError, rebuild
 from node.storage import LevelStore
+from node.tree_file import TreeFile
 from tallystick.epochs import EpochProof, verify_epoch_proof
 from tallystick.errors import ProofError, StorageError, TallystickError, VerificationError
 from tallystick.validators import ValidatorSet
@@ -416,9 +417,13 @@ class Joining:
         try:
             store = LevelStore(building)
             try:
-                rebuild(target.snapshot, self._folder.chunks(target.snapshot.manifest), store, target.epochs, tell)
+                manifest = target.snapshot.manifest
+                trie = rebuild(target.snapshot, self._folder.chunks(manifest), store, target.epochs, tell)
             finally:
                 store.close()
+            tree = TreeFile(building, self._chain_id)
+            tree.write(manifest.height, trie)
+            tree.close()
         except StorageError as error:  # of the new database, which nobody depends on yet
             shutil.rmtree(building, ignore_errors=True)
             raise _GivenUpError(str(error)) from error

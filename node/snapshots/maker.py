@@ -7,7 +7,6 @@ histories afterwards, from a view that later batches do not touch. docs/spec/sna
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from contracts.genesis_state import EXPIRING_HOURS_KEY
 from node.ledger import Ledger
 from node.snapshots.chunks import Row, Section, chunk_hash, cut
 from node.snapshots.manifest import SNAPSHOT_VERSION, Manifest, TailHeight
+from node.snapshots.pace import unhurried
 from node.snapshots.shelf import chunk_file, manifest_file
 from node.storage import StoreView
 from node.tables import Table, after_prefix, number_key
@@ -27,9 +27,6 @@ from tallystick.limits import SNAPSHOT_CHUNKS_MAX, SNAPSHOT_IDS_PER_ROW, SNAPSHO
 from tallystick.records.base import read_stored
 from tallystick.records.chain import ExpiringHours
 
-WORK_S = 0.001  # how long the thread works before it sleeps: nobody else waits longer for the interpreter
-REST_PER_WORK = 3.0  # how much longer it sleeps than it worked
-ROWS_PER_LOOK = 32  # rows between two looks at the clock; about 0.1 ms
 _ID_SIZE = 32
 
 
@@ -50,10 +47,6 @@ class Plan:
     def height(self) -> int:
         """The snapshot's height."""
         return self.tail[-1].header.height
-
-
-class CancelledError(Exception):
-    """The node ends; the snapshot is not made."""
 
 
 def plan_snapshot(ledger: Ledger, chain_id: bytes) -> Plan | None:
@@ -87,7 +80,7 @@ def make_snapshot(view: StoreView, plan: Plan, folder: Path, cancelled: Event) -
         view: the database at the plan's height; closed at the end.
         cancelled: set when the node ends.
     Raises:
-        CancelledError: it was set.
+        pace.CancelledError: it was set.
         StorageError: the database cannot be read.
         OSError: the folder cannot be written.
     """
@@ -95,7 +88,7 @@ def make_snapshot(view: StoreView, plan: Plan, folder: Path, cancelled: Event) -
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         hashes = []
-        for index, data in enumerate(cut(_unhurried(snapshot_rows(view, plan.first_hour), cancelled))):
+        for index, data in enumerate(cut(unhurried(snapshot_rows(view, plan.first_hour), cancelled))):
             if index >= SNAPSHOT_CHUNKS_MAX:
                 raise StorageError(f"the state needs more than {SNAPSHOT_CHUNKS_MAX} chunks")
             chunk_file(folder, index).write_bytes(data)
@@ -151,16 +144,3 @@ def _peaks(ledger: Ledger, count: int) -> tuple[bytes, ...]:
             peaks.append(ledger.history_node(level, first >> level))
             first += 1 << level
     return tuple(peaks)
-
-
-def _unhurried(rows: Iterator[Row], cancelled: Event) -> Iterator[Row]:
-    """The same rows, with sleep between some of them: the loop of the node comes first."""
-    started = time.perf_counter()
-    for count, row in enumerate(rows):
-        if count % ROWS_PER_LOOK == 0:
-            worked = time.perf_counter() - started
-            if worked >= WORK_S:
-                if cancelled.wait(REST_PER_WORK * worked):
-                    raise CancelledError
-                started = time.perf_counter()
-        yield row

@@ -37,7 +37,6 @@ from tallystick.records.chain import DueItem, ExpiringHours, ExpiringIds, Valida
 from tallystick.records.goods import History, HistoryEntry, ItemPublic, SessionPublic, Statements
 from tallystick.trie import Trie
 
-LEAVES_PER_UPDATE = 32_768  # of the tree: larger batches are quicker per key, and cost memory
 ENTRY_SIZE_MAX = 256  # bytes
 
 _RECORD_SIZE_MAX = 2 * RECORD_SIZE_MAX + 1_024
@@ -63,8 +62,8 @@ def rebuild(
     store: Store,
     epochs: Sequence[tuple[int, EpochProof]],
     progress: Callable[[int], None] = lambda done: None,
-) -> None:
-    """Write an empty store that a node can start from.
+) -> Trie:
+    """Write an empty store that a node can start from; returns its state tree.
 
     Args:
         chunks: in order; their hashes were compared before.
@@ -92,6 +91,7 @@ def rebuild(
     except (DecodeError, ProofError) as error:
         raise SnapshotLieError(f"the snapshot of height {snapshot.manifest.height} is refused: {error}") from error
     store.write(_head_rows(snapshot, judge, epochs))
+    return judge.trie
 
 
 class _Judge:
@@ -99,8 +99,7 @@ class _Judge:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._trie = Trie()
-        self._leaves: dict[bytes, bytes | None] = {}
+        self._entries: list[bytes] = []  # of the tree, each key hash and leaf hash
         self._hours: dict[int, ExpiringIds] = {}  # as the records count them
         self._ids = _Ids()
         self._owners = 0  # records that own a history which is not empty
@@ -108,6 +107,7 @@ class _Judge:
         self.next_due_ms: int | None = None
         self.validators: ValidatorsRecord | None = None
         self._hour_range: ExpiringHours | None = None
+        self.trie = Trie()
 
     def take(self, key: bytes, value: bytes, puts: list[Put]) -> None:
         """One row; adds what is to be written."""
@@ -126,9 +126,7 @@ class _Judge:
 
     def _record(self, key: bytes, value: bytes) -> None:
         record = decode(value, Record, size_max=_RECORD_SIZE_MAX)
-        self._leaves[key_hash(key)] = record.leaf_hash()
-        if len(self._leaves) >= LEAVES_PER_UPDATE:
-            self._trie, self._leaves = self._trie.update(self._leaves), {}
+        self._entries.append(key_hash(key) + record.leaf_hash())
         space = key[:1]
         if space and space[0] in _OWNERS:
             self._owners += read_public(record, _OWNERS[space[0]]).history.count > 0
@@ -144,8 +142,10 @@ class _Judge:
 
     def finish(self, snapshot: CertifiedSnapshot) -> None:
         """Everything is there, and is what was certified."""
-        root = self._trie.update(self._leaves).root
-        self._leaves = {}
+        self._entries.sort()
+        self.trie = Trie.of_sorted(b"".join(self._entries))
+        self._entries = []
+        root = self.trie.root
         certified = snapshot.executed[-1].state_root
         if root != certified:
             raise ProofError(

@@ -27,8 +27,9 @@ from node.network.messages import (
     SnapshotsRequest,
 )
 from node.network.peers import Peer
-from node.snapshots.maker import CancelledError, Plan, make_snapshot, plan_snapshot
+from node.snapshots.maker import Plan, make_snapshot, plan_snapshot
 from node.snapshots.manifest import Manifest, SnapshotProof
+from node.snapshots.pace import CancelledError
 from node.snapshots.shelf import Shelf
 from node.storage import StoreView
 from tallystick.blocks import HistoryLeaf

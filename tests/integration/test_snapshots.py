@@ -16,7 +16,7 @@ from node.config import StorageConfig, Timing
 from node.network import messages
 from node.network.messages import ChunkMessage, ChunkRequest
 from node.network.peers import Peer
-from node.snapshots import chunks, joining, maker
+from node.snapshots import chunks, joining, pace
 from node.snapshots.joining import SnapshotReadyError
 from node.snapshots.service import SnapshotService
 from tallystick.api import TransactionState
@@ -36,7 +36,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
     """Four members that make snapshots often, of small chunks, and keep few blocks."""
     monkeypatch.setattr(pruning, "STEP_HEIGHTS", 8)
     monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 512)
-    monkeypatch.setattr(maker, "REST_PER_WORK", 0.0)
+    monkeypatch.setattr(pace, "REST_PER_WORK", 0.0)
     monkeypatch.setattr(joining, "RETRY_S", 0.5)
     made = Network(tmp_path, Timing(idle_block_ms=50))
     made.configs = {name: replace(config, storage=STORAGE) for name, config in made.configs.items()}

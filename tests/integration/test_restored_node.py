@@ -1,0 +1,96 @@
+"""A node that was restored from a backup: it votes only if nobody knows of anything that it signed since."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+
+from node.app import Node
+from node.backup.control import ask_for_backup
+from node.commands.restore import restore_database
+from node.config import Timing
+from node.signer_log import SignerRecordLostError
+from tallystick.api import TransactionState
+from tests.integration.network import Network
+
+RESTORED = "org:retailer"
+
+
+def run(scenario: Callable[[], Awaitable[None]]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())  # type: ignore[arg-type]
+
+
+async def work(network: Network, index: int = 0) -> None:
+    """One transaction, proven."""
+    transaction = network.register_key(index)
+    node = network.node(index)
+    await node.queries.submit(transaction.raw)
+    status = await node.queries.wait(transaction.id, TransactionState.PROVEN, 10_000)
+    assert status.state is TransactionState.PROVEN
+
+
+async def backed_up(network: Network, folder: Path) -> Path:
+    """A backup of a running node, through its local door."""
+    file = folder / "retailer.backup"
+    data = network.configs[RESTORED].data
+    file.write_bytes(await asyncio.to_thread(lambda: b"".join(ask_for_backup(data))))
+    return file
+
+
+async def restored(network: Network, file: Path) -> Node:
+    """The node on another machine: nothing but keys and the backup."""
+    config = network.configs[RESTORED]
+    shutil.rmtree(config.data)
+    restore_database(config.data, file, network.chain_id)
+    await network.start(RESTORED)
+    return network.nodes[RESTORED]
+
+
+def test_a_node_that_signed_since_its_backup_never_votes_with_that_key(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        network = Network(tmp_path, Timing(idle_block_ms=100))
+        try:
+            await network.start()
+            await work(network)
+            file = await backed_up(network, tmp_path)
+            await work(network)
+            height = network.heights()[RESTORED]
+            await network.until(lambda: min(network.heights().values()) > height + 10)
+            await network.stop(RESTORED)
+            node = await restored(network, file)
+            ended = await asyncio.wait_for(node.failure(), 20)
+            assert isinstance(ended, SignerRecordLostError)
+            assert not node._disk.log.records  # nothing was signed
+            network.dead.append(network.nodes.pop(RESTORED))
+        finally:
+            await network.stop()
+
+    run(scenario)
+
+
+def test_a_node_whose_backup_is_newer_than_all_that_it_signed_votes_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        network = Network(tmp_path, Timing(idle_block_ms=600_000))
+        try:
+            await network.start()
+            await work(network)
+            await network.until(lambda: len(set(network.heights().values())) == 1)
+            await asyncio.sleep(0.5)
+            file = await backed_up(network, tmp_path)
+            await network.stop(RESTORED)
+            node = await restored(network, file)
+            assert node.ledger.restored() is not None
+            await network.until(lambda: node.epochs.me is not None)
+            assert node.ledger.restored() is None
+            await network.stop("org:carrier")
+            await work(network)
+            await work(network, 1)
+        finally:
+            await network.stop()
+
+    run(scenario)

@@ -14,7 +14,7 @@ from node.app import Node
 from node.folder import DATABASE, SIGNER_LOG
 from node.network.messages import RecordAnswer
 from node.network.peers import PeerFault
-from node.signer_log import SignerRecordLostError, VoteEntry, _read
+from node.signer_log import SignerRecordLostError, VoteEntry, read_entry
 from node.wal import read_records
 from tallystick import keys
 from tallystick.api import TransactionState
@@ -50,7 +50,7 @@ def own_votes(network: Network) -> list[Vote]:
     """Everything that the victim's record says it voted."""
     votes = []
     for file in sorted((network.configs[VICTIM].data / SIGNER_LOG).glob("*.log")):
-        entries = [_read(payload) for payload in read_records(file.read_bytes())[0]]
+        entries = [read_entry(payload) for payload in read_records(file.read_bytes())[0]]
         votes += [entry.vote for entry in entries if isinstance(entry, VoteEntry)]
     return votes
 

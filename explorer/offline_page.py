@@ -42,6 +42,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Choose a trust file first; without one, nothing can be proven.",
         "请先选择信任文件；没有它，任何内容都无法证明。",
     ),
+    "compact": (
+        "This is a compact proof, a code from paper. No browser can check its signature; "
+        "put it into a file and run: tallystick verify FILE",
+        "这是紧凑证明，即纸质编码。浏览器无法核验其签名；请将其存入文件并运行：tallystick verify FILE",
+    ),
     "kind": ("Kind", "种类"),
     "kind.item": ("history of a thing", "物品的历史"),
     "kind.event": ("one event", "单个事件"),

@@ -23,9 +23,11 @@ from explorer.item_page import (
     verdict_of,
     voice_of,
 )
+from explorer.paper_page import paper_page
 from explorer.proof_source import ProofAnswer
 from explorer.read_model import Fact, ReadModel
 from explorer.site import Site, folded, key_path, page_path, words_of
+from tallystick.compact import LINK_PATH
 from tallystick.encoding import decode
 from tallystick.epcis import Identifier, parse_key
 from tallystick.reasons import Reason
@@ -55,6 +57,7 @@ def page_routes(site: Site) -> APIRouter:
     add("/blocks", _blocks)
     add("/block/{height}", _block)
     add("/about/checking", _about)
+    add(f"{LINK_PATH}{{text}}", paper_page)
     return router
 
 

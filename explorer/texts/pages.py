@@ -315,6 +315,48 @@ PAGES: dict[str, tuple[str, str]] = {
         "Each row of this copy was checked against certified roots. Lists, counts and searches are computed from them.",
         "本副本的每一行都对照经认证的根核验；列表、计数和搜索由其计算得出。",
     ),
+    "about.paper_title": ("Codes on paper", "纸质编码"),
+    "about.paper": (
+        "A large code on a container’s paper can hold a compact proof: the container as a quorum of the members’ nodes "
+        "sealed it, with one signature for all of them. A browser cannot check that kind of signature, so no page of "
+        "this site claims to; the command above does, without any network.",
+        "容器单据上的大型编码可包含紧凑证明：即经成员节点法定多数以一个合并签名封存的容器状态。浏览器无法核验此类签名，"
+        "因此本站任何页面都不作此声称；上述命令可在无网络的情况下核验。",
+    ),
+    # --- paper ---
+    "paper.title": ("What a printed code says", "纸质编码的内容"),
+    "paper.lead": (
+        "This is what stands in the code, read out. Nobody has checked it here: a browser cannot check this kind of "
+        "signature.",
+        "以下为编码内容的直接读出，本站未作核验：浏览器无法核验此类签名。",
+    ),
+    "paper.recall": ("A recall had reached this container:", "召回已涉及该容器："),
+    "paper.now": ("What the ledger says of it now", "账本的当前记录"),
+    "paper.says": ("The paper says", "单据内容"),
+    "paper.as_of": ("As of", "截至"),
+    "paper.height": ("height", "高度"),
+    "paper.filling": ("Filling", "装载次序"),
+    "paper.open": ("goods are inside", "内有货物"),
+    "paper.closed": ("emptied", "已清空"),
+    "paper.events": ("Events of this filling", "本次装载的事件"),
+    "paper.digest": ("Digest of the contents", "内容摘要"),
+    "paper.contents": ("Inside", "内含"),
+    "paper.check": ("Checking the paper", "核验单据"),
+    "paper.check_text": (
+        "Put what was scanned into a file, and run this on a computer that has the members’ keys. It needs no network.",
+        "将扫描所得存入文件，在存有成员密钥的计算机上运行以下命令，无需网络。",
+    ),
+    "paper.scanned": ("What was scanned:", "扫描内容："),
+    "paper.unreadable": ("This code cannot be read", "无法读取该编码"),
+    "paper.unreadable_text": (
+        "It looks like a compact proof and is none that can be read. Scan it again; nothing is said about the goods.",
+        "它看似紧凑证明但无法读取。请重新扫描；本站对货物不作任何说明。",
+    ),
+    "paper.elsewhere": ("A code of another ledger", "属于其他账本的编码"),
+    "paper.elsewhere_text": (
+        "It is about a container on another ledger than this one. Nothing is said about it here.",
+        "该编码所涉容器属于另一账本，本站不作任何说明。",
+    ),
     # --- problems ---
     "problem.not_found": ("There is no such page", "没有该页面"),
     "problem.not_found_text": (

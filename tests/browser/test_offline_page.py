@@ -120,3 +120,11 @@ def test_the_page_asks_nobody_for_anything(page: Page) -> None:
     assert [url for url in page.requests if not url.startswith("file:")] == []
     blocked = page.evaluate("fetch('https://example.org/').then(() => 'sent', () => 'blocked')")
     assert blocked == "blocked"
+
+
+@pytest.mark.parametrize("name", ["good-text", "good-link"])
+def test_a_code_from_paper_is_called_so_and_the_command_is_named(page: Page, name: str) -> None:
+    rows = json.loads((ROOT / "tests" / "vectors" / "compact.json").read_text())["proofs"]
+    text = next(bytes.fromhex(row["data"]).decode() for row in rows if row["name"] == name)
+    assert check(page, trust_file(), text) == "compact"
+    assert "tallystick verify FILE" in str(page.evaluate("document.querySelector('#verdict strong').textContent"))

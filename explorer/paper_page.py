@@ -1,0 +1,27 @@
+"""The page behind the link of a printed code: what the paper says, and how to check that; this site does not."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from explorer.answers import message, page
+from explorer.site import Site, words_of
+from tallystick.compact import CHAIN_SIGN, COMPACT_SIZE_MAX, LINK_PATH, TEXT_PREFIX, read_compact
+from tallystick.errors import ProofError
+
+
+def paper_page(site: Site, request: Request) -> Response:
+    """A compact proof, told as what it is: a claim with a signature that a page cannot check."""
+    words, text = words_of(request), request.url.path.partition(LINK_PATH)[2]
+    try:
+        if len(text) > 2 * COMPACT_SIZE_MAX:
+            raise ProofError("unreadable", "too long")
+        proof = read_compact((TEXT_PREFIX + text).encode())
+        proof.session.public()
+    except (ProofError, UnicodeEncodeError):
+        return message(site, request, words, "paper.unreadable", status=404, given=text[:80])
+    if proof.chain != site.founding.chain_id[:CHAIN_SIGN]:
+        return message(site, request, words, "paper.elsewhere", status=404, given=proof.subject)
+    contents = proof.contents.members().contents if proof.contents is not None else ()
+    return page(site, request, words, "paper.html", paper=proof, contents=contents, text=TEXT_PREFIX + text)

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from client_sdk.environment import SYSTEM, Environment
 from client_sdk.errors import AnswerError, MissingError, PrunedError
+from client_sdk.heads import EPOCH_STEP_SIZE_MAX
 from client_sdk.nodes import MSGPACK, Nodes
-from client_sdk.reader import EPOCH_STEP_SIZE_MAX, RETRY_S, TRIES, Reader
+from client_sdk.reader import RETRY_S, TRIES, Reader
 from client_sdk.trust import GENESIS_SIZE_MAX
 from tallystick import api
 from tallystick.api import BlockAnswer, HistoryAnswer, unb64

@@ -41,6 +41,11 @@ class Output:
             self.stderr.write(words + "\n")
             self.stderr.flush()
 
+    def warn(self, words: str) -> None:
+        """As ``note``; nothing for no words."""
+        if words:
+            self.note(words)
+
     def error(self, error: TallystickError, exit_code: int) -> None:
         """Print an error: with ``--json`` on standard output, so that one stream has every answer."""
         if self.json:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from client_sdk.environment import SYSTEM, Environment
 from client_sdk.errors import AnswerError, MissingError
+from client_sdk.heads import EPOCH_STEP_SIZE_MAX
 from client_sdk.nodes import MSGPACK, Nodes
 from client_sdk.trust import TrustStore
 from client_sdk.values import read_identifier
@@ -52,7 +53,6 @@ M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 RETRY_S = 0.15  # pause before a node that was behind is asked again
-EPOCH_STEP_SIZE_MAX = 65_536  # bytes: two sets of 31 validators and a certificate
 TRIES = 20  # so about three seconds in all: an idle chain certifies within one or two
 
 

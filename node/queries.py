@@ -46,6 +46,7 @@ from tallystick.transactions import decode_transaction
 BLOCKS_MAX = 256  # heights of one answer
 BLOCKS_SIZE_MAX = 16 * 1_048_576  # bytes of transactions and receipts of one answer, unless one height is larger
 HISTORY_MAX = 1_000  # entries of one answer
+EPOCHS_SHOWN = 2  # newest ends of epochs that a head carries; who pinned an older one asks for the others
 _RECEIPT_SIZE_MAX = 64 * 1_048_576
 _ENTRY_SIZE_MAX = 256
 
@@ -139,7 +140,8 @@ class Queries:
         row = self._newest_certified()
         if row is None or row.header is None or row.finalisation is None:
             return None
-        executed = row.header.executed
+        executed, epoch = row.header.executed, row.header.epoch
+        ends = self._epochs.steps(max(0, epoch - EPOCHS_SHOWN), epoch)
         return HeadAnswer(
             chain_id=self.chain_id.hex(),
             network=self.genesis.network,
@@ -156,6 +158,8 @@ class Queries:
                 executed.history_root.hex(),
             ),
             states_from=self._state.oldest_height(),
+            validators=b64(encode(self._epochs.validators_of(epoch))),
+            epochs=[b64(encode(end)) for end in ends],
         )
 
     def _newest_certified(self) -> BlockRow | None:

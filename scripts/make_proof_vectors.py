@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from scripts.proof_vectors.attacks import SEEN
 from scripts.proof_vectors.broken import broken
+from scripts.proof_vectors.epochs import trust_changes
 from scripts.proof_vectors.good import good
 from scripts.proof_vectors.making import AT
 from tests import proof_world as w
@@ -33,10 +34,12 @@ def files() -> dict[str, str]:
         "height_min": 0,
     }
     result = {}
+    pinned_later = trust_changes()
     for name, (code, subject, bundle) in {**good(), **broken()}.items():
-        vector: dict[str, Any] = {"name": name, "expected": code, "subject": subject, "trust": trust, "bundle": bundle}
-        if name in SEEN:
-            vector["trust"] = {**trust, "height_min": SEEN[name]}
+        trusted = trust | pinned_later.get(name, {}) | ({"height_min": SEEN[name]} if name in SEEN else {})
+        vector: dict[str, Any] = {
+            "name": name, "expected": code, "subject": subject, "trust": trusted, "bundle": bundle,
+        }  # fmt: skip
         if name in AT_ASKED or ("-as-of" in name and name not in AT_NONE):
             vector["at"] = AT
         result[f"{name}.json"] = json.dumps(vector, indent=1) + "\n"

@@ -108,6 +108,8 @@ class HeadAnswer(msgspec.Struct, frozen=True):
     Attributes:
         header, certificate: b64 of the encodings; ``executed`` repeats the header's tuple for people.
         states_from: the oldest height as of which the node proves answers (``?at=``).
+        validators: b64 of the set of the header's epoch, so that whoever pinned its hash needs nothing else.
+        epochs: b64 of ``EpochStep``: how the newest earlier epochs ended, ascending, for who pinned one of those.
     """
 
     chain_id: str
@@ -119,6 +121,8 @@ class HeadAnswer(msgspec.Struct, frozen=True):
     certificate: str
     executed: ExecutedAnswer
     states_from: int = 0
+    validators: str = ""
+    epochs: list[str] = []
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from client_sdk.commands import (
     governance,
     keys,
     lookup,
+    pinning,
     prove,
     receivables,
     signing,
@@ -22,7 +23,7 @@ from client_sdk.commands import (
 from client_sdk.commands.base import Command
 
 GROUPS: tuple[tuple[str, tuple[Command, ...]], ...] = (
-    ("keys and configuration", keys.COMMANDS),
+    ("keys and configuration", keys.COMMANDS + pinning.COMMANDS),
     ("events", capture.COMMANDS + events.COMMANDS),
     ("membership and goods", governance.COMMANDS + validators.COMMANDS),
     ("documents, accounts, escrow", trade.COMMANDS + escrow.COMMANDS),

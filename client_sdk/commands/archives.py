@@ -13,6 +13,7 @@ from client_sdk.commands.prove import read_height
 from client_sdk.config import parse_chain_id
 from client_sdk.errors import ExitCode
 from client_sdk.export import Wish, export
+from client_sdk.freshness import freshness_of
 from client_sdk.trust import GENESIS_SIZE_MAX, load_trust
 from client_sdk.values import read_id, read_identifier
 from tallystick.archive import (
@@ -146,18 +147,23 @@ def verify_file(context: Context, arguments: argparse.Namespace, data: bytes) ->
     """What ``verify`` does with an archive."""
     if arguments.second_opinion:
         raise ConfigError("--second-opinion is for single proofs; an archive is as old as it says")
-    trust = (
-        trusted_genesis(arguments.genesis)
-        if arguments.genesis is not None
-        else load_trust(arguments.trust or context.config.trust_file).trust(refuse_older=arguments.newest)
-    )
+    newest = None
+    if arguments.genesis is not None:
+        trust = trusted_genesis(arguments.genesis)
+    else:
+        store = load_trust(arguments.trust or context.config.trust_file)
+        trust, newest = store.trust(refuse_older=arguments.newest), store.newest
     archive = verify_archive(data, trust)
     if arguments.id is not None:
         subject = read_identifier(arguments.id).key
         if subject not in archive.proven.items:
             remedy = "ask for an archive of it; --json lists what is in this one"
             raise ArchiveError(ProofCode.WRONG_SUBJECT, f"the archive is not about {subject}", "", remedy)
-    context.output.result({"kind": "archive", **archive_fields(archive, data)}, archive_words(archive))
+    proven = archive.proven
+    fresh = freshness_of(proven.height, proven.time_ms, newest, context.environment.now_ms())
+    fields = {"kind": "archive", **archive_fields(archive, data), **fresh.fields()}
+    context.output.result(fields, archive_words(archive))
+    context.output.warn(fresh.words())
     return ExitCode.OK
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.config import KEY_USES, Config, write_config
 from client_sdk.errors import AnswerError, ExitCode
@@ -73,7 +72,7 @@ def _configure(context: Context, arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{config.path} exists already; edit it, or choose another one with --config")
     keys = dict(_use(text) for text in arguments.use)
     genesis_bytes = context.nodes().get(api.GENESIS, accept="application/msgpack").body
-    genesis = _read_genesis(genesis_bytes)
+    genesis = read_genesis(genesis_bytes)
     chain_id = genesis.chain_id()
     if arguments.chain and chain_id.hex() != arguments.chain:
         raise AnswerError(f"the node is of chain {chain_id.hex()}, not of {arguments.chain}")
@@ -111,29 +110,12 @@ def _use(text: str) -> tuple[str, str]:
     return use, name
 
 
-def _read_genesis(data: bytes) -> Genesis:
+def read_genesis(data: bytes) -> Genesis:
+    """A genesis from its bytes. Raises: AnswerError."""
     try:
         return decode(data, Genesis, size_max=1_048_576)
     except DecodeError as error:
         raise AnswerError(f"a node answered something that is no genesis: {error}") from error
-
-
-def _add_genesis(parser: Parser) -> None:
-    parser.add_argument("file", type=Path, help="genesis file that the founders agreed on")
-
-
-def _pin(context: Context, arguments: argparse.Namespace) -> int:
-    data = secure_files.read(arguments.file, "genesis file", size_max=1_048_576)
-    genesis = _read_genesis(data)
-    store = pin(data, genesis.chain_id() if context.config.chain_id is None else context.chain_id)
-    if context.config.trust_file.exists():
-        raise ConfigError(f"{context.config.trust_file} exists already; remove it to trust another chain")
-    store.save(context.config.trust_file)
-    context.output.result(
-        {"chain_id": store.chain_id.hex(), "network": store.network, "trust": str(context.config.trust_file)},
-        f"pinned {store.network}, chain {store.chain_id.hex()}, in {context.config.trust_file}",
-    )
-    return ExitCode.OK
 
 
 COMMANDS = (
@@ -154,13 +136,5 @@ COMMANDS = (
         _add_configure,
         _configure,
         description="Fetches the genesis, pins the chain and its validators, and makes the secrets.",
-    ),
-    Command(
-        "pin",
-        "pin a chain from its genesis file, for offline checks",
-        ("pin genesis.bin --config pocket/config.toml",),
-        _add_genesis,
-        _pin,
-        online=True,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from client_sdk.commands import archives, compact
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.commands.prove import read_height, show_chain_proof
 from client_sdk.errors import ExitCode
-from client_sdk.second_opinion import check_opinions, second_opinion
+from client_sdk.freshness import freshness_of
+from client_sdk.second_opinion import Verdict, check_opinions, fork_evidence, second_opinion
 from client_sdk.story import EventFact, Story, tell
-from client_sdk.trust import load_trust
+from client_sdk.trust import Newest, load_trust
 from client_sdk.values import read_identifier
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError, ProofError
@@ -50,12 +52,19 @@ def _add_trace(parser: Parser) -> None:
 
 def _trace(context: Context, arguments: argparse.Namespace) -> int:
     at = read_height(arguments.at) if arguments.at is not None else None
-    item, bundle = context.reader().item_with_bundle(read_identifier(arguments.id).uri, at)
+    reader = context.reader()
+    item, bundle = reader.item_with_bundle(read_identifier(arguments.id).uri, at)
     if arguments.save is not None:
         secure_files.replace(arguments.save, bundle)
-    story = tell(item)
-    context.output.result(story_fields(story), story_words(story))
+    _show_item(context, item, reader.trust.newest, {})
     return ExitCode.OK
+
+
+def _show_item(context: Context, item: VerifiedItem, newest: Newest | None, more: dict[str, Any]) -> None:
+    story = tell(item)
+    fresh = freshness_of(story.height, story.time_ms, newest, context.environment.now_ms())
+    context.output.result({**more, **story_fields(story), **fresh.fields()}, story_words(story))
+    context.output.warn(fresh.words())
 
 
 def story_fields(story: Story) -> dict[str, Any]:
@@ -157,28 +166,35 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
             raise ProofError(ProofCode.WRONG_SUBJECT, f"the proof is not about {subject}")
     verified = verify_bundle(data, store.trust(refuse_older=arguments.newest))
     if arguments.second_opinion:
-        _ask_others(context, verified.anchor, arguments.second_opinion, store.trust())
+        _ask_others(context, data, verified.anchor, arguments.second_opinion, store.trust())
     match verified:
         case VerifiedItem():
-            story = tell(verified)
-            context.output.result({"kind": "item", **story_fields(story)}, story_words(story))
+            _show_item(context, verified, store.newest, {"kind": "item"})
         case VerifiedEvent():
-            _show_event(context, verified, bundle.subject if isinstance(bundle, EventBundle) else "")
+            _show_event(context, verified, bundle.subject if isinstance(bundle, EventBundle) else "", store.newest)
         case VerifiedRecord():
-            public = verified.public.hex() if verified.public is not None else None
-            height = (verified.as_of or verified.anchor.executed).height
-            words = f"public half {public}" if public is not None else "no such record"
-            context.output.result(
-                {"kind": "record", "key": verified.key.hex(), "public": public, "height": height},
-                f"record {verified.key.hex()}: {words}, proven as of height {height}",
-            )
+            _show_record(context, verified, store.newest)
         case VerifiedBlock() | VerifiedReceipt() | VerifiedReceivable() | VerifiedEvidence():
-            show_chain_proof(context, verified)
+            show_chain_proof(context, verified, store.newest)
     return ExitCode.OK
 
 
-def _ask_others(context: Context, anchor: Anchor, urls: list[str], trust: Trust) -> None:
-    """Compare with other members' heads; what they say goes to the error stream, a fork ends the command."""
+def _show_record(context: Context, verified: VerifiedRecord, newest: Newest | None) -> None:
+    executed = verified.as_of or verified.anchor.executed
+    fresh = freshness_of(executed.height, executed.time_ms, newest, context.environment.now_ms())
+    public = verified.public.hex() if verified.public is not None else None
+    words = f"public half {public}" if public is not None else "no such record"
+    fields = {"kind": "record", "key": verified.key.hex(), "public": public, "height": executed.height}
+    words = f"record {verified.key.hex()}: {words}, proven as of height {executed.height}"
+    context.output.result({**fields, **fresh.fields()}, words)
+    context.output.warn(fresh.words())
+
+
+def _ask_others(context: Context, proof: bytes, anchor: Anchor, urls: list[str], trust: Trust) -> None:
+    """Compare with other members' heads; what they say goes to the error stream, a fork ends the command.
+
+    What contradicts the proof is kept beside the trust file: it may never be shown again.
+    """
     ca_file = str(context.config.ca_file) if context.config.ca_file is not None else None
     sources = [context.make_transport(url, ca_file) for url in urls]
     try:
@@ -191,11 +207,22 @@ def _ask_others(context: Context, anchor: Anchor, urls: list[str], trust: Trust)
         stale = " (STALE)" if one.stale else ""
         detail = f": {one.detail}" if one.detail else ""
         context.output.note(f"{one.source} {one.organisation}: {one.verdict}{newest}{stale}{detail}")
+        if one.verdict is Verdict.FORK:
+            _keep_evidence(context, anchor.executed.height, fork_evidence(proof, one))
     check_opinions(opinions)
 
 
-def _show_event(context: Context, verified: VerifiedEvent, subject: str) -> None:
+def _keep_evidence(context: Context, height: int, evidence: bytes) -> None:
+    digest = sha256(evidence).hexdigest()[:16]
+    path = context.config.trust_file.parent / f"fork-{height}-{digest}.json"
+    if not path.exists():
+        secure_files.write_new(path, evidence)
+    context.output.note(f"  evidence of both sides is kept in {path}")
+
+
+def _show_event(context: Context, verified: VerifiedEvent, subject: str, newest: Newest | None) -> None:
     executed = verified.as_of or verified.anchor.executed
+    fresh = freshness_of(executed.height, executed.time_ms, newest, context.environment.now_ms())
     corrected = verified.correction is not None
     fields = {
         "kind": "event",
@@ -207,10 +234,12 @@ def _show_event(context: Context, verified: VerifiedEvent, subject: str) -> None
         "time_ms": executed.time_ms,
         "signer": verified.signer.organisation if verified.signer is not None else "",
         "corrected": corrected,
+        **fresh.fields(),
     }
     mark = "declared erroneous later" if corrected else "not declared erroneous"
     words = f"event {verified.event.commitment.hex()} of {subject}: proven as of height {executed.height}, {mark}"
     context.output.result(fields, f"{words}\n  {verified.event.public.decode()}")
+    context.output.warn(fresh.words())
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.errors import ExitCode
+from client_sdk.freshness import freshness_of
+from client_sdk.trust import Newest
 from client_sdk.values import read_id
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError
@@ -61,7 +63,7 @@ def _prove(context: Context, arguments: argparse.Namespace) -> int:
         verified, bundle = reader.receivable(read_id(arguments.what), grant, at)
     if arguments.save is not None:
         secure_files.replace(arguments.save, bundle)
-    show_chain_proof(context, verified)
+    show_chain_proof(context, verified, reader.trust.newest)
     return ExitCode.OK
 
 
@@ -87,13 +89,20 @@ def read_height(text: str) -> int:
     return int(text)
 
 
-def show_chain_proof(context: Context, verified: Shown) -> None:
-    """What a proof of a block, a receipt, a receivable or of evidence says, for programs and for people."""
+def show_chain_proof(context: Context, verified: Shown, newest: Newest | None) -> None:
+    """What a proof of a block, a receipt, a receivable or of evidence says, for programs and for people.
+
+    Args:
+        newest: the newest header seen; blocks and receipts stay what they are, a receivable may have changed since.
+    """
     if isinstance(verified, VerifiedEvidence):
         context.output.result(_evidence_fields(verified), _evidence_words(verified))
         return
     if isinstance(verified, VerifiedReceivable):
-        context.output.result(_receivable_fields(verified), _receivable_words(verified))
+        executed = verified.as_of or verified.anchor.executed
+        fresh = freshness_of(executed.height, executed.time_ms, newest, context.environment.now_ms())
+        context.output.result({**_receivable_fields(verified), **fresh.fields()}, _receivable_words(verified))
+        context.output.warn(fresh.words())
         return
     if isinstance(verified, VerifiedBlock):
         context.output.result({"kind": "block", **_fields(verified)}, _block_words(verified))

@@ -295,7 +295,7 @@ const FINALIZE = 3;
 const DESCENDANTS_MAX = 256;
 const BITS = 31;
 
-/** Check an anchor under `trust = {chainId, validatorsHashes: {epoch: hex}, heightMin}`. */
+/** Check an anchor under `trust = {chainId, validatorsHashes: {epoch: hex}, heightMin, lastHeights: {epoch: height}}`. */
 export async function verifyAnchor(shown, trust) {
   if (shown.descendants.length > DESCENDANTS_MAX) throw new ProofError('unreadable', 'too many descendants');
   const encoded = [shown.header, ...shown.descendants].map(unb64);
@@ -311,6 +311,9 @@ export async function verifyAnchor(shown, trust) {
   const digest = hex(await tagged(0x21, validatorBytes));
   if (known === undefined || digest !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
+  }
+  if (chain[chain.length - 1].height > (trust.lastHeights?.[header.epoch] ?? Infinity)) {
+    throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} sign for a height after its end`);
   }
   const hashes = await Promise.all(encoded.map((bytes) => tagged(0x20, bytes)));
   for (let i = 1; i < chain.length; i++) {
@@ -337,6 +340,7 @@ const EPOCHS_MAX = 64;
 async function knownSets(epochs, trust) {
   if (epochs.length > EPOCHS_MAX) throw new ProofError('unreadable', 'too many ends of epochs');
   const known = { ...trust.validatorsHashes };
+  const first = Math.min(...Object.keys(known).map(Number));
   for (const shown of epochs) {
     const boundary = decodeMessage(unb64(shown.boundary), Header, 1024);
     const closing = (shown.closing ?? null) === null ? null : decodeMessage(unb64(shown.closing), ClosingHeader, 1024);
@@ -345,6 +349,7 @@ async function knownSets(epochs, trust) {
     const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
     const next = hex(await tagged(0x21, unb64(shown.next_validators)));
     const { epoch } = boundary;
+    if (epoch < first) continue; // it leads up to what is pinned
     if (known[epoch] === undefined || hex(await tagged(0x21, unb64(shown.validators))) !== known[epoch]) {
       throw new ProofError('unknown-validators', `not the pinned validators of epoch ${epoch}`);
     }

@@ -40,7 +40,7 @@ function trustOf(text) {
   if (file?.format !== 1 || !hash(file.chain_id) || sets === null || typeof sets !== 'object' || !Object.values(sets).every(hash)) {
     return null;
   }
-  return { chainId: file.chain_id, validatorsHashes: sets };
+  return { chainId: file.chain_id, validatorsHashes: sets, lastHeights: file.last_heights ?? {} };
 }
 
 async function verify() {

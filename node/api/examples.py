@@ -22,6 +22,8 @@ HEAD = api.HeadAnswer(
     header="nwHE",
     certificate="k5QA",
     executed=api.ExecutedAnswer(41, 1_789_999_999_000, EXAMPLE_HASH, EXAMPLE_HASH, EXAMPLE_HASH),
+    validators="kZSU",
+    epochs=[],
 )
 HEALTH = api.HealthAnswer(True, 42, 42, 3)
 STATUS = api.StatusAnswer(

@@ -74,6 +74,17 @@ def with_end(bundle: Bundle, **parts: Any) -> Bundle:
     return bundle
 
 
+def trust_changes() -> dict[str, dict[str, Any]]:
+    """What the verifier of some vectors pinned, where that is not epoch 0 alone."""
+    both = {"0": w.validators().digest().hex(), "1": next_validators().digest().hex()}
+    return {
+        "record-pinned-at-the-later-epoch": {"validators_hashes": {"1": both["1"]}},
+        "record-of-the-last-height-of-its-epoch": {"validators_hashes": both, "last_heights": {"0": 22}},
+        "record-of-a-height-after-its-epoch": {"validators_hashes": both, "last_heights": {"0": 21}},
+        "record-other-validators-pinned-later": {"validators_hashes": {"1": both["0"]}},
+    }
+
+
 def broken_epochs() -> dict[str, tuple[str, Bundle]]:
     """Ends of epochs with one defect each."""
     other = sha256(b"other").digest()
@@ -83,6 +94,8 @@ def broken_epochs() -> dict[str, tuple[str, Bundle]]:
             "unknown-validators",
             change(crossed(record()), lambda b: b["anchor"].update(epochs=[])),
         ),
+        "record-of-a-height-after-its-epoch": ("unknown-validators", record()),
+        "record-other-validators-pinned-later": ("unknown-validators", crossed(record())),
         "epoch-end-of-another-chain": ("wrong-chain", crossed(record(), chain_id=other)),
         "epoch-end-by-others": (
             "unknown-validators",

@@ -46,6 +46,8 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "receivable-presented": ("proven", w.PRESENTED.hex(), receivable(w.PRESENTED)),
         "record": ("proven", item_key(w.LOT).hex(), loads(write_bundle(build_record(item_key(w.LOT), world)))),
         "record-one-epoch-later": ("proven", item_key(w.LOT).hex(), crossed(record())),
+        "record-pinned-at-the-later-epoch": ("proven", item_key(w.LOT).hex(), crossed(record())),
+        "record-of-the-last-height-of-its-epoch": ("proven", item_key(w.LOT).hex(), record()),
         "record-one-epoch-later-by-a-closing-header": ("proven", item_key(w.LOT).hex(), crossed(record(), closed=True)),
         **good_evidence(),
         "record-absent": (

@@ -25,7 +25,7 @@ class Founding:
 
     Attributes:
         epochs: validator sets from epoch 0 on.
-        trust: the reader's, with the hashes of all these sets.
+        trust: the reader's, with the hashes of all these sets and the last heights of epochs that ended.
     """
 
     genesis: Genesis
@@ -44,6 +44,7 @@ def read_founding(members: Mapping[str, bytes], trust: Trust) -> Founding:
     """
     genesis = _genesis(members, trust.chain_id)
     epochs = [genesis.validators()]
+    ends: dict[int, int] = {}
     _agree(epochs, trust, names.GENESIS)
     while (name := names.epoch_end(len(epochs) - 1)) in members:
         if len(epochs) > EPOCHS_MAX:
@@ -55,9 +56,11 @@ def read_founding(members: Mapping[str, bytes], trust: Trust) -> Founding:
             raise ArchiveError("unreadable", str(error), name) from error
         except (ProofError, CertificateError) as error:
             raise ArchiveError(error.code, error.detail, name) from error
+        ends[len(epochs) - 1] = step.proof.boundary.height
         epochs.append(following)
         _agree(epochs, trust, name)
     hashes = {epoch: validators.digest() for epoch, validators in enumerate(epochs)}
+    last_heights = trust.last_heights | ends
     if trust.validators_hashes and not hashes.keys() & trust.validators_hashes.keys():
         raise ArchiveError(
             "unknown-validators",
@@ -65,7 +68,7 @@ def read_founding(members: Mapping[str, bytes], trust: Trust) -> Founding:
             "",
             "verify it with a trust file that knows its epochs, or name the genesis that you trust",
         )
-    return Founding(genesis, tuple(epochs), Trust(trust.chain_id, hashes, trust.height_min))
+    return Founding(genesis, tuple(epochs), Trust(trust.chain_id, hashes, trust.height_min, last_heights))
 
 
 def _genesis(members: Mapping[str, bytes], chain_id: bytes) -> Genesis:

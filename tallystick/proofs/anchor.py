@@ -32,11 +32,14 @@ class Trust:
         chain_id: 32 bytes.
         validators_hashes: hashes of the validator sets it accepts, by epoch (the pinned one, and those learnt from it).
         height_min: newest executed height it has seen; older proofs are refused as rolled back.
+        last_heights: height of the last block of each epoch that is known to have ended. What its validators sign for
+            a later height is worth nothing: keys of long ago may be in anybody's hands.
     """
 
     chain_id: bytes
     validators_hashes: dict[int, bytes] = field(default_factory=dict)
     height_min: int = 0
+    last_heights: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,13 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
     known = _known_sets(shown.epochs, trust).get(header.epoch)
     if known is None or validators.digest() != known or any(h.validators_hash != known for h in chain):
         raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"validators of epoch {header.epoch} are not the pinned ones")
+    last_height = trust.last_heights.get(header.epoch)
+    if last_height is not None and chain[-1].height > last_height:
+        raise ProofError(
+            ProofCode.UNKNOWN_VALIDATORS,
+            f"height {chain[-1].height} is signed by validators of epoch {header.epoch}, which ended with height "
+            f"{last_height}: their keys count no more",
+        )
     for parent, child in pairwise(chain):
         if child.parent_hash != parent.block_hash() or child.height != parent.height + 1:
             raise ProofError(ProofCode.NOT_IN_CHAIN, "a descendant does not follow its parent")
@@ -128,6 +138,8 @@ def _known_sets(epochs: list[EpochShown], trust: Trust) -> dict[int, bytes]:
     for shown in epochs:
         step = _read_epoch(shown)
         epoch = step.proof.boundary.epoch
+        if epoch < min(known, default=0):
+            continue  # it leads up to what is pinned
         if epoch not in known:
             raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"the end of epoch {epoch}, whose validators are not pinned")
         try:

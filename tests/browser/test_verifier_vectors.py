@@ -41,6 +41,7 @@ def trust_of(vector: dict[str, Any]) -> dict[str, Any]:
         "chainId": trust["chain_id"],
         "validatorsHashes": trust["validators_hashes"],
         "heightMin": trust.get("height_min", 0),
+        "lastHeights": trust.get("last_heights", {}),
     }
 
 

@@ -27,7 +27,8 @@ def load(path: Path) -> dict[str, Any]:
 def trust_of(vector: dict[str, Any]) -> Trust:
     trust = vector["trust"]
     hashes = {int(epoch): bytes.fromhex(hash_) for epoch, hash_ in trust["validators_hashes"].items()}
-    return Trust(bytes.fromhex(trust["chain_id"]), hashes, trust["height_min"])
+    last_heights = {int(epoch): height for epoch, height in trust.get("last_heights", {}).items()}
+    return Trust(bytes.fromhex(trust["chain_id"]), hashes, trust["height_min"], last_heights)
 
 
 def code_of(vector: dict[str, Any]) -> str:

@@ -23,17 +23,19 @@ from tallystick.proofs.codes import ProofCode
 from tallystick.seals import SealKeys, SealKeySet
 
 FORMAT = 1
+SETS_PER_EPOCH_MAX = 8  # an operator replaces a lost BLS key; more of that than this drops the oldest
+FILE_SIZE_MAX = 4 * 1_048_576  # bytes
 SET_SIZE_MAX = 65_536  # bytes; 31 validators with their keys are below 12 KiB
 
 _Epoch = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,15})$")]
 
 
 class SealKeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of the file. ``sets``: by epoch, b64 of an encoded ``SealKeySet`` that was checked."""
+    """The JSON of the file. ``sets``: by epoch, b64 of encoded ``SealKeySet``s that were checked, the newest first."""
 
     format: int
     chain_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-    sets: dict[_Epoch, str]
+    sets: dict[_Epoch, Annotated[list[str], msgspec.Meta(min_length=1, max_length=SETS_PER_EPOCH_MAX)]]
 
 
 def file_beside(trust_file: Path) -> Path:
@@ -41,8 +43,8 @@ def file_beside(trust_file: Path) -> Path:
     return trust_file.with_name(f"{trust_file.stem}.seal-keys.json")
 
 
-def load_seal_keys(trust_file: Path, trust: TrustStore) -> dict[int, SealKeySet]:
-    """The checked keys by epoch; none where no file is.
+def load_seal_keys(trust_file: Path, trust: TrustStore) -> dict[int, tuple[SealKeySet, ...]]:
+    """The checked keys by epoch, the newest first; none where no file is.
 
     Raises:
         ConfigError: the file is malformed, about another chain, or about other validators than those that are pinned.
@@ -51,12 +53,21 @@ def load_seal_keys(trust_file: Path, trust: TrustStore) -> dict[int, SealKeySet]
     if not path.exists():
         return {}
     try:
-        file = msgspec.json.decode(secure_files.read(path, "file of seal keys", size_max=1_048_576), type=SealKeyFile)
-        sets = {int(epoch): decode(unb64(text), SealKeySet, size_max=SET_SIZE_MAX) for epoch, text in file.sets.items()}
+        file = msgspec.json.decode(
+            secure_files.read(path, "file of seal keys", size_max=FILE_SIZE_MAX), type=SealKeyFile
+        )
+        sets = {
+            int(epoch): tuple(decode(unb64(text), SealKeySet, size_max=SET_SIZE_MAX) for text in texts)
+            for epoch, texts in file.sets.items()
+        }
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, DecodeError) as error:
         raise ConfigError(f"{path} is not a file of seal keys; delete it, and they are asked for again") from error
     pinned = trust.trust().validators_hashes
-    wrong = any(pinned.get(epoch) != set_.validators.digest() or set_.epoch != epoch for epoch, set_ in sets.items())
+    wrong = any(
+        pinned.get(epoch) != set_.validators.digest() or set_.epoch != epoch
+        for epoch, of_epoch in sets.items()
+        for set_ in of_epoch
+    )
     if file.format != FORMAT or file.chain_id != trust.chain_id.hex() or wrong:
         raise ConfigError(f"{path} is not about the pinned chain; delete it, and the keys are asked for again")
     return sets
@@ -81,9 +92,11 @@ def check_seal_keys(data: bytes, trust: TrustStore, bls: Bls) -> SealKeySet:
 
 
 def save_seal_keys(trust_file: Path, trust: TrustStore, key_set: SealKeySet) -> None:
-    """Keep a checked set in place of an older one of its epoch."""
-    sets = {**load_seal_keys(trust_file, trust), key_set.epoch: key_set}
-    encoded = {str(epoch): b64(encode(sets[epoch])) for epoch in sorted(sets)}
+    """Keep a checked set before older ones of its epoch, with which older papers are checked."""
+    sets = load_seal_keys(trust_file, trust)
+    former = tuple(set_ for set_ in sets.get(key_set.epoch, ()) if set_ != key_set)
+    sets[key_set.epoch] = (key_set, *former)[:SETS_PER_EPOCH_MAX]
+    encoded = {str(epoch): [b64(encode(set_)) for set_ in sets[epoch]] for epoch in sorted(sets)}
     file = SealKeyFile(FORMAT, trust.chain_id.hex(), encoded)
     data = msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
     secure_files.replace(file_beside(trust_file), data)
@@ -91,4 +104,6 @@ def save_seal_keys(trust_file: Path, trust: TrustStore, key_set: SealKeySet) -> 
 
 def compact_trust(trust_file: Path, trust: TrustStore) -> CompactTrust:
     """What a compact proof is checked with; a paper is as old as it says, so none is too old."""
-    return CompactTrust(trust.chain_id, load_seal_keys(trust_file, trust))
+    sets = load_seal_keys(trust_file, trust)
+    newest = {epoch: of_epoch[0] for epoch, of_epoch in sets.items()}
+    return CompactTrust(trust.chain_id, newest, former={epoch: of_epoch[1:] for epoch, of_epoch in sets.items()})

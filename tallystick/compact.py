@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
@@ -103,11 +103,16 @@ class CompactProof(Message, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CompactTrust:
-    """What a verifier knows beforehand: the chain, and by epoch the validators with their checked BLS keys."""
+    """What a verifier knows beforehand: the chain, and by epoch the validators with their checked BLS keys.
+
+    Attributes:
+        former: keys of an epoch before one of them was replaced; what they sealed still holds.
+    """
 
     chain_id: bytes
     key_sets: Mapping[int, SealKeySet]
     height_min: int = 0
+    former: Mapping[int, tuple[SealKeySet, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +250,7 @@ def verify_compact(data: bytes, trust: CompactTrust, bls: Bls, *, subject: str |
     contents = _check_contents(proof.session, proof.contents) if proof.contents is not None else None
     if proof.height < trust.height_min:
         raise ProofError(ProofCode.ROLLED_BACK, f"proves height {proof.height}; {trust.height_min} was seen before")
-    item, session = _check_seal(proof, trust.chain_id, key_set, bls)
+    item, session = _check_seal(proof, trust.chain_id, (key_set, *trust.former.get(proof.epoch, ())), bls)
     members = key_set.validators.members
     return VerifiedConsignment(
         subject=proof.subject,
@@ -261,7 +266,7 @@ def verify_compact(data: bytes, trust: CompactTrust, bls: Bls, *, subject: str |
 
 
 def _check_seal(
-    proof: CompactProof, chain_id: bytes, key_set: SealKeySet, bls: Bls
+    proof: CompactProof, chain_id: bytes, key_sets: Sequence[SealKeySet], bls: Bls
 ) -> tuple[ItemPublic, SessionPublic]:
     """Both records, after a quorum was shown to have signed the tree that they stand in."""
     item, session = proof.item.public(proof.session.number), proof.session.public()
@@ -269,14 +274,16 @@ def _check_seal(
     leaf = unit_leaf(item_leaf, leaf_of_halves(encode(session), proof.session.members_hash))
     units_root = root_of_unit(proof.subject, leaf, proof.shape, proof.siblings)
     numbers = (proof.epoch, proof.height, proof.time_ms)
-    message = seal_message(chain_id, key_set.validators.digest(), numbers, proof.roots, units_root)
-    try:
-        SealKeys(key_set, chain_id, bls, possessions_checked=True).check_message(
-            message, proof.signers, proof.signature
-        )
-    except CertificateError as error:
-        raise ProofError(error.code, error.detail) from error
-    return item, session
+    message = seal_message(chain_id, key_sets[0].validators.digest(), numbers, proof.roots, units_root)
+    refusals: list[CertificateError] = []
+    for key_set in key_sets:
+        try:
+            keys = SealKeys(key_set, chain_id, bls, possessions_checked=True)
+            keys.check_message(message, proof.signers, proof.signature)
+            return item, session
+        except CertificateError as error:
+            refusals.append(error)
+    raise ProofError(refusals[0].code, refusals[0].detail) from refusals[0]
 
 
 def _check_contents(session: ShownSession, opened: OpenedContents) -> SessionMembers:

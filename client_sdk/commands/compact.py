@@ -19,6 +19,7 @@ from tallystick.compact import (
     COMPACT_SIZE_MAX,
     QR_SIGNS_MAX,
     QR_SIZE_MAX,
+    CompactTrust,
     VerifiedConsignment,
     compact_text,
     is_compact,
@@ -29,11 +30,11 @@ from tallystick.compact import (
 )
 from tallystick.encoding import decode
 from tallystick.epcis import format_timestamp
-from tallystick.errors import ConfigError, DecodeError
+from tallystick.errors import ConfigError, DecodeError, ProofError
 from tallystick.limits import RECORD_SIZE_MAX
+from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Record
 from tallystick.records.goods import session_key
-from tallystick.seals import indices_of
 
 
 def _add_compact(parser: Parser) -> None:
@@ -88,15 +89,20 @@ def _fetch(context: Context, store: TrustStore, subject: str) -> bytes:
     if proof.subject != subject:
         raise AnswerError(f"asked for {subject}, a node answered about {proof.subject}")
     trust_file = context.config.trust_file
-    known = compact_trust(trust_file, store).key_sets.get(proof.epoch)
-    vouched = {key.validator_key for key in known.keys} if known is not None else set()
-    signers = indices_of(proof.signers)
-    if known is None or any(
-        index >= known.validators.count or known.validators.members[index].key not in vouched for index in signers
-    ):
+    if not _holds(data, compact_trust(trust_file, store)):  # keys not known yet, or one was replaced
         shown = context.nodes().get(api.SEAL_KEYS, accept=MSGPACK).body
         save_seal_keys(trust_file, store, check_seal_keys(shown, store, bls()))
     return data
+
+
+def _holds(data: bytes, trust: CompactTrust) -> bool:
+    try:
+        verify_compact(data, trust, bls())
+    except ProofError as error:
+        if error.code in (ProofCode.UNKNOWN_VALIDATORS, ProofCode.BAD_VOTE_SIGNATURE):
+            return False
+        raise
+    return True
 
 
 def _with_contents(context: Context, data: bytes) -> bytes:

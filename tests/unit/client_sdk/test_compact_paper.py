@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from PIL import Image, ImageFilter
 
@@ -16,8 +18,10 @@ from client_sdk.errors import ExitCode
 from client_sdk.seal_keys import file_beside
 from client_sdk.transport import Request, Response
 from tallystick import api
-from tallystick.compact import QR_SIZE_MAX, compact_text, read_compact
+from tallystick.compact import QR_SIZE_MAX, compact_text, read_compact, write_compact
+from tallystick.encoding import encode
 from tallystick.errors import ConfigError
+from tallystick.seals import SealKeys, SealKeySet, sign_seal_key
 from tests import compact_world as w
 from tests.qr_reader import read_text
 from tests.recorded_bls import recorded_bls
@@ -117,6 +121,18 @@ def test_without_pinned_keys_a_paper_is_not_believed(terminal: CommandLine, tmp_
     assert answer.code == ExitCode.USAGE and "pinned" in answer.out + answer.err
 
 
+def test_a_replaced_key_is_fetched_again_and_papers_under_the_former_one_still_hold(
+    terminal: CommandLine, node: FakeNode, tmp_path: Path
+) -> None:
+    old, keys = under_a_former_key()
+    node.before = _showing(old, keys)
+    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "old.tsc"))
+    node.before = _showing(GOOD, w.key_set())
+    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "new.tsc"))
+    for name in ("old.tsc", "new.tsc"):
+        assert terminal.run("verify", tmp_path / name).json["id"] == w.PALLET
+
+
 def test_only_a_container_has_such_a_paper(terminal: CommandLine) -> None:
     answer = terminal.send("compact", w.PACKS[0])
     assert answer.code == ExitCode.USAGE and "SSCC" in answer.out + answer.err
@@ -124,6 +140,24 @@ def test_only_a_container_has_such_a_paper(terminal: CommandLine) -> None:
 
 def test_the_keys_lie_beside_the_trust_file() -> None:
     assert file_beside(Path("a/trust.json")) == Path("a/trust.seal-keys.json")
+
+
+def under_a_former_key() -> tuple[bytes, SealKeySet]:
+    """The pallet's proof, and the keys, before the first founder replaced its BLS key by the present one."""
+    scheme, former = recorded_bls(), (5).to_bytes(32, "big")
+    first, *others = w.key_set().keys
+    seed = w.seed(w.key_set().validators.members[0].organisation, "VALIDATOR")
+    vouched = sign_seal_key(seed, w.world().chain_id, scheme.public_key(former), scheme.prove_possession(former))
+    assert vouched.validator_key == first.validator_key and vouched.key != first.key
+    keys = msgspec.structs.replace(w.key_set(), keys=(vouched, *others))
+    shares = {0: scheme.sign(former, w.seal().signing_bytes()), 1: w.share(1), 3: w.share(3)}
+    certificate = SealKeys(keys, w.world().chain_id, scheme).combine(w.seal(), shares)
+    return write_compact(msgspec.structs.replace(w.proof(), signature=certificate.signature)), keys
+
+
+def _showing(proof: bytes, keys: SealKeySet) -> Callable[[Request], Response | None]:
+    shown = {api.CONSIGNMENT_PROOF: proof, api.SEAL_KEYS: encode(keys)}
+    return lambda request: Response(200, {}, shown[request.path]) if request.path in shown else None
 
 
 def _no_node(request: Request) -> Response:

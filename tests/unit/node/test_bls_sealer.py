@@ -16,9 +16,12 @@ from node.bls_store import SealStore
 from node.bls_worker import Answer, CombineShares, OpenKey, Question, SignSeal, Worker
 from node.network.messages import SealKeyMessage, SealShareMessage
 from node.network.peers import PeerFault
+from tallystick import keys
 from tallystick.blocks import Executed
+from tallystick.compact import CompactTrust, verify_compact, write_compact
 from tallystick.errors import UnavailableError
-from tallystick.seals import SealShare
+from tallystick.seals import SealKey, SealKeys, SealShare, sign_seal_key
+from tallystick.validators import Validator, ValidatorSet, validator_set
 from tests import compact_world as w
 from tests.recorded_bls import recorded_bls
 
@@ -27,6 +30,8 @@ EXECUTED = w.seal().executed
 PARENT = msgspec.structs.replace(EXECUTED, height=EXECUTED.height - 1, time_ms=EXECUTED.time_ms - HEARTBEAT_MS)
 VALIDATORS = w.key_set().validators
 ME = 0
+SEEDS = [w.seed(member.organisation, "VALIDATOR") for member in VALIDATORS.members]
+ROTATED_SEED, NEWCOMER_SEED = bytes([41]) * 32, bytes([42]) * 32
 
 
 @dataclass
@@ -221,5 +226,81 @@ def test_with_a_new_epoch_what_was_not_whole_is_given_up(tmp_path: Path) -> None
         hear(sealer, 3)
         await settled(sealer)
         assert combinations(around) == 0 and w.key_set().keys[1] not in sealer.key_set().keys
+
+    play(story, tmp_path)
+
+
+def later_validators() -> ValidatorSet:
+    """Epoch 1: the third founder left, another organisation came, the fourth has rotated its key."""
+    kept = [member for index, member in enumerate(VALIDATORS.members) if index < 2]
+    rotated = msgspec.structs.replace(VALIDATORS.members[3], key=keys.public_key_of(ROTATED_SEED))
+    return validator_set((*kept, rotated, Validator("org:newcomer", keys.public_key_of(NEWCOMER_SEED))))
+
+
+def test_the_next_epochs_validators_seal_under_keys_of_their_own_and_the_last_seal_stays(tmp_path: Path) -> None:
+    validators, scheme = later_validators(), recorded_bls()
+    of_founder = {member.organisation: seed for seed, member in zip(SEEDS, VALIDATORS.members, strict=True)}
+    seeds = {**of_founder, "org:newcomer": NEWCOMER_SEED, VALIDATORS.members[3].organisation: ROTATED_SEED}
+    ordered = [member.organisation for member in validators.members]
+
+    def vouched(index: int) -> SealKey:
+        secret = w.secret(ordered[index])
+        return sign_seal_key(
+            seeds[ordered[index]], w.world().chain_id, scheme.public_key(secret), scheme.prove_possession(secret)
+        )
+
+    async def story(sealer: Sealer, around: Surroundings) -> None:
+        sealer.stored([EXECUTED])
+        await settled(sealer)
+        hear(sealer, 1)
+        hear(sealer, 3)
+        await settled(sealer)
+        assert sealer.certificate() == w.certificate()
+        around.number, around.validators = 1, validators
+        around.me = ordered.index(VALIDATORS.members[ME].organisation)
+        sealer.turn()
+        assert sealer.certificate() == w.certificate() and sealer.key_set().epoch == 0
+        sealer.stored([EXECUTED])
+        await settled(sealer)
+        seal = around.sent[-1].share.seal
+        assert (seal.epoch, seal.validators_hash) == (1, validators.digest())
+        others = [index for index in range(4) if index != around.me]
+        for index in others[:2]:
+            stale: Any = Speaker(index)
+            sealer.take_key(stale, w.key_set().keys[2])  # of who left
+            sealer.take_share(stale, SealShare(w.seal(), index, w.share(0)))  # of the epoch before
+        await settled(sealer)
+        assert sealer.certificate() == w.certificate()
+        for index in others[:2]:
+            speaker: Any = Speaker(index)
+            sealer.take_key(speaker, vouched(index))
+            signature = scheme.sign(w.secret(ordered[index]), seal.signing_bytes())
+            sealer.take_share(speaker, SealShare(seal, index, signature))
+        await settled(sealer)
+        assert sealer.certificate().seal == seal and sealer.key_set().epoch == 1
+        assert sealer.key_set().validators == validators
+        trust = CompactTrust(w.world().chain_id, {0: w.key_set(), 1: sealer.key_set()})
+        for proof in (w.proof(), sealer.consignment(w.PALLET)):  # the paper of the epoch before holds as well
+            assert verify_compact(write_compact(proof), trust, scheme).epoch in (0, 1)
+
+    play(story, tmp_path)
+
+
+def test_a_validator_that_replaces_its_bls_key_seals_on_under_the_new_one(tmp_path: Path) -> None:
+    scheme, new = recorded_bls(), (9).to_bytes(32, "big")
+    seed = SEEDS[1]
+    replaced = sign_seal_key(seed, w.world().chain_id, scheme.public_key(new), scheme.prove_possession(new))
+
+    async def story(sealer: Sealer, around: Surroundings) -> None:
+        sealer.stored([EXECUTED])
+        await settled(sealer)
+        speaker: Any = Speaker(1)
+        sealer.take_key(speaker, w.key_set().keys[1])
+        sealer.take_key(speaker, replaced)
+        sealer.take_share(speaker, SealShare(w.seal(), 1, scheme.sign(new, w.seal().signing_bytes())))
+        hear(sealer, 3)
+        await settled(sealer)
+        assert sealer.key_set().keys[1] == replaced
+        SealKeys(sealer.key_set(), w.world().chain_id, scheme).check(sealer.certificate())
 
     play(story, tmp_path)

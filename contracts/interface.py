@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import ZERO32
+from tallystick.payloads.membership import NewSeat
 from tallystick.reasons import Reason
 from tallystick.records.base import Record
 
@@ -38,6 +39,7 @@ class BlockContext:
         chain_id: 32 bytes.
         executed: the tuple of an earlier height that the block certifies, or None.
         ends_epoch: whether it is the boundary block of its epoch.
+        recovered: where a recovery ended the epoch, the seats that it gives; empty otherwise.
     """
 
     height: int
@@ -46,12 +48,14 @@ class BlockContext:
     chain_id: bytes = ZERO32
     executed: Executed | None = None
     ends_epoch: bool = False
+    recovered: tuple[NewSeat, ...] = ()
 
 
-def context_of(header: Header) -> BlockContext:
-    """What rules know of the block of this header."""
-    ends_epoch = header.next_validators_hash != header.validators_hash
-    return BlockContext(header.height, header.time_ms, header.due_work, header.chain_id, header.executed, ends_epoch)
+def context_of(header: Header, recovered: tuple[NewSeat, ...] = ()) -> BlockContext:
+    """What rules know of the block of this header, and of the recovery that it stands for."""
+    ends = header.next_validators_hash != header.validators_hash
+    due, chain_id, executed = header.due_work, header.chain_id, header.executed
+    return BlockContext(header.height, header.time_ms, due, chain_id, executed, ends, recovered)
 
 
 class Refusal(Exception):

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from contracts.authority import SignerPolicy, active_organisation, require_use
 from contracts.governance import require_co_signature, require_new_key, require_root
 from contracts.interface import Refusal
-from contracts.switch import KNOWN_ROOTS_KEY, PLAN_KEY, VALIDATORS_KEY, oldest_ready_ms
+from contracts.switch import KNOWN_ROOTS_KEY, PLAN_KEY, VALIDATORS_KEY, oldest_ready_ms, register_validator_key
 from contracts.workspace import Workspace
 from tallystick.errors import ProofError, SignatureError
 from tallystick.evidence import verify_evidence
@@ -22,7 +22,7 @@ from tallystick.limits import SWITCH_DISTANCE_MAX, SWITCH_DISTANCE_MIN, VALIDATO
 from tallystick.payloads.membership import ChangeValidators, NewSeat, Ready, RotateValidator, SubmitEvidence
 from tallystick.reasons import Reason
 from tallystick.records.chain import ValidatorsRecord
-from tallystick.records.members import Key, KeyStatus, KeyUse, member_key, organisation_key
+from tallystick.records.members import Key, KeyUse, member_key
 from tallystick.records.membership import (
     EvidenceRecord,
     KnownRoots,
@@ -147,10 +147,8 @@ def _require_few(sitting: ValidatorSet, joins: int, leaves: int) -> None:
 def _plan_seat(work: Workspace, seat: NewSeat) -> None:
     """Register the key, which may sign from now on that it is ready, and keep the addresses."""
     require_new_key(work, seat.key)
-    key = Key(seat.organisation, KeyStatus.ACTIVE, (KeyUse.VALIDATOR,), "", work.block.height, 0)
-    work.write(member_key(seat.key), key)
-    organisation = active_organisation(work, seat.organisation)
-    work.write(organisation_key(seat.organisation), replace(organisation, key_count=organisation.key_count + 1))
+    active_organisation(work, seat.organisation)
+    register_validator_key(work, seat)
     planned = Seat(seat.key, seat.certificate, seat.peer_address, seat.api_address, 0, 0)
     work.write(planned_seat_key(seat.organisation), planned)
 

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from contracts.interface import StateView
 from contracts.workspace import Workspace
+from tallystick.payloads.membership import NewSeat
 from tallystick.records.base import read_stored
 from tallystick.records.chain import ValidatorsRecord, chain_key
-from tallystick.records.members import Key, KeyStatus, member_key
+from tallystick.records.members import Key, KeyStatus, KeyUse, Organisation, member_key, organisation_key
 from tallystick.records.membership import (
     ROOT_SPACING_MS,
     ROOTS_MAX,
@@ -58,7 +59,9 @@ def oldest_ready_ms(work: Workspace) -> int:
 def turn(work: Workspace) -> None:
     """Carry out, decide, or remember a root for joiners, as the planned change has come to."""
     plan = work.public(PLAN_KEY, PlannedChange)
-    if plan is None:
+    if work.block.recovered:
+        _recover(work, plan)
+    elif plan is None:
         assert not work.block.ends_epoch, "an epoch ends only with a planned change"
     elif work.block.ends_epoch:
         _carry_out(work, plan)
@@ -124,6 +127,43 @@ def _carry_out(work: Workspace, plan: PlannedChange) -> None:
         _take_seat(work, join.organisation, epoch)
     work.write(VALIDATORS_KEY, ValidatorsRecord(epoch, plan.next_validators))
     work.delete(PLAN_KEY)
+
+
+def _recover(work: Workspace, plan: PlannedChange | None) -> None:
+    """A recovery ends the epoch: the seats of its heads are taken at once, and what was planned is dropped."""
+    sitting = work.public(VALIDATORS_KEY, ValidatorsRecord)
+    assert sitting is not None
+    if plan is not None:
+        for join in plan.joins:
+            _drop_planned(work, join.organisation, join.key)
+        for rotation in plan.rotations:
+            _drop_planned(work, rotation.organisation, rotation.key)
+        work.delete(PLAN_KEY)
+        if work.record(KNOWN_ROOTS_KEY) is not None:
+            work.delete(KNOWN_ROOTS_KEY)
+    epoch = sitting.epoch + 1
+    seats = {seat.organisation: seat for seat in work.block.recovered}
+    members = []
+    for validator in sitting.validators.members:
+        seat = seats.get(validator.organisation)
+        if seat is None:
+            members.append(validator)
+            continue
+        _revoke(work, validator.key)
+        register_validator_key(work, seat)
+        taken = Seat(seat.key, seat.certificate, seat.peer_address, seat.api_address, epoch, 0)
+        work.write(seat_key(seat.organisation), taken)
+        members.append(replace(validator, key=seat.key))
+    work.write(VALIDATORS_KEY, ValidatorsRecord(epoch, validator_set(tuple(members))))
+
+
+def register_validator_key(work: Workspace, seat: NewSeat) -> None:
+    """Register a seat's key, which may sign from now on as its organisation's validator."""
+    key = Key(seat.organisation, KeyStatus.ACTIVE, (KeyUse.VALIDATOR,), "", work.block.height, 0)
+    work.write(member_key(seat.key), key)
+    organisation = work.public(organisation_key(seat.organisation), Organisation)
+    assert organisation is not None, "a seat is an organisation's"
+    work.write(organisation_key(seat.organisation), replace(organisation, key_count=organisation.key_count + 1))
 
 
 def _take_seat(work: Workspace, organisation: str, epoch: int) -> None:

@@ -15,7 +15,7 @@ from node.commands import EXIT_DAMAGED, EXIT_REFUSED, say_error
 from tallystick.errors import StorageError, TallystickError
 
 # Modules of node.commands.
-COMMANDS = ("init", "genesis", "run", "check", "status", "rotate", "evidence", "backup", "restore")
+COMMANDS = ("init", "genesis", "run", "check", "status", "rotate", "recover", "evidence", "backup", "restore")
 
 
 def build_parser(chosen: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:

@@ -36,7 +36,7 @@ from node.epochs import Epochs
 from node.executor import ExecuteBlock, ExecutedHeight
 from node.fetcher import Fetcher
 from node.founding import read_founding
-from node.identity import read_identity
+from node.identity import read_identity, settle
 from node.joiner import Joiner
 from node.ledger import Ledger
 from node.logs import log_fields
@@ -63,6 +63,7 @@ from tallystick.limits import FRAME_TRANSACTIONS_MAX
 from tallystick.payloads import encode_payload
 from tallystick.records.base import read_public
 from tallystick.records.chain import ChainParameters
+from tallystick.records.membership import Seat, seat_key
 from tallystick.transactions import sign_transaction
 
 TRANSACTION_VALID_MS = 600_000  # of what the node itself says on the chain
@@ -115,6 +116,7 @@ class Node:
         self._identity = self._founding.identity
         self._disk = Disk(self.config, self._founding, self._execute)
         try:
+            self._settle_keys()
             me = self._disk.sit(self._identity)
             self._epochs = Epochs(self._founding.genesis, self._disk.ledger, self._disk.executor)
             self._epochs.turn(me)
@@ -209,6 +211,14 @@ class Node:
         if not self._failure.done():
             logger.info("beginning anew from a snapshot", extra=log_fields(height=height))
             self._failure.set_result(SnapshotReadyError(f"the snapshot of height {height} is ready"))
+
+    def _settle_keys(self) -> None:
+        """Next keys that the chain has given the seat take the names of those in use."""
+        members = self._disk.executor.validators().validators.members
+        key = next((one.key for one in members if one.organisation == self.config.organisation), None)
+        record = self._disk.executor.state.get(seat_key(self.config.organisation))
+        certificate = None if record is None else read_public(record, Seat).certificate
+        self._identity = settle(self.config, self._identity, key, certificate)
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What no callback caught: a broken connection is a peer's or client's affair, anything else ends the node."""

@@ -1,4 +1,4 @@
-"""Catching up: ranges of executed blocks from peers, checked back from one certificate, executed like any others.
+"""Catching up: ranges of executed blocks from several peers at once, each checked back from one certificate.
 
 The engine goes on meanwhile, and is replaced by one that starts further on only while verified blocks are applied:
 a peer that lies about its height costs requests, never a vote.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from consensus.chain import is_boundary
 from node.commit import Committer
 from node.counters import Counters
 from node.epochs import Epochs
@@ -18,19 +18,31 @@ from node.executor import Executor, FinalBlock
 from node.fetcher import Fetcher
 from node.ledger import Ledger
 from node.logs import log_fields
-from node.network.messages import RANGE_BLOCKS_MAX, RangeMessage, RangeRequest
+from node.network.messages import RangeMessage
 from node.network.peers import Peer, PeerFault, Peers
 from node.performer import HaltError
+from node.pieces import Pieces
+from node.range_asker import RangeAsker
+from node.range_check import check_range
+from node.recoveries import RecoveryJudge
 from tallystick.blocks import Header
-from tallystick.epochs import ClosingHeader
 from tallystick.errors import DecodeError, VerificationError
-from tallystick.votes import Certificate, VoteKind, verify_certificate
+from tallystick.validators import faults_max
 
 BEHIND_MIN = 24  # heights; what is less far away the engine fetches block by block
 ANSWER_TIMEOUT_S = 5.0
-NEARLY_THERE = 8  # blocks of an answer; one that has fewer was the last
+NEARLY_THERE = 8  # heights; so near to the others the engine takes over
+TURN_S = 0.5  # how often it is looked whether a piece is to be asked of another peer
 
 logger = logging.getLogger("tallystick.catchup")
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A checked answer and who gave it."""
+
+    peer: Peer
+    blocks: list[FinalBlock]
 
 
 class CatchUp:
@@ -72,12 +84,10 @@ class CatchUp:
         self._fatal = fatal
         self.stored_height = executor.tip.executed.height
         self.running = False
+        self._asker = RangeAsker(loop)
+        self._judge = RecoveryJudge(chain_id, ledger, executor.state)
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._asked: Peer | None = None
-        self._asked_height = 0
-        self._answer: asyncio.Future[RangeMessage | None] | None = None
-        self._useful: dict[int, int] = {}  # peer index -> blocks that came of asking it last
-        self._counts: dict[int, int] = {}  # peer index -> blocks to ask it for; fewer after it did not answer in time
 
     def consider(self) -> None:
         """Begin to catch up if a peer says that it is far ahead."""
@@ -91,143 +101,161 @@ class CatchUp:
 
     def take(self, peer: Peer, message: RangeMessage) -> None:
         """A peer's answer; ignored unless it is to the present request, not to one that was given up before."""
-        if self._asked is peer and message.first_height == self._asked_height:
-            self._answered(message)
+        self._asker.take(peer, message)
 
     def lost(self, peer: Peer) -> None:
         """A peer is gone; it will not answer."""
-        if self._asked is peer:
-            self._answered(None)
+        self._asker.lost(peer)
 
     def close(self) -> None:
         """Stop."""
         if self._task is not None:
             self._task.cancel()
 
-    def _answered(self, message: RangeMessage | None) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(message)
-
     def _ahead(self, by: int) -> list[Peer]:
-        """Connected peers that say they can serve blocks this far above ours.
-
-        First those that gave the most when they were asked last, and those that were not asked yet: whoever claims
-        much and gives little must not stand before the others.
-        """
+        """Connected peers that say they can serve blocks this far above ours, the most useful first."""
         ours = self._committer.queued_height
         peers = [
             peer
             for peer in self._peers.connected()
             if peer.head and peer.head.executed_height >= ours + by and peer.head.bodies_from <= ours + 1
         ]
-        return sorted(peers, key=lambda peer: -self._useful.get(peer.index, RANGE_BLOCKS_MAX))
+        return self._asker.in_order(peers)
+
+    def _nearly_there(self) -> bool:
+        """Whether one honest peer at least is no further than the engine can follow: f of them may claim anything."""
+        claims = sorted((peer.head.executed_height for peer in self._peers.connected() if peer.head), reverse=True)
+        liars = min(faults_max(self._epochs.validators.count), len(claims) - 1)
+        return not claims or claims[liars] < self._committer.queued_height + NEARLY_THERE
+
+    # --- asking -------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        useless: set[int] = set()  # peers that answered nothing usable; the next head notice forgives them
         try:
-            while True:
-                peer = next((peer for peer in self._ahead(1) if peer.index not in useless), None)
-                if peer is None:
-                    break
-                epoch = self._epochs.number
-                applied = await self._one_range(peer)
-                if not applied:
-                    useless.add(peer.index)
-                elif applied < NEARLY_THERE and epoch == self._epochs.number:
-                    break
+            while await self._one_epoch():
+                pass
         finally:
             if self.running:
                 self.running = False
                 self._resume()
 
-    async def _one_range(self, peer: Peer) -> int:
-        """Ask one peer, check, apply; how many blocks came of it."""
-        applied = 0
-        try:
-            applied = await self._asked_range(peer)
-        finally:
-            self._useful[peer.index] = applied
-        return applied
-
-    async def _asked_range(self, peer: Peer) -> int:
+    async def _one_epoch(self) -> bool:
+        """Ask whoever is ahead, apply in order; whether it is to be gone on with, from new pieces."""
         await self._committer.idle()
-        self._asked, self._answer = peer, self._loop.create_future()
-        self._asked_height = first_height = self._committer.queued_height + 1
-        count = self._counts.get(peer.index, RANGE_BLOCKS_MAX)
-        peer.send(RangeRequest(first_height, count))
+        epoch = self._epochs.number
+        pieces: Pieces[_Range] = Pieces(self._committer.queued_height + 1)
+        useless: set[bytes] = set()  # peers that answered nothing usable; the next head notice forgives them
+        asking: dict[bytes, asyncio.Task[None]] = {}
         try:
-            async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                answer = await self._answer
-        except TimeoutError:  # it may be slow and honest: next time it is asked for less
-            self._counts[peer.index] = max(NEARLY_THERE, count // 4)
-            return 0
+            while True:
+                self._changed.clear()
+                self._employ(pieces, useless, asking)
+                ready = pieces.next_ready()
+                if ready is not None:
+                    if not await self._apply(ready) or epoch != self._epochs.number:
+                        return True
+                    if self._nearly_there():
+                        return False
+                elif not asking:
+                    return False
+                else:
+                    await self._until_changed()
         finally:
-            self._asked = self._answer = None
-        if answer is None or not answer.blocks or answer.blocks[0].header.epoch < self._epochs.number:
-            return 0
-        self._counts[peer.index] = min(RANGE_BLOCKS_MAX, 2 * count)
+            for task in asking.values():
+                task.cancel()
+            await asyncio.gather(*asking.values(), return_exceptions=True)
+
+    async def _until_changed(self) -> None:
         try:
-            blocks = await self._checked(answer, first_height)
+            async with asyncio.timeout(TURN_S):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    def _employ(self, pieces: Pieces[_Range], useless: set[bytes], asking: dict[bytes, asyncio.Task[None]]) -> None:
+        """Give every peer that has nothing to do a piece."""
+        for name in [name for name, task in asking.items() if task.done()]:
+            asking.pop(name).result()  # what nobody foresaw ends the node
+        for peer in self._ahead(1):
+            name = peer.certificate
+            if name in asking or name in useless or peer.head is None:
+                continue
+            top, most = peer.head.executed_height, self._asker.count_for(peer)
+            piece = pieces.take(name, top, most, self._loop.time())
+            if piece is not None:
+                task = self._loop.create_task(self._one_piece(peer, *piece, pieces, useless))
+                task.add_done_callback(lambda _: self._changed.set())
+                asking[name] = task
+
+    async def _one_piece(self, peer: Peer, first: int, count: int, pieces: Pieces[_Range], useless: set[bytes]) -> None:
+        """Ask one peer for one piece and check its answer."""
+        blocks: list[FinalBlock] = []
+        try:
+            answer = await self._asker.ask(peer, first, count, ANSWER_TIMEOUT_S)
+            if answer is not None and answer.blocks[0].header.epoch == self._epochs.number:
+                blocks = await check_range(answer, first, self._chain_id, self._epochs, self._fetcher)
         except (DecodeError, VerificationError, PeerFault) as error:
             self._peers.penalise(peer, error)
-            return 0
-        return await self._apply(blocks)
+        self._asker.gave(peer, len(blocks))
+        if blocks:
+            pieces.put(first, len(blocks), _Range(peer, blocks))
+        else:
+            useless.add(peer.certificate)
+            pieces.give_up(first, peer.certificate)
 
-    async def _checked(self, answer: RangeMessage, first_height: int) -> list[FinalBlock]:
-        """The blocks of an answer, each proven final and verified.
+    # --- applying -----------------------------------------------------------------------------------------
 
-        Raises:
-            DecodeError, VerificationError, PeerFault: the answer proves nothing, or is not what was asked for. That it
-                begins at ``first_height`` matters: proven blocks that do not stand on ours would mean a broken quorum.
-        """
-        proof = answer.finalisation
-        headers = [block.header for block in answer.blocks]
-        hashes = [header.block_hash() for header in headers]
-        if headers[0].height != first_height:
-            raise PeerFault(f"a range from height {headers[0].height} where {first_height} was asked for")
-        if proof is None or proof.statement.kind is not VoteKind.FINALIZE:
-            raise PeerFault("a range without a finalisation")
-        if proof.statement.epoch != self._epochs.number:
-            raise PeerFault("a range whose finalisation is of another epoch")
-        chain = [*headers, *answer.descendants]
-        _check_named(proof, chain[-1], answer.closing)
-        verify_certificate(proof, self._epochs.validators, self._chain_id)
-        for parent, parent_hash, child in zip(
-            chain, [header.block_hash() for header in chain], chain[1:], strict=False
-        ):
-            if child.parent_hash != parent_hash or child.height != parent.height + 1 or child.epoch != parent.epoch:
-                raise PeerFault("a range whose blocks are not a chain of one epoch")
-        blocks: list[FinalBlock] = []
-        for message, block_hash in zip(answer.blocks, hashes, strict=True):
-            transactions = await self._fetcher.verified(message.header, message.transactions)
-            closing = answer.closing if is_boundary(message.header) else None
-            blocks.append(FinalBlock(message.header, block_hash, transactions, proof, closing))
-        return blocks
-
-    async def _apply(self, blocks: list[FinalBlock]) -> int:
-        """Execute verified blocks without an engine."""
+    async def _apply(self, ready: _Range) -> bool:
+        """Execute verified blocks without an engine; whether they could be."""
+        await self._committer.idle()
+        blocks = [block for block in ready.blocks if block.header.height > self._committer.queued_height]
+        if not blocks:  # the engine was faster
+            return True
+        if blocks[0].header.epoch != self._epochs.number:
+            return False
+        self._check_stands(blocks[0].header)
+        if not self._recovery_holds(ready.peer, blocks):
+            return False
         if not self.running:
             self.running = True
             logger.info("catching up", extra=log_fields(from_height=self._committer.queued_height))
             self._suspend()
-        await self._committer.idle()
-        blocks = [block for block in blocks if block.header.height > self._committer.queued_height]
-        if not blocks or blocks[0].header.epoch != self._epochs.number:  # the engine was faster
-            return 0
-        tip = self._executor.tip
-        first = blocks[0].header
-        if first.height != tip.executed.height + 1 or first.parent_hash != tip.block_hash:
-            raise HaltError(
-                f"a finalised block of height {first.height} does not stand on our final block of height "
-                f"{tip.executed.height}"
-            )
+            await self._committer.idle()
+            blocks = [block for block in blocks if block.header.height > self._committer.queued_height]
         for block in blocks:
             self._committer.push(block)
         await self._committer.idle()
         for block in blocks:
             self._compare_roots(block.header)
         self._counters.blocks_caught_up += len(blocks)
-        return len(blocks)
+        return True
+
+    def _check_stands(self, first: Header) -> None:
+        """Proven blocks stand on ours, or a quorum is broken, or a recovery has left our newest blocks out."""
+        tip = self._executor.tip
+        if first.height != tip.executed.height + 1 or first.parent_hash != tip.block_hash:
+            raise HaltError(
+                f"a finalised block of height {first.height} does not stand on our final block of height "
+                f"{tip.executed.height}"
+            )
+
+    def _recovery_holds(self, peer: Peer, blocks: list[FinalBlock]) -> bool:
+        """Whether these blocks need no recovery, or one that holds in our own state stands behind them."""
+        last = blocks[-1]
+        if last.recovery is None:
+            return all(block.proof is not None for block in blocks)
+        row = self._ledger.block(self._executor.tip.executed.height)
+        parent = blocks[-2].header if len(blocks) > 1 else None if row is None else row.header
+        try:
+            self._judge.check_boundary(last.recovery, last.header, parent, self._epochs.validators)
+        except VerificationError as error:
+            self._peers.penalise(peer, error)
+            return False
+        logger.warning(
+            "a recovery ended the epoch",
+            extra=log_fields(epoch=last.header.epoch, height=last.header.height, heads=len(last.recovery.heads)),
+        )
+        return True
 
     def _compare_roots(self, header: Header) -> None:
         """A certified header that contradicts our own roots ends the process."""
@@ -245,12 +273,3 @@ class CatchUp:
             error = task.exception()
             if error is not None:
                 self._fatal(error)
-
-
-def _check_named(proof: Certificate, last: Header, closing: ClosingHeader | None) -> None:
-    """The certificate names the last header or, of a boundary block, a closing header that names it."""
-    named = last if closing is None else closing
-    if closing is not None and (not is_boundary(last) or closing.boundary_hash != last.block_hash()):
-        raise PeerFault("a range with a closing header of another block")
-    if (proof.statement.block_hash, proof.statement.view) != (named.block_hash(), named.view):
-        raise PeerFault("a range whose finalisation is of another block")

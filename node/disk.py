@@ -18,6 +18,7 @@ from node.signer import Signer
 from node.signer_log import SignerLog, SignerRecordLostError
 from node.snapshots.install import install_joined
 from node.storage import LevelStore, Put
+from node.tables import RETIRED, SignerRow
 from node.tree_file import TreeFile
 from tallystick.votes import Vote
 
@@ -42,6 +43,7 @@ class Disk:
         self._data = config.data
         self._founding = founding
         self.key = b""
+        self._retired: set[bytes] = set()
         self._lock = FolderLock(config.data)
         self._open: list[Ledger | SignerLog | TreeFile] = []
         try:
@@ -88,8 +90,21 @@ class Disk:
             self._open_signer(key, identity.seeds[key])
         return me
 
+    def retire(self, key: bytes) -> None:
+        """Have a validator key count as one whose record is lost, for ever: it signs nothing more from this folder."""
+        self._retired.add(key)
+        if key == self.key:
+            self.signer.close()
+        self.ledger.write([self._retired_row(key)])
+
+    def _retired_row(self, key: bytes) -> Put:
+        tip = self.executor.tip
+        return signer_row(key, SignerRow(RETIRED, 0, 0, 0, tip.view, tip.epoch))
+
     def signer_put(self) -> Put:
         """What the next batch is to say about the signer's log."""
+        if self.key in self._retired:
+            return self._retired_row(self.key)
         tip = self.executor.tip
         return signer_row(self.key, self.log.row(tip.view, tip.epoch))
 
@@ -104,7 +119,7 @@ class Disk:
         tip, chain_id = self.executor.tip, self._founding.chain_id
         if key != self.key:
             known = self.ledger.signer(key)
-            log = SignerLog(self._folder_of(key), chain_id, key, known, tip.view, tip.epoch)
+            log = SignerLog(self.folder_of(key), chain_id, key, known, tip.view, tip.epoch)
             if self.key:
                 self.signer.close()
                 self._open.remove(self.log)
@@ -120,7 +135,7 @@ class Disk:
             elif isinstance(record, HeaderRecord) and record.own and record.header.epoch == tip.epoch:
                 self.signer.remember_proposal(record.header)
 
-    def _folder_of(self, key: bytes) -> Path:
+    def folder_of(self, key: bytes) -> Path:
         """A folder for the key that genesis names, one more for each that came later."""
         card = self._founding.card
         if card is not None and card.body.validator_key == key:

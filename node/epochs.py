@@ -7,6 +7,7 @@ from node.ledger import Ledger
 from tallystick.epochs import EpochProof, EpochStep
 from tallystick.errors import StorageError
 from tallystick.genesis import Genesis
+from tallystick.recovery import Recovery, next_validators
 from tallystick.validators import ValidatorSet
 
 
@@ -53,19 +54,36 @@ class Epochs:
         if epoch == 0:
             return self._genesis.validators()
         proof = self.proof(epoch - 1)
-        if proof is None:
+        if proof is not None:
+            return proof.next_validators
+        recovery = self.recovery(epoch - 1)
+        if recovery is None:
             raise StorageError(f"the database lacks the proof that epoch {epoch - 1} has ended")
-        return proof.next_validators
+        return next_validators(recovery, self.validators_of(epoch - 1))
 
     def proof(self, epoch: int) -> EpochProof | None:
-        """The proof of an epoch's end, or None while it goes on."""
+        """The proof of an epoch's end; None while it goes on, and where a recovery ended it."""
         return self._ledger.epoch_proof(epoch)
 
+    def recovery(self, epoch: int) -> Recovery | None:
+        """The recovery that ended an epoch, or None."""
+        return self._ledger.recovery(epoch)
+
     def step(self, epoch: int) -> EpochStep | None:
-        """How an epoch ended, for whoever knows only the hash of its validators; None while it goes on."""
+        """How an epoch ended, for whoever knows only the hash of its validators; None while it goes on.
+
+        None, too, where a recovery ended it: no quorum of its validators hands over, so nobody can be led across.
+        """
         proof = self.proof(epoch)
         return None if proof is None else EpochStep(self.validators_of(epoch), proof)
 
     def steps(self, first: int, end: int) -> tuple[EpochStep, ...]:
-        """How the epochs from ``first`` to before ``end`` ended."""
-        return tuple(step for step in map(self.step, range(first, end)) if step is not None)
+        """How the epochs from ``first`` to before ``end`` ended; of those behind the newest recovery."""
+        steps: list[EpochStep] = []
+        for epoch in range(first, end):
+            step = self.step(epoch)
+            if step is None:
+                steps.clear()
+            else:
+                steps.append(step)
+        return tuple(steps)

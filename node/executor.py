@@ -25,6 +25,7 @@ from node.ledger import (
     history_node_rows,
     history_row,
     record_rows,
+    recovery_row,
     tip_row,
     transaction_row,
 )
@@ -43,8 +44,9 @@ from tallystick.receipts import Receipt, ReceiptKind
 from tallystick.records.base import Record, key_hash
 from tallystick.records.chain import ValidatorsRecord
 from tallystick.records.goods import EventStatus
+from tallystick.recovery import Recovery
 from tallystick.trie import Trie
-from tallystick.votes import Certificate
+from tallystick.votes import Certificate, VoteKind
 
 ExecuteBlock: TypeAlias = Callable[[StateView, BlockContext, Sequence[VerifiedTransaction]], BlockResult]
 
@@ -56,20 +58,25 @@ class FinalBlock:
     """A final block with its transactions, ready to be executed.
 
     Attributes:
-        proof: a finalisation of this block or of a descendant.
+        proof: a finalisation of this block or of a descendant; None where a recovery stands behind it.
         closing: for a boundary block: the closing header that ``proof`` names, if it names one.
+        recovery: of the boundary block with which one begins.
     """
 
     header: Header
     block_hash: bytes
     transactions: tuple[VerifiedTransaction, ...]
-    proof: Certificate
+    proof: Certificate | None
     closing: ClosingHeader | None = None
+    recovery: Recovery | None = None
 
     @property
     def finalisation(self) -> Certificate | None:
         """The finalisation of this very block, or None when only a descendant was finalised directly."""
-        return self.proof if self.proof.statement.block_hash == self.block_hash else None
+        proof = self.proof
+        if proof is None or proof.statement.kind is not VoteKind.FINALIZE:
+            return None
+        return proof if proof.statement.block_hash == self.block_hash else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +130,8 @@ class Executor:
         """Execute the next height in memory and collect its rows."""
         header = block.header
         assert header.height == self.tip.executed.height + 1
-        result = self._execute_block(self.state, context_of(header), block.transactions)
+        seats = block.recovery.seats if block.recovery is not None else ()
+        result = self._execute_block(self.state, context_of(header, seats), block.transactions)
         encoded = tuple(encode(receipt) for receipt in result.receipts)
         first_executed = tuple(id_ for id_, _ in result.executed_ids)
         leaves = result.leaves()
@@ -170,18 +178,23 @@ class Executor:
             following = self.validators()
             if following.validators.digest() != header.next_validators_hash:
                 raise StorageError(f"the state of height {header.height} has other validators than its boundary block")
-            proof = EpochProof(header, block.closing, block.proof, following.validators)
-            self._rows.append(epoch_row(header.epoch, proof))
+            if block.recovery is not None:
+                self._rows.append(recovery_row(header.epoch, block.recovery))
+            else:
+                assert block.proof is not None, "an epoch ends with a finalisation or a recovery"
+                proof = EpochProof(header, block.closing, block.proof, following.validators)
+                self._rows.append(epoch_row(header.epoch, proof))
             view, certificate, epoch = 0, None, following.epoch
         self.tip = TipRow(executed, block.block_hash, view, certificate, peaks, result.next_due_ms, epoch)
 
-    def take_batch(self, signer: Put) -> list[Put]:
+    def take_batch(self, signer: Put | None = None) -> list[Put]:
         """All rows since the last batch, with the row about the signer's log; once durable call ``state.written``."""
         rows, self._rows = self._rows, []
         if self.tip.executed.height % EXPIRY_SWEEP_HEIGHTS == 0:
             rows += self._ledger.expired_ids(self.tip.executed.time_ms)
         rows.append(tip_row(self.tip))
-        rows.append(signer)
+        if signer is not None:
+            rows.append(signer)
         return rows
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from contracts.genesis_state import genesis_writes
 from node.config import NodeConfig
-from node.identity import Identity, read_identity
+from node.identity import Identity, former_certificate, former_key, read_identity
 from node.key_files import read_file
 from tallystick.encoding import decode
 from tallystick.errors import ConfigError, DecodeError, SignatureError
@@ -87,13 +87,14 @@ def _check_founder(config: NodeConfig, genesis: Genesis, card: Card | None, iden
             f"{config.genesis}: wrong genesis: {config.organisation} is not among its founders ({there}); "
             "check `organisation` and `genesis` in the configuration, or write `joining = true` if it is to join"
         )
-    if card.body.validator_key not in identity.seeds:
+    key, certificate = card.body.validator_key, card.body.certificate
+    if key not in identity.seeds and not former_key(config, key).exists():
         raise ConfigError(
             f"{config.genesis}: wrong genesis: {config.organisation} stands in it with another validator key than "
             f"{config.validator_key}; check `genesis` and `keys` in the configuration, or write `joining = true` if "
             "its key was replaced"
         )
-    if card.body.certificate not in identity.transports:
+    if certificate not in identity.transports and not former_certificate(config, certificate).exists():
         raise ConfigError(
             f"{config.genesis}: wrong genesis: {config.organisation} stands in it with another transport certificate "
             f"than {config.transport_certificate}; check `genesis` and `keys` in the configuration, or write "

@@ -41,6 +41,7 @@ from tallystick.errors import ConfigError, DecodeError, ProofError, StorageError
 from tallystick.records.base import Record, Space
 from tallystick.records.chain import HOUR_MS
 from tallystick.records.goods import HistoryEntry
+from tallystick.recovery import Recovery
 
 T = TypeVar("T", bound=Message)
 
@@ -190,6 +191,11 @@ class Ledger:
         """The proof of an epoch's end, or None while it goes on."""
         data = self._store.get(number_key(Table.EPOCHS, epoch))
         return None if data is None else _read(data, EpochProof)
+
+    def recovery(self, epoch: int) -> Recovery | None:
+        """The recovery that ended an epoch, or None where its validators ended it themselves."""
+        data = self._store.get(number_key(Table.RECOVERIES, epoch))
+        return None if data is None else _read(data, Recovery)
 
     def height_of(self, block_hash: bytes) -> int | None:
         """Height of an executed block, or None."""
@@ -374,6 +380,11 @@ def floor_row(floor: FloorRow) -> Put:
 def epoch_row(epoch: int, proof: EpochProof) -> Put:
     """The row of an epoch's end."""
     return number_key(Table.EPOCHS, epoch), encode(proof)
+
+
+def recovery_row(epoch: int, recovery: Recovery) -> Put:
+    """The row of an epoch's end by a recovery."""
+    return number_key(Table.RECOVERIES, epoch), encode(recovery)
 
 
 def _read(data: bytes, type_: type[T]) -> T:

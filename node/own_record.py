@@ -20,7 +20,7 @@ from node.runner import Runner
 from node.signer_log import SignerRecordLostError
 from tallystick import keys
 from tallystick.errors import SignatureError
-from tallystick.votes import Vote, verify_vote, vote_in
+from tallystick.votes import Statement, Vote, verify_vote, vote_in
 
 HEIGHTS_LOOKED_AT = 64  # for a certificate in which a validator stands: a healthy one is in most of them
 
@@ -114,14 +114,7 @@ class OwnRecord:
         if not self._epochs.asking or answer.nonce != self._nonce or not self._votes(peer):
             return
         if answer.vote is not None and self._is_unknown(answer.vote):
-            statement = answer.vote.statement
-            self._fatal(
-                SignerRecordLostError(
-                    f"the signer record is lost: {peer.organisation} has a vote of ours in view {statement.view} of "
-                    f"epoch {statement.epoch} that our record lacks; this validator must not sign with its key again: "
-                    "make another with `tallystick-node rotate` and have it take the seat"
-                )
-            )
+            self._found_lost(peer, answer.vote.statement)
             return
         self._answered.add(peer.certificate)
         validators = {one.certificate for one in self._peers if self._votes(one)}
@@ -131,6 +124,17 @@ class OwnRecord:
                 self._restored = None
                 self._disk.ledger.write([restored_row(None)])
             self._done()
+
+    def _found_lost(self, peer: Peer, statement: Statement) -> None:
+        """From now on the key counts as lost whatever later answers say: who remembers today may forget tomorrow."""
+        self._disk.retire(self._disk.key)
+        self._fatal(
+            SignerRecordLostError(
+                f"the signer record is lost: {peer.organisation} has a vote of ours in view {statement.view} of "
+                f"epoch {statement.epoch} that our record lacks; this validator must not sign with its key again: "
+                "make another with `tallystick-node recover key` and have it take the seat"
+            )
+        )
 
     def _votes(self, peer: Peer) -> bool:
         return peer.index < self._epochs.validators.count

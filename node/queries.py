@@ -294,7 +294,7 @@ class Queries:
         if row is None or row.header is None:
             return None
         proof = certify(self._ledger, height, self._stored_height())
-        if proof is None:
+        if proof is None or proof.finalisation is None:  # a recovery is no certificate: later headers prove this one
             return None
         descendants = tuple(encode(header) for header in proof.descendants)
         return CertifiedHeader(encode(row.header), descendants, proof.finalisation, proof.closing)
@@ -302,6 +302,10 @@ class Queries:
     def epoch(self, epoch: int) -> EpochStep | None:
         """How an epoch ended, or None while it goes on."""
         return self._epochs.step(epoch)
+
+    def epoch_was_recovered(self, epoch: int) -> bool:
+        """Whether a recovery ended an epoch, so that nobody can be led across its end."""
+        return self._epochs.recovery(epoch) is not None
 
     # --- the state ----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from node.tables import BlockRow
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
 from tallystick.limits import BLOCK_SIZE_MAX
+from tallystick.recovery import Recovery
 from tallystick.votes import Certificate
 
 
@@ -18,12 +19,15 @@ class Certified(NamedTuple):
 
     Attributes:
         descendants: headers behind it, child first, up to the one that is certified; all of one epoch.
+        finalisation: None where a recovery stands in its place.
         closing: the closing header that the certificate names, when it names neither of those.
+        recovery: what ended the epoch; then the last header is its boundary block.
     """
 
     descendants: tuple[Header, ...]
-    finalisation: Certificate
+    finalisation: Certificate | None
     closing: ClosingHeader | None
+    recovery: Recovery | None = None
 
 
 def certify(ledger: Ledger, height: int, stored_height: int) -> Certified | None:
@@ -43,7 +47,10 @@ def certify(ledger: Ledger, height: int, stored_height: int) -> Certified | None
             return Certified(tuple(descendants), row.finalisation, None)
         if row.header.next_validators_hash != row.header.validators_hash:
             proof = ledger.epoch_proof(row.header.epoch)
-            return None if proof is None else Certified(tuple(descendants), proof.finalisation, proof.closing)
+            if proof is not None:
+                return Certified(tuple(descendants), proof.finalisation, proof.closing)
+            recovery = ledger.recovery(row.header.epoch)
+            return None if recovery is None else Certified(tuple(descendants), None, None, recovery)
     return None
 
 
@@ -64,8 +71,17 @@ def answer_range(ledger: Ledger, first_height: int, count: int, stored_height: i
         blocks.append(BlockMessage(row.header, transactions))
     while blocks:
         proof = certify(ledger, first_height + len(blocks) - 1, stored_height)
-        if proof is not None:
+        if proof is not None and proof.recovery is not None and not any(row.finalisation is not None for row in rows):
+            return _recovered_range(ledger, first_height, blocks, proof)
+        if proof is not None and proof.recovery is None:
             return RangeMessage(first_height, tuple(blocks), *proof)
         last = max((index for index, row in enumerate(rows[:-1]) if row.finalisation is not None), default=-1)
         del rows[last + 1 :], blocks[last + 1 :]
     return RangeMessage(first_height, (), (), None)
+
+
+def _recovered_range(ledger: Ledger, first_height: int, blocks: list[BlockMessage], proof: Certified) -> RangeMessage:
+    """Blocks that a recovery alone stands behind go with it, up to its boundary block, however few were asked for."""
+    rest = [BlockMessage(header, ledger.transactions(header.height)) for header in proof.descendants]
+    whole = (*blocks, *rest)[:RANGE_BLOCKS_MAX]
+    return RangeMessage(first_height, whole, (), None, None, proof.recovery)

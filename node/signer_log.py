@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from consensus.effects import DurableRecord, HeaderRecord
-from node.tables import SignerRow
-from node.wal import Mark, WriteAheadLog
+from node.tables import RETIRED, SignerRow
+from node.wal import Mark, WriteAheadLog, read_records
 from tallystick.blocks import Header
 from tallystick.encoding import Bytes16, Hash, Message, Natural, PublicKey, decode, encode
 from tallystick.epochs import ClosingHeader
@@ -114,6 +114,8 @@ class SignerLog:
         self._dirty = False
         mark = None
         if known is not None:
+            if known.instance == RETIRED:
+                raise self._lost("this key was retired when its record was found to be lost, or given up")
             if self._log.empty:
                 raise self._lost(f"the log in {folder} is missing or empty")
             mark = Mark(known.oldest_segment, known.newest_segment, known.newest_size)
@@ -220,9 +222,39 @@ class SignerLog:
 
     def _lost(self, how: str) -> SignerRecordLostError:
         return SignerRecordLostError(
-            f"the signer record is lost: {how}, but the database holds blocks that this validator voted on; it must "
-            "not sign with this key again, so register a new validator key for the organisation"
+            f"the signer record is lost: {how}, but this validator has voted with its key, and must not sign with it "
+            "again; make another with `tallystick-node recover key`"
         )
+
+
+def salvage(folder: Path) -> tuple[list[DurableRecord], dict[bytes, tuple[bytes, ...]]]:
+    """Records and contents of blocks that can still be read in a folder, whole or not; nothing is signed on them.
+
+    Certificates prove themselves, and contents are bound by their headers, so whatever is found is good for a recovery.
+
+    Raises:
+        StorageError: the disk fails.
+    """
+    records: list[DurableRecord] = []
+    bodies: dict[bytes, tuple[bytes, ...]] = {}
+    try:
+        files = [path.read_bytes() for path in sorted(folder.glob("*.log"))]
+    except OSError as error:
+        raise StorageError(f"the signer's log in {folder} cannot be read: {error}") from error
+    for data in files:
+        for payload in read_records(data)[0]:
+            match read_entry(payload):
+                case VoteEntry(vote):
+                    records.append(vote)
+                case CertificateEntry(certificate):
+                    records.append(certificate)
+                case HeaderEntry(header, own) | ClosingEntry(header, own):
+                    records.append(HeaderRecord(header, own))
+                case BodyEntry(block_hash, _, transactions):
+                    bodies[block_hash] = transactions
+                case Opening():
+                    continue
+    return records, bodies
 
 
 def read_entry(data: bytes) -> Entry:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from contracts.genesis_state import genesis_writes
 from node.history_tree import Node, append_leaf
 from node.ledger import Ledger
@@ -23,8 +25,10 @@ from tallystick.genesis import Genesis
 from tallystick.merkle import EMPTY_ROOT, leaf_hash, peaks_root, root_of
 from tallystick.reasons import Reason
 from tallystick.receipts import Receipt, ReceiptKind
-from tallystick.records.base import key_hash
+from tallystick.records.base import key_hash, read_public
 from tallystick.records.goods import EventStatus
+from tallystick.records.members import Key, KeyStatus, member_key
+from tallystick.recovery import Recovery, boundary_header, verify_recovery
 from tallystick.transactions import decode_transaction
 from tallystick.trie import Trie
 from tallystick.votes import VoteKind, verify_certificate
@@ -177,16 +181,39 @@ class StoreCheck:
             self._newest_certified = height
         self._boundary = header.next_validators_hash != validators
         if self._boundary:
-            self._check_epoch_end(height, header)
+            self._check_epoch_end(height, header, previous.header)
 
-    def _check_epoch_end(self, height: int, boundary: Header) -> None:
+    def _check_epoch_end(self, height: int, boundary: Header, parent: Header | None) -> None:
         """The stored proof is of this boundary block; what follows is held against the next epoch's validators."""
         proof = self._ledger.epoch_proof(self._epoch)
+        recovery = self._ledger.recovery(self._epoch)
+        if proof is None and recovery is not None:
+            self._check_recovery(recovery, boundary, parent)
+            self._epoch += 1
+            self._newest_certified = height
+            return
         if proof is None or proof.boundary != boundary:
             raise Disagreement(f"the proof that epoch {self._epoch} ended is missing, or is of another block", height)
         self._validators = verify_epoch_proof(proof, self._validators, self._chain_id)
         self._epoch += 1
         self._newest_certified = height
+
+    def _check_recovery(self, recovery: Recovery, boundary: Header, parent: Header | None) -> None:
+        """The boundary block is the one that the heads make, signed with keys that the records call root keys."""
+
+        def key_of(public_key: bytes) -> Key | None:
+            record = self._ledger.record(member_key(public_key))
+            key = None if record is None else read_public(record, Key)
+            if key is None or key.since_height >= boundary.height:
+                return None
+            later = key.until_height >= boundary.height  # revoked since then
+            return msgspec.structs.replace(key, status=KeyStatus.ACTIVE) if later else key
+
+        genesis = self._ledger.block(0)
+        assert genesis is not None, "height 0 was checked"
+        if boundary_header(recovery, self._validators, parent, genesis.executed) != boundary:
+            raise Disagreement("the boundary block is not the one that its recovery makes", boundary.height)
+        self._validators = verify_recovery(recovery, self._validators, self._epoch, self._chain_id, key_of)
 
     def _check_tip_proof(self, tip: TipRow, last: int) -> None:
         """The newest height is final: by its own certificate, or by one of a descendant that is not executed yet.

@@ -31,6 +31,7 @@ class Table(IntEnum):
     HISTORY_NODES = 11  # level, index -> hash of a perfect subtree of the history tree
     EPOCHS = 12  # epoch -> EpochProof of its end
     REPLACED = 13  # height -> ReplacedRow, for the heights whose states are kept
+    RECOVERIES = 14  # epoch -> Recovery that ended it
 
 
 class FormatRow(Message, frozen=True):
@@ -60,11 +61,14 @@ class TipRow(Message, frozen=True):
     epoch: Natural = 0
 
 
+RETIRED = bytes(16)  # instance of a log that counts as lost whatever stands in its folder
+
+
 class SignerRow(Message, frozen=True):
     """What the signer's log must still hold, so that a lost or torn one is noticed.
 
     Attributes:
-        instance: 16 random bytes that log and database share.
+        instance: 16 random bytes that log and database share; ``RETIRED`` where the key must never sign again.
         oldest_segment, newest_segment: numbers of its files.
         newest_size: bytes of the newest one that were synced.
         floor_view: nothing at or below this view of ``floor_epoch`` may be signed any more.

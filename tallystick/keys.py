@@ -50,6 +50,7 @@ class Purpose(IntEnum):
     CARD = 6
     HEAD = 7
     SEAL_KEY = 8  # a validator's word for its BLS key; what that key signs has an algorithm byte of its own
+    RECOVERY = 10  # a root key's word for what its node holds of an epoch that cannot go on
 
 
 def domain(purpose: Purpose, chain_id: bytes) -> bytes:

@@ -185,6 +185,13 @@ class PublicDoor:
     async def epoch(self, epoch: EpochPath) -> Response:
         """From pinned validators to the present ones: one of these for each epoch between."""
         step = self._node.epoch(int(epoch))
+        if step is None and self._node.epoch_was_recovered(int(epoch)):
+            raise ProblemError(
+                "not-found",
+                f"epoch {epoch} was ended by a recovery: no quorum of its validators hands over to the next",
+                "compare the present validators with several members, and pin them anew",
+                path="/path/epoch",
+            )
         if step is None:
             raise ProblemError(
                 "not-found",

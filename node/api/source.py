@@ -76,6 +76,9 @@ class NodeQueries(Protocol):
     def epoch(self, epoch: int) -> EpochStep | None:
         """How an epoch ended, or None while it goes on."""
 
+    def epoch_was_recovered(self, epoch: int) -> bool:
+        """Whether a recovery ended an epoch, so that nobody can be led across its end."""
+
     def record(self, key: bytes) -> Record | None:
         """The newest executed record of a key, or None."""
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from node.certificates import make_transport_identity
 from node.commands import Subparsers, add_config_option, new_parser, print_json
 from node.config import load_config
-from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
-from node.key_files import read_certificate_der, write_new
+from node.identity import NEXT_VALIDATOR_KEY
+from node.next_seat import make_next_seat
 from node.toml_reader import Complaint, peer_address
-from tallystick import keys
-from tallystick.encoding import encode
 from tallystick.errors import ConfigError
-from tallystick.payloads.membership import NewSeat
 
-SEAT = "seat.bin"
 EXAMPLES = """
 tallystick-node rotate --config grower/node.toml --peer-address 10.0.0.1:7101 --api-address 10.0.0.1:8101
 tallystick-node rotate --config grower/node.toml --peer-address … --api-address … --transport
@@ -44,22 +39,11 @@ def rotate(options: argparse.Namespace) -> int:
             peer_address(getattr(options, option))
         except Complaint as complaint:
             raise ConfigError(f"--{option.replace('_', '-')}: {complaint}") from None
-    seed = keys.generate()
-    certificate = read_certificate_der(config.transport_certificate)
-    write_new(config.keys / NEXT_VALIDATOR_KEY, seed.hex().encode() + b"\n", secret=True)
-    if options.transport:
-        identity = make_transport_identity(config.organisation)
-        write_new(config.keys / NEXT_TRANSPORT_KEY, identity.key_pem, secret=True)
-        write_new(config.keys / NEXT_TRANSPORT_CERTIFICATE, identity.certificate_pem)
-        certificate = identity.certificate_der
-    key = keys.public_key_of(seed)
-    seat = NewSeat(config.organisation, key, certificate, options.peer_address, options.api_address)
-    path = config.file.parent / SEAT
-    write_new(path, encode(seat))
+    made = make_next_seat(config, options.peer_address, options.api_address, transport=options.transport)
+    path, key = made.file, made.seat.key
     if options.json:
         print_json({"seat": str(path), "key": key.hex(), "validator_key": str(config.keys / NEXT_VALIDATOR_KEY)})
         return 0
     print(f"Made {config.keys / NEXT_VALIDATOR_KEY} and {path}. The node signs with the new key from the switch on.")
     print(f"Order it: tallystick rotate-validator {path} --validator-key {config.keys / NEXT_VALIDATOR_KEY} --key root")
-    print("Afterwards, at any time: put the next files in the place of the old ones, and write `joining = true`.")
     return 0

@@ -20,6 +20,7 @@ from tallystick.limits import (
     TRANSACTION_SIZE_MAX,
 )
 from tallystick.proposals import ClosingProposal, Proposal
+from tallystick.recovery import Recovery
 from tallystick.seals import SealKey, SealShare
 from tallystick.votes import Certificate, Vote
 
@@ -150,8 +151,9 @@ class RangeMessage(Message, frozen=True, tag=13):
         blocks: may be empty: the sender has nothing from that height on.
         descendants: headers behind the last block, child first, up to the one that ``finalisation`` names.
             All of them are of one epoch.
-        finalisation: None only when there are no blocks.
+        finalisation: None only when there are no blocks, and where there is a recovery.
         closing: the closing header that ``finalisation`` names; then the last header is the boundary block.
+        recovery: what ended the epoch; then the last header is its boundary block.
     """
 
     first_height: Natural
@@ -159,6 +161,7 @@ class RangeMessage(Message, frozen=True, tag=13):
     descendants: Annotated[tuple[Header, ...], msgspec.Meta(max_length=RANGE_HEADERS_MAX)]
     finalisation: Certificate | None
     closing: ClosingHeader | None = None
+    recovery: Recovery | None = None
 
 
 class ClosingProposalMessage(Message, frozen=True, tag=14):

@@ -14,13 +14,14 @@ import pytest
 
 from consensus.effects import Accuse
 from node.admission import Admission, Door
-from node.catchup import CatchUp
 from node.counters import Counters
 from node.fetcher import Fetcher
 from node.mempool import Mempool
-from node.network.messages import PEER_PROTOCOL, HeadNotice, Hello, RangeMessage, TransactionsAnswer, message_frame
+from node.network.messages import PEER_PROTOCOL, Hello, TransactionsAnswer, message_frame
 from node.network.peers import Peer, PeerFault, Peers, PeerSeat
 from node.performer import Performer
+from node.pieces import PIECE_BLOCKS, WINDOW_BLOCKS, Pieces
+from node.range_asker import RangeAsker
 from node.toml_reader import Address
 from node.waiting_line import PEER_QUEUE_MAX
 from tallystick.errors import RefusedError
@@ -246,41 +247,20 @@ def test_one_request_is_good_for_one_answer() -> None:
 
 def test_who_claims_the_most_is_not_always_asked_first() -> None:
     async def story() -> None:
-        liar, honest = peer(1), peer(2)
-        asked: list[int] = []
-        for one, height in ((liar, 10**9), (honest, 100)):
-            one.head = HeadNotice(height, 1, height)
-            one.send = lambda message, one=one, **_: bool(asked.append(one.index)) or True  # type: ignore[method-assign]
-        catch_up = CatchUp.__new__(CatchUp)
-        idle = asyncio.get_running_loop().create_future()
-        idle.set_result(None)
-
-        async def nothing() -> None:
-            return None
-
-        catch_up._committer = cast(Any, SimpleNamespace(queued_height=0, idle=nothing))
-        catch_up._peers = cast(Any, SimpleNamespace(connected=lambda: [liar, honest]))
-        catch_up._loop = asyncio.get_running_loop()
-        catch_up._asked, catch_up._answer, catch_up.running = None, None, False
-        catch_up._useful, catch_up._counts = {}, {}
-        catch_up._epochs = cast(Any, SimpleNamespace(number=0))
-
-        async def applied(blocks: object) -> int:
-            return 1 if asked[-1] == 1 else 50
-
-        async def checked(answer: object, first_height: int) -> list[object]:
-            return []
-
-        catch_up._apply = applied  # type: ignore[method-assign,assignment]
-        catch_up._checked = checked  # type: ignore[method-assign,assignment]
-        block = SimpleNamespace(header=SimpleNamespace(epoch=0))
-        answer = cast(RangeMessage, SimpleNamespace(blocks=(block,), first_height=1))
-        for _ in range(4):
-            task = asyncio.get_running_loop().create_task(catch_up._one_range(catch_up._ahead(1)[0]))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            catch_up.take(liar if asked[-1] == 1 else honest, answer)
-            await task
-        assert asked.count(2) >= 3, "whoever gave many blocks is asked before whoever gave one"
+        asker = RangeAsker(asyncio.get_running_loop())
+        liar, honest, stranger = peer(1), peer(2), peer(3)
+        asker.gave(liar, 1)
+        asker.gave(honest, 50)
+        assert asker.in_order((liar, honest)) == [honest, liar]
+        assert asker.in_order((liar, honest, stranger))[0] is stranger, "who was not asked yet may have everything"
 
     run(story)
+
+
+def test_what_is_asked_ahead_of_execution_is_bounded_whatever_is_claimed() -> None:
+    pieces: Pieces[int] = Pieces(1)
+    asked = 0
+    for number in range(10_000):
+        piece = pieces.take(number.to_bytes(4, "big"), 10**9, PIECE_BLOCKS, 0.0)
+        asked += 0 if piece is None else piece[1]
+    assert asked == WINDOW_BLOCKS

@@ -12,9 +12,10 @@ import msgspec
 import pytest
 import uvloop
 
-from node import catchup
+from node import catchup, dialogue, pieces
 from node.app import Node
 from node.folder import DATABASE
+from node.ledger import Ledger
 from node.network.frames import FrameReader
 from node.network.messages import (
     BlockMessage,
@@ -255,5 +256,48 @@ def test_an_honest_peer_that_answers_late_is_never_punished(tmp_path: Path, monk
         await asyncio.sleep(1.0)  # its answers to requests that were given up come in
         assert peer.asked >= 1
         assert seen.faults == 0 and seen.refused_until == 0.0
+
+    run(story, tmp_path)
+
+
+def test_a_slow_peer_does_not_hold_back_the_others(tmp_path: Path) -> None:
+    async def story(network: Network) -> None:
+        height = await founded(network)
+        false, source, _, late = order_of(network)
+        peer = FalsePeer(network, false, network.nodes[source], genuine, delay_s=30.0)
+        task = asyncio.get_running_loop().create_task(peer.serve(late))
+        try:
+            await network.start(late)
+            node = network.nodes[late]
+            await network.until(lambda: node.queries.status().executed_height >= height, catchup.ANSWER_TIMEOUT_S - 1)
+            await network.until(lambda: not node._catch_up.running, 2)  # nor is its answer waited for afterwards
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        (seen,) = [other for other in node.peers if other.organisation == false]
+        assert seen.faults == 0
+
+    run(story, tmp_path)
+
+
+def test_several_peers_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "PIECE_BLOCKS", 4)
+    served: dict[str, int] = {}
+
+    def counted(ledger: Ledger, first: int, count: int, stored: int) -> RangeMessage:
+        served[str(id(ledger))] = served.get(str(id(ledger)), 0) + 1
+        return answer_range(ledger, first, count, stored)
+
+    monkeypatch.setattr(dialogue, "answer_range", counted)
+
+    async def story(network: Network) -> None:
+        first, second, third, late = order_of(network)
+        await network.start(first, second, third)
+        await grow(network, network.nodes[first])
+        height = network.nodes[first].queries.status().executed_height
+        await network.start(late)
+        await network.until(lambda: network.nodes[late].queries.status().executed_height >= height, 10)
+        assert len(served) >= 2, served
+        network.assert_equal_chains()
 
     run(story, tmp_path)

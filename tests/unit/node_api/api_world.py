@@ -139,6 +139,9 @@ class TwinNode:
     def certified_header(self, height: int) -> CertifiedHeader | None:
         return self.certified.get(height)
 
+    def epoch_was_recovered(self, epoch: int) -> bool:
+        return False
+
     def epoch(self, epoch: int) -> EpochStep | None:
         return self.epochs.get(epoch)
 

@@ -157,8 +157,15 @@ def epoch_pin(value: object) -> tuple[int, bytes] | None:
 
 
 def path_from(folder: Path) -> Reader[Path]:
-    """A path; a relative one starts at ``folder``."""
-    return lambda value: (folder / Path(text(value)).expanduser()).absolute()
+    """A path; a relative one starts at ``folder``, and ``~`` is a home folder."""
+
+    def read(value: object) -> Path:
+        try:
+            return (folder / Path(text(value)).expanduser()).absolute()
+        except RuntimeError as error:
+            raise Complaint(f"{value!r} begins with the home folder of nobody here") from error
+
+    return read
 
 
 def listen_address(value: object) -> Address:

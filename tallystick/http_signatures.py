@@ -30,8 +30,9 @@ SIGNATURE = "signature"
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _PATH = re.compile(r"/[\x21-\x7e]{0,4095}")
 _QUERY = re.compile(r"[\x21-\x7e]{0,8192}")
-_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
-_SIGNATURE = re.compile(r"sig=:([A-Za-z0-9+/]{86}==):")
+# The last digit of each carries unused bits, which must be zero: one value, one spelling.
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=):")
+_SIGNATURE = re.compile(r"sig=:([A-Za-z0-9+/]{85}[AQgw]==):")
 _INPUT = re.compile(
     r'sig=(\("@method" "@path" "@query" "content-digest"\)'
     r';created=([1-9][0-9]{0,11});nonce="([0-9a-f]{32})";keyid="([0-9a-f]{64})";tag="tallystick-request-v1")'

@@ -316,6 +316,8 @@ def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
         await network.start()
         try:
             await network.put(network.register_key())
+            # What is made up below must not be an answer to the retailer's own question at its start.
+            await network.until(lambda: not any(node.epochs.asking for node in network.nodes.values()), 15)
             seed = read_validator_seed(network.configs["org:retailer"].validator_key)
             index = network.genesis.validators().index_of(keys.public_key_of(seed))
             assert index is not None
@@ -383,7 +385,7 @@ def test_a_validator_on_an_older_disk_notices_and_signs_nothing(tmp_path: Path) 
             await node.start()
             assert node.epochs.me is None
             error = await asyncio.wait_for(node.failure(), 10)
-            assert isinstance(error, SignerRecordLostError) and "rotate" in str(error)
+            assert isinstance(error, SignerRecordLostError) and "recover key" in str(error)
             await node.stop()
             await network.put(network.register_key())
         finally:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from node.config import NodeConfig, load_config
 from node.config_template import render_config
-from node.toml_reader import Address
+from node.toml_reader import Address, Complaint, path_from
 from tallystick.errors import ConfigError
 
 GOOD = """\
@@ -170,3 +170,8 @@ def test_as_many_tree_versions_as_written(tmp_path: Path, written: str, read: in
 def test_fewer_tree_versions_than_the_window_are_refused(tmp_path: Path, written: str) -> None:
     with pytest.raises(ConfigError, match="tree_versions"):
         load(tmp_path, f"tree_versions = {written}\n{GOOD}")
+
+
+def test_the_home_folder_of_nobody_is_a_complaint_not_a_traceback(tmp_path: Path) -> None:
+    with pytest.raises(Complaint, match="home folder"):
+        path_from(tmp_path)("~nobody-of-this-name/keys")

@@ -7,6 +7,7 @@ import contextlib
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ import uvloop
 
 from node import catchup, dialogue, pieces
 from node.app import Node
+from node.executor import FinalBlock
 from node.folder import DATABASE
 from node.ledger import Ledger
 from node.network.frames import FrameReader
@@ -28,6 +30,7 @@ from node.network.messages import (
     message_frame,
 )
 from node.network.tls import peer_context
+from node.range_check import check_range
 from node.range_server import answer_range
 from tallystick.api import TransactionState
 from tests.integration.network import Network
@@ -288,7 +291,12 @@ def test_several_peers_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         served[str(id(ledger))] = served.get(str(id(ledger)), 0) + 1
         return answer_range(ledger, first, count, stored)
 
+    async def slowly(*arguments: Any) -> list[FinalBlock]:
+        await asyncio.sleep(0.3)  # so that the others have connected before the first has given everything
+        return await check_range(*arguments)
+
     monkeypatch.setattr(dialogue, "answer_range", counted)
+    monkeypatch.setattr(catchup, "check_range", slowly)
 
     async def story(network: Network) -> None:
         first, second, third, late = order_of(network)

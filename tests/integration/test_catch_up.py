@@ -7,17 +7,14 @@ import contextlib
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 import uvloop
 
-from node import catchup, dialogue, pieces
+from node import catchup
 from node.app import Node
-from node.executor import FinalBlock
 from node.folder import DATABASE
-from node.ledger import Ledger
 from node.network.frames import FrameReader
 from node.network.messages import (
     BlockMessage,
@@ -30,7 +27,6 @@ from node.network.messages import (
     message_frame,
 )
 from node.network.tls import peer_context
-from node.range_check import check_range
 from node.range_server import answer_range
 from tallystick.api import TransactionState
 from tests.integration.network import Network
@@ -279,33 +275,5 @@ def test_a_slow_peer_does_not_hold_back_the_others(tmp_path: Path) -> None:
             await asyncio.gather(task, return_exceptions=True)
         (seen,) = [other for other in node.peers if other.organisation == false]
         assert seen.faults == 0
-
-    run(story, tmp_path)
-
-
-def test_several_peers_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PIECE_BLOCKS", 4)
-    served: dict[str, int] = {}
-
-    def counted(ledger: Ledger, first: int, count: int, stored: int) -> RangeMessage:
-        served[str(id(ledger))] = served.get(str(id(ledger)), 0) + 1
-        return answer_range(ledger, first, count, stored)
-
-    async def slowly(*arguments: Any) -> list[FinalBlock]:
-        await asyncio.sleep(0.3)  # so that the others have connected before the first has given everything
-        return await check_range(*arguments)
-
-    monkeypatch.setattr(dialogue, "answer_range", counted)
-    monkeypatch.setattr(catchup, "check_range", slowly)
-
-    async def story(network: Network) -> None:
-        first, second, third, late = order_of(network)
-        await network.start(first, second, third)
-        await grow(network, network.nodes[first])
-        height = network.nodes[first].queries.status().executed_height
-        await network.start(late)
-        await network.until(lambda: network.nodes[late].queries.status().executed_height >= height, 10)
-        assert len(served) >= 2, served
-        network.assert_equal_chains()
 
     run(story, tmp_path)

@@ -57,9 +57,15 @@ def _run(config: ExplorerConfig) -> int:
     founding = read_founding(config.genesis)
     listener = _listen(config)
     engine = open_database(config.database, founding.chain_id, founding.genesis.network)
-    follower = Follower(founding, engine, NodeClient.at(config.node, config.read_token))
+    follower = Follower(founding, engine, NodeClient.at(config.node, config.read_token, config.other_nodes))
     # A client of its own: a slow page must not hold up the follower.
-    site = Site(config, founding, open_public(config.public_database), NodeClient.at(config.node, ""), follower)
+    site = Site(
+        config,
+        founding,
+        open_public(config.public_database),
+        NodeClient.at(config.node, "", config.other_nodes),
+        follower,
+    )
     following = threading.Thread(target=follower.run, args=(config.poll_ms,), name="follower", daemon=True)
     following.start()
     host, port = listener.getsockname()[:2]

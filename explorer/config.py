@@ -7,9 +7,9 @@ genesis = "genesis.bin"             # the pinned founding document: everything i
 database = "explorer.db"            # a file (SQLite) or an SQLAlchemy address, for instance of PostgreSQL
 listen = "127.0.0.1:8080"
 ```
-Optional: ``public_address``, ``code_hosts``, ``poll_ms``, ``public_database``; ``[products."01/…"]`` and
-``[places."…"]`` with display names by language; ``[elsewhere."Name"]`` with the ``address`` of another member's
-explorer.
+Optional: ``other_nodes`` (asked for proofs that the node has pruned), ``public_address``, ``code_hosts``, ``poll_ms``,
+``public_database``; ``[products."01/…"]`` and ``[places."…"]`` with display names by language; ``[elsewhere."Name"]``
+with the ``address`` of another member's explorer.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class ExplorerConfig:
         poll_ms: pause between two questions to the node when nothing is new.
         products, places: key text or URI to display name by language.
         elsewhere: name to address of other members' explorers, for a second opinion.
+        other_nodes: addresses of other members' nodes, asked for public proofs that the node beside does not give.
     """
 
     node: str
@@ -62,6 +63,7 @@ class ExplorerConfig:
     products: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     places: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     elsewhere: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    other_nodes: tuple[str, ...] = ()
 
 
 def load_config(file: Path) -> ExplorerConfig:
@@ -96,6 +98,7 @@ def load_config(file: Path) -> ExplorerConfig:
         products=_names(top.section("products"), of_items=True),
         places=_names(top.section("places"), of_items=False),
         elsewhere=_elsewhere(top.section("elsewhere")),
+        other_nodes=tuple(_web_address(top, "other_nodes", address) for address in top.texts("other_nodes")),
     )
     top.end()
     return config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import msgspec
@@ -22,26 +23,33 @@ class NodeRefusedError(UnavailableError):
     """The node answered, but not with what was asked for: a wrong token, an address that is no node's."""
 
 
+class NodePrunedError(NodeRefusedError):
+    """The node had it once and keeps it no more; the message says who may keep it."""
+
+
 class NodeClient:
     """The node's doors as typed questions.
 
     Args:
         transport: the way to the node.
         token: read token for the members' door, or empty.
+        others: ways to other members' nodes, asked at their public doors for proofs that the node beside does not give:
+            because it pruned them, or does not answer. Their answers are checked like its own.
     """
 
-    def __init__(self, transport: Transport, token: str = "") -> None:
+    def __init__(self, transport: Transport, token: str = "", others: Sequence[Transport] = ()) -> None:
         self._transport = transport
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._others = tuple(others)
 
     @classmethod
-    def at(cls, address: str, token: str) -> NodeClient:
+    def at(cls, address: str, token: str, others: Sequence[str] = ()) -> NodeClient:
         """A client for a node's address.
 
         Raises:
             ConfigError: not an address.
         """
-        return cls(HttpTransport(address), token)
+        return cls(HttpTransport(address), token, [HttpTransport(other) for other in others])
 
     @property
     def name(self) -> str:
@@ -56,7 +64,13 @@ class NodeClient:
             DecodeError: not a list of blocks.
         """
         response = self._get(api.BLOCKS, {"from": str(from_height), "limit": str(limit)}, "application/msgpack")
-        self._require(response)
+        try:
+            self._require(response)
+        except NodePrunedError as error:
+            raise NodePrunedError(
+                f"{error}. The copy needs every block from height {from_height} on: let 'node' in the configuration "
+                "name a node that keeps them, with its read token, until the copy has caught up"
+            ) from error
         try:
             return _blocks_decoder.decode(response.body)
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
@@ -64,8 +78,7 @@ class NodeClient:
 
     def epoch(self, epoch: int) -> EpochStep:
         """How an epoch ended, as the node says. Raises: as ``blocks``."""
-        response = self._get(api.EPOCH.format(epoch=epoch), {}, "application/msgpack")
-        self._require(response)
+        response = self._get_anywhere(api.EPOCH.format(epoch=epoch), {}, "application/msgpack")
         return decode(response.body, EpochStep, size_max=EPOCH_STEP_SIZE_MAX)
 
     def head(self) -> api.HeadAnswer:
@@ -86,26 +99,57 @@ class NodeClient:
         return self._proof(api.EVENT_PROOF, {"commitment": commitment, "item": identifier})
 
     def _proof(self, path: str, query: dict[str, str]) -> bytes:
-        response = self._get(path, query, "application/json")
-        self._require(response)
+        response = self._get_anywhere(path, query, "application/json")
         if len(response.body) > PROOF_SIZE_MAX:
             raise DecodeError("too-long", f"a proof of {len(response.body)} bytes; at most {PROOF_SIZE_MAX} are read")
         return response.body
+
+    def _get_anywhere(self, path: str, query: dict[str, str], accept: str) -> Response:
+        """A public answer of the node beside, or where it has none of the first other one that does.
+
+        Raises:
+            UnavailableError, NodeRefusedError: of the node beside, with what the others said.
+        """
+        try:
+            response = self._get(path, query, accept)
+            self._require(response)
+            return response
+        except (NodePrunedError, UnavailableError) as error:
+            if isinstance(error, NodeRefusedError) and not isinstance(error, NodePrunedError):
+                raise
+            said = [str(error)]
+            for other in self._others:
+                try:
+                    response = other.send(Request("GET", path, urlencode(query), {"accept": accept}))
+                    _require(other.name, response)
+                    return response
+                except UnavailableError as also:
+                    said.append(str(also))
+            raise type(error)("; ".join(said)) from error
 
     def _get(self, path: str, query: dict[str, str], accept: str) -> Response:
         headers = {"accept": accept, **self._headers}
         return self._transport.send(Request("GET", path, urlencode(query), headers))
 
     def _require(self, response: Response) -> None:
-        if response.status == 200:
-            return
-        try:
-            problem = msgspec.json.decode(response.body, type=api.Problem)
-            said = f"{problem.detail or problem.title} [{problem.code}]"
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            said = f"status {response.status}"
-        if response.status in (401, 403):
-            said += "; check read_token in the configuration"
-        if response.status >= 500 or response.status == 429:
-            raise UnavailableError(f"{self.name}: {said}")
-        raise NodeRefusedError(f"{self.name}: {said}")
+        _require(self.name, response)
+
+
+def _require(name: str, response: Response) -> None:
+    """Refuse every status but 200, in the node's words where it has some."""
+    if response.status == 200:
+        return
+    remedy = ""
+    try:
+        problem = msgspec.json.decode(response.body, type=api.Problem)
+        said = f"{problem.detail or problem.title} [{problem.code}]"
+        remedy = f"; {problem.remedy}" if problem.remedy else ""
+    except (msgspec.DecodeError, msgspec.ValidationError):
+        said = f"status {response.status}"
+    if response.status in (401, 403):
+        said += "; check read_token in the configuration"
+    if response.status >= 500 or response.status == 429:
+        raise UnavailableError(f"{name}: {said}")
+    if response.status == 410:
+        raise NodePrunedError(f"{name}: {said}{remedy}")
+    raise NodeRefusedError(f"{name}: {said}")

@@ -23,7 +23,7 @@ from explorer.read_model import PAGE_MAX, Fact, ReadModel
 from explorer.site import Site, page_path
 from tallystick import api
 from tallystick.epcis import Identifier
-from tallystick.errors import DecodeError, UnavailableError
+from tallystick.errors import DecodeError, ProofError, UnavailableError
 from tallystick.reasons import Reason
 from tallystick.records.goods import EventStatus
 
@@ -102,12 +102,12 @@ def query_routes(site: Site) -> APIRouter:
         disposition = {"content-disposition": f'attachment; filename="{file_name(identifier.key)}"'}
         return answer(request, proof.data, JSON, headers=disposition)
 
-    @get(api.HEAD, "head", "The node's newest final header, passed on for others to check")
+    @get(api.HEAD, "head", "The node's newest final header, checked and passed on for others to check")
     def head(request: Request) -> Response:
         try:
-            shown = site.node.head()
-        except (UnavailableError, DecodeError) as error:
-            return problem(503, "unavailable", "the node does not answer", str(error), "try again in a moment")
+            shown = site.heads.newest()
+        except (UnavailableError, DecodeError, ProofError) as error:
+            return problem(503, "unavailable", "the node gives no head that holds", str(error), "try again in a moment")
         return answer(request, msgspec.json.encode(shown), JSON, headers={"access-control-allow-origin": "*"})
 
     @get("/health", "health", "How far the copy is, and what is wrong, if anything; always 200 while the process lives")

@@ -16,6 +16,7 @@ from explorer.assets import Asset, build_of, fits, left_for_html, read_assets
 from explorer.config import ExplorerConfig
 from explorer.follower import Follower, FollowerStatus, now_ms
 from explorer.founding import Founding
+from explorer.head_source import HeadSource
 from explorer.i18n import HTML_LANGUAGE, LANGUAGES, Words, choose_language, iso
 from explorer.node_client import NodeClient
 from explorer.proof_source import ProofSource
@@ -46,6 +47,7 @@ class Site:
         self._follower = follower
         self.trust = follower.validators.trust
         self.proofs = ProofSource(node, self.trust)
+        self.heads = HeadSource(node, self.trust)
         self.assets = read_assets()
         self.html_max = left_for_html(self.assets)
         self._templates = _templates(self.assets)

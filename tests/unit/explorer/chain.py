@@ -14,7 +14,7 @@ import msgspec
 
 from client_sdk.transport import Request, Response
 from tallystick import api, keys
-from tallystick.api import BlockAnswer, ExecutedAnswer, HeadAnswer, b64
+from tallystick.api import BlockAnswer, ExecutedAnswer, HeadAnswer, Problem, b64
 from tallystick.blocks import PROTOCOL_VERSION, Executed, Header, HistoryLeaf, transaction_root
 from tallystick.encoding import ZERO32, encode
 from tallystick.errors import UnavailableError
@@ -182,7 +182,7 @@ class FakeNode:
     Attributes:
         proofs: bundles given instead of the true ones, by identifier.
         silent: answers nothing.
-        oldest: height whose state it keeps.
+        oldest: height whose state it keeps; ``bodies_from``: the first whose block it keeps.
     """
 
     chain: Chain
@@ -190,6 +190,7 @@ class FakeNode:
     proofs: dict[str, bytes] = field(default_factory=dict)
     silent: bool = False
     oldest: int = 0
+    bodies_from: int = 0
     name: str = "http://node.test"
 
     def send(self, request: Request) -> Response:
@@ -200,6 +201,10 @@ class FakeNode:
         match request.path:
             case api.BLOCKS:
                 first, limit = int(query["from"]), int(query["limit"])
+                if first < self.bodies_from:
+                    detail, remedy = f"height {first} is no longer kept", "ask the node of org:grower, which keeps it"
+                    gone = Problem("urn:tallystick:problem:pruned", "pruned", 410, "pruned", detail, "", remedy)
+                    return Response(410, {}, msgspec.json.encode(gone))
                 return Response(200, {}, encode(tuple(self.chain.answers[first - 1 : first - 1 + limit])))
             case api.ITEM_PROOF:
                 return self._item_proof(query["id"], int(query["at"]) if "at" in query else None)
@@ -225,6 +230,7 @@ class FakeNode:
         return HeadAnswer(
             header.chain_id.hex(), "test", "org:retailer", header.height, header.time_ms, b64(encode(header)),
             b64(encode(certificate)), ExecutedAnswer(executed.height, executed.time_ms, *roots),
+            validators=b64(encode(self.chain.world.genesis.validators())),
         )  # fmt: skip
 
 

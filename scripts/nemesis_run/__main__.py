@@ -19,6 +19,7 @@ EXAMPLES = """examples:
   ./scripts/nemesis                                a minute of everything, plan drawn from seed 1
   ./scripts/nemesis --seconds 600 --plan 7         ten minutes of another plan
   ./scripts/nemesis --kills 50                     fifty kill -9, of one node, two or all
+  ./scripts/nemesis --kills 240 --skip 260         go on with that plan behind its 260th step, with a new network
   ./scripts/nemesis --only split,pause-two         some kinds of faults alone
   ./scripts/nemesis --no-quorum-seconds 600        one partition that leaves nobody a quorum, then the first commit
   ./scripts/nemesis --dead-node-seconds 20         what a node that is away costs the others
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--plan", default="1", metavar="SEED", help="any text; the same text is the same plan (default 1)"
     )
+    parser.add_argument("--skip", type=int, default=0, metavar="N", help="go on with a plan of which N steps were done")
     parser.add_argument("--only", metavar="KINDS", help="draw from these kinds, separated by commas")
     parser.add_argument("--rate", type=float, default=40.0, metavar="R", help="transactions per second (default 40)")
     parser.add_argument("--no-quorum-seconds", type=float, metavar="S", help="two against two nodes for so long")
@@ -69,7 +71,8 @@ def read_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> 
     seconds = given.seconds
     if seconds is None:
         seconds = float("inf") if given.kills else 60.0
-    return Options(given.plan, kinds, seconds, given.kills, given.rate, *(value or 0.0 for value in runs))
+    times = (value or 0.0 for value in runs)
+    return Options(given.plan, kinds, seconds, given.kills, given.rate, *times, skip=given.skip)
 
 
 def main() -> int:

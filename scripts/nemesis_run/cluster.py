@@ -13,6 +13,7 @@ from pathlib import Path
 
 from node.folder import DATABASE
 from scripts.nemesis_run.disturbance import Disturbance, build_library
+from scripts.nemesis_run.small_disks import SmallDisks
 from scripts.nemesis_run.wires import Door, Way, Wires
 from scripts.story.network import ROOT, Founder, Network, NetworkError, free_ports, last_words, node_environment
 
@@ -24,6 +25,7 @@ class Cluster(Network):
         wires: between the nodes.
         disturbances: by organisation; empty where this machine allows none.
         left_out: kinds of faults that this machine does not allow, with the reason.
+        own_disks: to be set before ``found``: every node gets a disk of its own, so that it can be full.
     """
 
     def __init__(self, folder: Path, founders: tuple[Founder, ...]) -> None:
@@ -31,12 +33,16 @@ class Cluster(Network):
         self.wires: Wires
         self.disturbances: dict[str, Disturbance] = {}
         self.left_out: dict[str, str] = {}
+        self.disks = SmallDisks()
+        self.own_disks = False
 
     def found(self, name: str, *, allow_clock_advance: bool = False) -> str:
         """See ``Network``; then the nodes are told to find each other at our doors."""
         chain_id = super().found(name, allow_clock_advance=allow_clock_advance)
         self._lay_wires()
         self._prepare_disturbances()
+        if self.own_disks:
+            all(self.disks.give(node.folder) for node in self.nodes.values())
         return chain_id
 
     def _lay_wires(self) -> None:
@@ -93,8 +99,13 @@ class Cluster(Network):
             self.process(organisation).send_signal(signal.SIGCONT)
 
     def fill_disk(self, organisation: str) -> None:
-        """No file of the process may grow any more: every write behind its first byte fails."""
-        resource.prlimit(self.process(organisation).pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        """No byte is left on its disk; where it has none of its own, no file of the process may grow any more."""
+        if not self.disks.fill(self.nodes[organisation].folder):
+            resource.prlimit(self.process(organisation).pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    def empty_disk(self, organisation: str) -> None:
+        """What filled its disk is gone."""
+        self.disks.empty(self.nodes[organisation].folder)
 
     def wipe_database(self, organisation: str) -> None:
         """Remove the database of a node that does not run; its record of own votes stays."""
@@ -134,6 +145,7 @@ class Cluster(Network):
         super().stop()
         if hasattr(self, "wires"):
             self.wires.close()
+        self.disks.close()
 
     def ways_between(self, left: Iterable[str], right: Iterable[str]) -> list[Way]:
         """Both ways between each node of the one and each of the other side."""

@@ -74,7 +74,9 @@ class Faults:
         cluster = self._cluster
         if step.kind == "full-disk":
             cluster.fill_disk(step.victims[0])
-            if cluster.wait_for_end(step.victims[0], step.hold_s + FULL_DISK_END_S) == 0:
+            code = cluster.wait_for_end(step.victims[0], step.hold_s + FULL_DISK_END_S)
+            cluster.empty_disk(step.victims[0])
+            if code == 0:
                 raise NetworkError(f"{step.victims[0]} ended with code 0 on a full disk")
         before = self._watch.highest(cluster.nodes)
         for victim in step.victims:

@@ -39,7 +39,7 @@ IN_WORDS = {
     "isolate": "one node is cut off from the others",
     "one-way": "nothing that one node says arrives; it hears everything",
     "slow-disk": "every sync of one node's disk takes up to a second longer",
-    "full-disk": "no file of one node may grow; it must end by itself, and is started again",
+    "full-disk": "no byte is left on one node's disk; it must end by itself, and is started again",
     "clock-one": "one node's wall clock jumps, at most by a year, and comes back",
     "clock-all": "the wall clocks of all nodes jump, back by a year or ahead by minutes, and come back",
     "wipe-database": "kill -9 of one node, and its database is gone when it starts",

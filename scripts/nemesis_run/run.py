@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import threading
@@ -9,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,12 +28,13 @@ from scripts.story.cast import FOUNDERS, Cast
 from scripts.story.network import NetworkError
 
 CLIENTS = 10
+SUMMARY_STEPS = 20  # a line of figures so often: a run that is ended from outside leaves them behind
 SETTLE_S = 60.0  # at the end, for answers that are due and for equal heads
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for: see ``__main__``; ``kills`` None and the last three 0 when not asked for."""
+    """What is asked for: see ``__main__``; ``kills`` None and the last four 0 when not asked for."""
 
     plan: str
     kinds: tuple[str, ...]
@@ -41,6 +44,7 @@ class Options:
     no_quorum_s: float = 0.0
     dead_node_s: float = 0.0
     delay_ms: float = 0.0
+    skip: int = 0
 
 
 class Nemesis:
@@ -57,6 +61,7 @@ class Nemesis:
         self._broken: list[str] = []
         self._extra: dict[str, Any] = {}
         self._enough = threading.Event()
+        self._full_disk_by = ""
 
     def run(self) -> dict[str, Any]:
         """Everything; the figures.
@@ -65,7 +70,11 @@ class Nemesis:
             NetworkError: the network did not even begin.
         """
         options, cluster = self._options, self._cluster
+        cluster.own_disks = "full-disk" in options.kinds
         cluster.found("nemesis")
+        if cluster.own_disks:
+            self._full_disk_by = cluster.disks.in_words
+            self._say(f"a full disk is {self._full_disk_by}")
         cluster.start_all()
         self._cast.open_founders()
         faults = Faults(cluster, self._watch)
@@ -110,12 +119,14 @@ class Nemesis:
         if not kinds:
             raise NetworkError("this machine allows none of these faults")
         kills = 0
-        for step in steps(options.plan, list(cluster.nodes), kinds):
+        for step in islice(steps(options.plan, list(cluster.nodes), kinds), options.skip, None):
             over = time.monotonic() - started >= options.seconds or self._enough.is_set()
             if over or (options.kills and kills >= options.kills):
                 break
             kills += step.kind.startswith("kill")
             self._perform(faults, step)
+            if len(self._recoveries) % SUMMARY_STEPS == 0:
+                self._say(f"so far: {json.dumps({'seconds': round(time.monotonic() - started, 1), **self._so_far()})}")
 
     def _perform(self, faults: Faults, step: Step) -> None:
         time.sleep(step.pause_s)
@@ -147,24 +158,35 @@ class Nemesis:
             "ok": not self._broken,
             "plan": self._options.plan,
             "seconds": round(elapsed, 1),
-            "steps": dict(sorted(Counter(recovery.step.kind for recovery in self._recoveries).items())),
+            **self._so_far(),
             "left_out": self._cluster.left_out,
-            "kills": sum(recovery.step.kind.startswith("kill") for recovery in self._recoveries),
-            "processes_killed": sum(recovery.killed for recovery in self._recoveries),
+            "full_disk_by": self._full_disk_by,
             "answered_final": len(history.answers),
             "never_answered": len(history.open),
             "heights_compared": height,
             "own_statements_checked": sum(spoken.statements for spoken in faults.spoken.values()),
-            "heal_to_commit_s": spread([recovery.commit_s for recovery in self._recoveries]),
-            "heal_to_all_nodes_s": spread([recovery.rejoin_s for recovery in self._recoveries]),
-            "partition_or_pause_to_commit_s": spread(self._of(("split", "isolate", "one-way", "pause"))),
-            "kill_all": self._kill_all(),
             "submit_to_final_ms": {key: value * 1_000 for key, value in spread(latencies).items()},
             **self._extra,
             "broken": self._broken,
             "cpus": os.cpu_count(),
             "machine": platform.machine(),
             "python": platform.python_version(),
+        }
+
+    def _so_far(self) -> dict[str, Any]:
+        """Counts and times of the steps that are done; those of a run that is cut short, too."""
+        voting = [recovery.voting_s for recovery in self._recoveries if recovery.voting_s is not None]
+        return {
+            "steps": dict(sorted(Counter(recovery.step.kind for recovery in self._recoveries).items())),
+            "next_skip": self._options.skip + len(self._recoveries),
+            "kills": sum(recovery.step.kind.startswith("kill") for recovery in self._recoveries),
+            "processes_killed": sum(recovery.killed for recovery in self._recoveries),
+            "broken_so_far": len(self._broken),
+            "heal_to_commit_s": spread([recovery.commit_s for recovery in self._recoveries]),
+            "heal_to_all_nodes_s": spread([recovery.rejoin_s for recovery in self._recoveries]),
+            "partition_or_pause_to_commit_s": spread(self._of(("split", "isolate", "one-way", "pause"))),
+            "start_to_voting_s": spread(voting),
+            "kill_all": self._kill_all(),
         }
 
     def _of(self, prefixes: tuple[str, ...]) -> list[float]:

@@ -219,8 +219,14 @@ class Sealer:
 
     def _restore(self) -> Certified | None:
         """The newest seal that was kept, where it is of this ledger; with its tree, where that can be made again."""
-        kept = self._store.read() if self._process is not None else None
-        if kept is None or self._units is None:
+        if self._units is None:
+            return None
+        try:
+            kept = self._store.read()
+        except DecodeError as error:
+            logger.warning("the seal that was kept is damaged", extra=log_fields(reason=str(error)))
+            return None
+        if kept is None:
             return None
         seal = kept.certificate.seal
         block = self._ledger.block(seal.executed.height)

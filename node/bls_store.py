@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from node.logs import log_fields
@@ -17,7 +18,7 @@ logger = logging.getLogger("tallystick.seals")
 
 
 class KeptSeal(Message, frozen=True):
-    """The file: a seal, and the keys that it was checked with."""
+    """The file after its SHA-256: a seal, and the keys that it was checked with."""
 
     certificate: SealCertificate
     key_set: SealKeySet
@@ -32,19 +33,26 @@ class SealStore:
     def keep(self, certificate: SealCertificate, key_set: SealKeySet) -> None:
         """Put a seal in place of the one before; a disk that refuses is no reason to end."""
         draft = self._path.with_suffix(".new")
+        data = encode(KeptSeal(certificate, key_set))
         try:
-            draft.write_bytes(encode(KeptSeal(certificate, key_set)))
+            draft.write_bytes(sha256(data).digest() + data)
             os.replace(draft, self._path)
         except OSError as error:
             logger.warning("the newest seal was not kept", extra=log_fields(reason=str(error.strerror)))
 
     def read(self) -> KeptSeal | None:
-        """What was kept, or None: it is our own file, and what cannot be read is not needed."""
+        """What was kept; None where nothing was.
+
+        Raises:
+            DecodeError: the file is damaged.
+        """
         try:
             with self._path.open("rb") as stream:
-                return decode(stream.read(SIZE_MAX + 1), KeptSeal, size_max=SIZE_MAX)
+                content = stream.read(SIZE_MAX + 1)
         except FileNotFoundError:
             return None
-        except (OSError, DecodeError) as error:
-            logger.warning("the seal that was kept cannot be read", extra=log_fields(reason=str(error)))
-            return None
+        except OSError as error:
+            raise DecodeError("newest-seal", f"{self._path} cannot be read: {error.strerror}") from error
+        if sha256(content[32:]).digest() != content[:32]:
+            raise DecodeError("newest-seal", f"{self._path} is not what was written")
+        return decode(content[32:], KeptSeal, size_max=SIZE_MAX)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from node.folder import NEWEST_SEAL
 from node.toml_reader import (
     Address,
     Complaint,
@@ -151,7 +152,7 @@ class NodeConfig:
     @property
     def newest_seal(self) -> Path:
         """File of the newest seal; losing it loses nothing."""
-        return self.data / "newest_seal"
+        return self.data / NEWEST_SEAL
 
     @property
     def transport_key(self) -> Path:

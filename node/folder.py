@@ -15,6 +15,7 @@ from tallystick.errors import ConfigError
 DATABASE = "database"  # LevelDB
 SIGNER_LOG = "signer"  # the record of own statements
 LOCK = "lock"
+NEWEST_SEAL = "newest_seal"  # of the last aggregate signature; may be missing
 
 
 class FolderLock:

@@ -1,19 +1,21 @@
-"""Checking the files of a data folder beside the rows of its database: LevelDB's own, the signer's logs, the tree."""
+"""Checking the files of a data folder beside the rows of its database: LevelDB's own, the signer's logs, tree, seal."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from node.folder import DATABASE, SIGNER_LOG
+from node.bls_store import SealStore
+from node.folder import DATABASE, NEWEST_SEAL, SIGNER_LOG
 from node.ledger import Ledger
 from node.leveldb_files import FileDamage, check_logs, check_tables
 from node.record_check import Disagreement
 from node.signer_log import LOG_FORMAT, Opening, read_entry
 from node.tree_file import TREE_FILE, TreeFile, TreeFileError
 from node.wal import read_records
-from tallystick.errors import StorageError
+from tallystick.errors import DecodeError, StorageError
 
 TREE_REMEDY = f"delete {TREE_FILE}: the next start builds it from the records"
+SEAL_REMEDY = f"delete {NEWEST_SEAL}: the next seal takes its place"
 SIGNER_REMEDY = (
     "a start cuts off what was never durable; if it refuses to, register a new validator key for the organisation"
 )
@@ -47,6 +49,7 @@ def check_files(data: Path, ledger: Ledger, chain_id: bytes) -> None:
         if folder.is_dir():
             _check_signer_log(folder, ledger, chain_id)
     _check_tree(data, ledger, chain_id)
+    _check_seal(data)
 
 
 def _check_signer_log(folder: Path, ledger: Ledger, chain_id: bytes) -> None:
@@ -93,3 +96,10 @@ def _check_tree(data: Path, ledger: Ledger, chain_id: bytes) -> None:
         raise Disagreement(
             f"the file {TREE_FILE} does not hold the tree of the height it names", saved.height, remedy=TREE_REMEDY
         )
+
+
+def _check_seal(data: Path) -> None:
+    try:
+        SealStore(data / NEWEST_SEAL).read()
+    except DecodeError as error:
+        raise Disagreement(f"the newest seal: {error}", -1, remedy=SEAL_REMEDY) from error

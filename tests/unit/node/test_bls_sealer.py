@@ -156,6 +156,8 @@ def test_a_node_that_starts_again_shows_the_newest_seal_at_once(tmp_path: Path) 
             sealer.certificate()
 
     play(elsewhere, tmp_path, parent=msgspec.structs.replace(EXECUTED, state_root=bytes(32)))
+    (tmp_path / "newest").write_bytes(b"damaged")
+    play(elsewhere, tmp_path, parent=EXECUTED)
 
 
 def test_within_a_heartbeat_nothing_more_is_signed(tmp_path: Path) -> None:

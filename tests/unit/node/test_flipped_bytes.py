@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from node.__main__ import main
+from node.bls_store import SealStore
+from node.folder import NEWEST_SEAL
 from node.leveldb_files import FileDamage, check_logs, check_tables, crc32c, masked_crc
 from node.tree_file import CHANGES_MIN, TREE_FILE
 from scripts.benchmark.filled_node import FilledNode
+from tests import compact_world as w
 
 SEED = 4
 FLIPS_PER_FILE = 4
@@ -21,7 +24,7 @@ NOT_DATA = ("LOG", "LOG.old", "LOCK", "lock")  # LevelDB's diary, and locks
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A node's folder with two tables, a log, a saved tree and a signer's log."""
+    """A node's folder with two tables, a log, a saved tree, a signer's log and a seal."""
     node = FilledNode(tmp_path_factory.mktemp("filled"))
     node.grow(CHANGES_MIN + 200)
     for keys in (60, 40):  # every opening turns the database's log into a table
@@ -29,6 +32,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         node.open()
         node.grow(node.key_count + keys)
     node.close()
+    SealStore(node.home / "data" / NEWEST_SEAL).keep(w.certificate(), w.key_set())
     return node.home
 
 
@@ -65,7 +69,7 @@ def test_an_untouched_folder_is_whole(copy: Path) -> None:
 
 def test_the_folder_has_a_file_of_every_kind(home: Path) -> None:
     names = [path.name for path in files(home)]
-    assert TREE_FILE in names and "CURRENT" in names
+    assert {TREE_FILE, NEWEST_SEAL, "CURRENT"} <= set(names)
     assert sum(name.endswith(".ldb") for name in names) >= 2
     assert any(name.startswith("MANIFEST") for name in names)
     logs = [path.parent.name for path in files(home) if path.suffix == ".log"]

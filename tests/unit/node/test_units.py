@@ -10,6 +10,7 @@ import pytest
 
 from node.bls_store import SealStore
 from node.units import Units
+from tallystick.errors import DecodeError
 from tallystick.records.base import Record
 from tallystick.records.goods import item_key, session_key
 from tallystick.trie import Trie
@@ -105,7 +106,10 @@ def test_the_newest_seal_is_kept_whole_or_not_at_all(tmp_path: Path, caplog: pyt
     store.keep(w.certificate(), w.key_set())
     kept = store.read()
     assert kept is not None and (kept.certificate, kept.key_set) == (w.certificate(), w.key_set())
-    (tmp_path / "seal").write_bytes((tmp_path / "seal").read_bytes()[:-1])
-    assert store.read() is None and "cannot be read" in caplog.text
+    written = (tmp_path / "seal").read_bytes()
+    for at in (0, 40, len(written) - 1):
+        (tmp_path / "seal").write_bytes(written[:at] + bytes((written[at] ^ 1,)) + written[at + 1 :])
+        with pytest.raises(DecodeError, match="not what was written"):
+            store.read()
     SealStore(tmp_path / "no folder" / "seal").keep(w.certificate(), w.key_set())
     assert "not kept" in caplog.text

@@ -25,24 +25,19 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from client_sdk import secure_files
 from client_sdk.values import read_identifier
 from tallystick.epcis import PROFILES
 from tallystick.errors import ConfigError
+from tallystick.settings import Complaint, Reader, choice, parse_settings, text, texts
 
 CONFIG_VARIABLE = "TALLYSTICK_CONFIG"
 KEY_USES = ("root", "capture", "trade", "maker", "checker", "read")
-_SHAPE: dict[str, dict[str, type]] = {
-    "network": {"chain_id": str, "nodes": list, "ca_file": str},
-    "organisation": {"id": str, "location": str, "profile": str, "capture_secret": str, "invoice_secret": str},
-    "keys": dict.fromkeys(KEY_USES, str),
-}
+CONFIG_SIZE_MAX = 65_536  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +96,25 @@ def load_config(path: Path, *, must_exist: bool = False) -> Config:
     path = path.expanduser().absolute()
     if not path.exists() and not must_exist:
         return Config(path)
-    data = secure_files.read(path, "configuration", size_max=65_536)
-    try:
-        tables = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    _check_shape(path, tables)
-    network, organisation = tables.get("network", {}), tables.get("organisation", {})
-    nodes = network.get("nodes", [])
-    if not all(isinstance(node, str) for node in nodes):
-        raise ConfigError(f"{path}: network.nodes is a list of URLs")
-    profile = organisation.get("profile", "general")
-    if profile not in PROFILES:
-        raise ConfigError(f"{path}: organisation.profile {profile!r} is none of {', '.join(sorted(PROFILES))}")
-    return Config(
+    data = secure_files.read(path, "configuration", size_max=CONFIG_SIZE_MAX)
+    top = parse_settings(path, data, CONFIG_SIZE_MAX)
+    network, organisation, keys = top.table("network"), top.table("organisation"), top.table("keys")
+    file = _path_from(path.parent)
+    config = Config(
         path=path,
-        chain_id=parse_chain_id(network["chain_id"]) if "chain_id" in network else None,
-        nodes=tuple(nodes),
-        ca_file=_path(path, network.get("ca_file")),
-        organisation=organisation.get("id", ""),
-        location=organisation.get("location", ""),
-        profile=profile,
-        capture_secret=_path(path, organisation.get("capture_secret")),
-        invoice_secret=_path(path, organisation.get("invoice_secret")),
-        keys={use: _key(path, name) for use, name in tables.get("keys", {}).items()},
+        chain_id=network.optional("chain_id", _chain_id, None),
+        nodes=network.optional("nodes", texts, ()),
+        ca_file=network.optional("ca_file", file, None),
+        organisation=organisation.optional("id", text, ""),
+        location=organisation.optional("location", text, ""),
+        profile=organisation.optional("profile", choice(*sorted(PROFILES)), "general"),
+        capture_secret=organisation.optional("capture_secret", file, None),
+        invoice_secret=organisation.optional("invoice_secret", file, None),
+        keys={use: _key(path, name) for use in KEY_USES if (name := keys.optional(use, text, ""))},
     )
+    for table in (network, organisation, keys, top):
+        table.end()
+    return config
 
 
 def write_config(config: Config) -> None:
@@ -166,21 +155,16 @@ def parse_chain_id(text: str) -> bytes:
     return bytes.fromhex(text)
 
 
-def _check_shape(path: Path, tables: dict[str, Any]) -> None:
-    for table, entries in tables.items():
-        if table not in _SHAPE:
-            raise ConfigError(f"{path}: unknown table [{table}]; known are {', '.join(_SHAPE)}")
-        if not isinstance(entries, dict):
-            raise ConfigError(f"{path}: {table} is a table")
-        for name, value in entries.items():
-            if name not in _SHAPE[table]:
-                raise ConfigError(f"{path}: unknown entry {table}.{name}; known are {', '.join(_SHAPE[table])}")
-            if type(value) is not _SHAPE[table][name]:
-                raise ConfigError(f"{path}: {table}.{name} is not a {_SHAPE[table][name].__name__}")
+def _chain_id(value: object) -> bytes | None:
+    try:
+        return parse_chain_id(text(value))
+    except ConfigError as error:
+        raise Complaint(str(error)) from error
 
 
-def _path(path: Path, text: str | None) -> Path | None:
-    return None if text is None else (path.parent / Path(text).expanduser())
+def _path_from(folder: Path) -> Reader[Path | None]:
+    """A path; a relative one starts at the file's folder."""
+    return lambda value: folder / Path(text(value)).expanduser()
 
 
 def _key(path: Path, name: str) -> str:

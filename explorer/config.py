@@ -22,10 +22,11 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from explorer.i18n import LANGUAGES
-from explorer.toml_reader import Section, read_toml
 from tallystick.epcis.identifier_reader import parse_key
 from tallystick.errors import ConfigError, EventError
+from tallystick.settings import Table, parse_settings, text, texts, whole
 
+CONFIG_SIZE_MAX = 4 * 1_048_576  # bytes; display names of a large assortment still fit
 TOKEN_SIZE_MAX = 4_096  # bytes of a read token file
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?")
 
@@ -73,14 +74,16 @@ def load_config(file: Path) -> ExplorerConfig:
         ConfigError: in one sentence, with file, key path and remedy.
     """
     file = file.absolute()
-    top = Section(file, "", read_toml(file))
-    node = _web_address(top, "node", top.text("node", 'write its address, for instance "http://127.0.0.1:7201"'))
-    token_file = top.text("read_token", default="")
-    genesis = file.parent / top.text("genesis", "name the genesis file that the founders agreed on")
-    database = _database(file, top.text("database", 'name a file, for instance "explorer.db"'))
-    host, port = _listen(top, top.text("listen", 'write "host:port", for instance "127.0.0.1:8080"'))
-    public_address = top.text("public_address", default="")
-    code_hosts = top.texts("code_hosts")
+    top = _read_toml(file)
+    node = _web_address(
+        top, "node", top.required("node", text, 'write its address, for instance "http://127.0.0.1:7201"')
+    )
+    token_file = top.optional("read_token", text, "")
+    genesis = file.parent / top.required("genesis", text, "name the genesis file that the founders agreed on")
+    database = _database(file, top.required("database", text, 'name a file, for instance "explorer.db"'))
+    host, port = _listen(top, top.required("listen", text, 'write "host:port", for instance "127.0.0.1:8080"'))
+    public_address = top.optional("public_address", text, "")
+    code_hosts = _listed(top, "code_hosts")
     for code_host in code_hosts:
         if _HOST.fullmatch(code_host) is None:
             raise top.error("code_hosts", f"{code_host!r} is not a host name")
@@ -89,22 +92,36 @@ def load_config(file: Path) -> ExplorerConfig:
         read_token=_read_token(file.parent / token_file) if token_file else "",
         genesis=genesis,
         database=database,
-        public_database=_database(file, top.text("public_database", default=database)),
+        public_database=_database(file, top.optional("public_database", text, database)),
         host=host,
         port=port,
         public_address=_web_address(top, "public_address", public_address) if public_address else "",
         code_hosts=tuple(code_host.lower() for code_host in code_hosts),
-        poll_ms=top.whole("poll_ms", 50, 60_000, 400),
-        products=_names(top.section("products"), of_items=True),
-        places=_names(top.section("places"), of_items=False),
-        elsewhere=_elsewhere(top.section("elsewhere")),
-        other_nodes=tuple(_web_address(top, "other_nodes", address) for address in top.texts("other_nodes")),
+        poll_ms=top.optional("poll_ms", whole(50, 60_000), 400),
+        products=_names(top.table("products"), of_items=True),
+        places=_names(top.table("places"), of_items=False),
+        elsewhere=_elsewhere(top.table("elsewhere")),
+        other_nodes=tuple(_web_address(top, "other_nodes", address) for address in _listed(top, "other_nodes")),
     )
     top.end()
     return config
 
 
-def _web_address(section: Section, key: str, value: str) -> str:
+def _listed(top: Table, key: str) -> tuple[str, ...]:
+    none: tuple[str, ...] = ()
+    return top.optional(key, texts, none)
+
+
+def _read_toml(file: Path) -> Table:
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(CONFIG_SIZE_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot read the configuration: {error.strerror}; name it with --config") from error
+    return parse_settings(file, data, CONFIG_SIZE_MAX)
+
+
+def _web_address(section: Table, key: str, value: str) -> str:
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -115,7 +132,7 @@ def _web_address(section: Section, key: str, value: str) -> str:
     return value.rstrip("/")
 
 
-def _listen(section: Section, value: str) -> tuple[str, int]:
+def _listen(section: Table, value: str) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
         raise section.error("listen", f'{value!r} is not "host:port", for instance "127.0.0.1:8080"')
@@ -138,23 +155,25 @@ def _read_token(file: Path) -> str:
     return token
 
 
-def _names(section: Section, *, of_items: bool) -> Mapping[str, Mapping[str, str]]:
+def _names(section: Table, *, of_items: bool) -> Mapping[str, Mapping[str, str]]:
     found: dict[str, Mapping[str, str]] = {}
-    for key, names in section.sections():
+    for key, names in section.tables():
         if of_items:
             try:
                 parse_key(key)
             except EventError as error:
                 raise names.error("", f"{key!r} is not a key text like 01/09521234543213: {error.detail}") from error
-        texts = {language: names.text(language, default="") for language in LANGUAGES}
+        shown = {language: names.optional(language, text, "") for language in LANGUAGES}
         names.end()
-        found[key] = MappingProxyType({language: text for language, text in texts.items() if text})
+        found[key] = MappingProxyType({language: name for language, name in shown.items() if name})
     return MappingProxyType(found)
 
 
-def _elsewhere(section: Section) -> Mapping[str, str]:
+def _elsewhere(section: Table) -> Mapping[str, str]:
     found = {}
-    for name, entry in section.sections():
-        found[name] = _web_address(entry, "address", entry.text("address", "write the address of that explorer"))
+    for name, entry in section.tables():
+        found[name] = _web_address(
+            entry, "address", entry.required("address", text, "write the address of that explorer")
+        )
         entry.end()
     return MappingProxyType(found)

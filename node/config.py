@@ -5,7 +5,6 @@ Relative paths start at the folder of the file. docs/operating.md explains every
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,20 +13,15 @@ from types import MappingProxyType
 from node.folder import NEWEST_SEAL
 from node.toml_reader import (
     Address,
-    Complaint,
-    Table,
-    choice,
     count_or_all,
     epoch_pin,
     listen_address,
     path_from,
     peer_address,
-    text,
-    whole,
-    yes_or_no,
 )
 from tallystick import limits
 from tallystick.errors import ConfigError
+from tallystick.settings import Complaint, Table, choice, parse_settings, text, whole, yes_or_no
 
 CONFIG_SIZE_MAX = 1_048_576  # bytes; a configuration is a page, not a book
 HEIGHTS_MAX = 1_000_000_000  # of a setting that counts heights; who wants more writes "all"
@@ -172,7 +166,7 @@ def load_config(file: Path) -> NodeConfig:
         ConfigError: in one sentence, with file, key path and remedy.
     """
     file = file.absolute()
-    top = Table(file, "", _read_toml(file))
+    top = _read_toml(file)
     folder = path_from(file.parent)
     window: int | None = limits.PROVABLE_HEIGHTS
     config = NodeConfig(
@@ -207,18 +201,13 @@ def _tree_versions(value: object) -> int | None:
     return whole(limits.PROVABLE_HEIGHTS, HEIGHTS_MAX)(value)
 
 
-def _read_toml(file: Path) -> Mapping[str, object]:
+def _read_toml(file: Path) -> Table:
     try:
         with file.open("rb") as stream:
             data = stream.read(CONFIG_SIZE_MAX + 1)
     except OSError as error:
         raise ConfigError(f"{file}: cannot read the configuration: {error.strerror}; name it with --config") from error
-    if len(data) > CONFIG_SIZE_MAX:
-        raise ConfigError(f"{file}: larger than {CONFIG_SIZE_MAX} bytes; this is no configuration file")
-    try:
-        return tomllib.loads(data.decode())
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise ConfigError(f"{file}: not valid TOML: {str(error).splitlines()[0]}") from error
+    return parse_settings(file, data, CONFIG_SIZE_MAX)
 
 
 def _peers(table: Table) -> Mapping[str, Address]:

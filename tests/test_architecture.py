@@ -35,6 +35,7 @@ PURE_STANDARD = {
     "bisect",
     "collections",
     "dataclasses",
+    "difflib",  # which known name a misspelt one looks like
     "enum",
     "functools",
     "hashlib",
@@ -45,6 +46,7 @@ PURE_STANDARD = {
     "operator",
     "re",
     "struct",
+    "tomllib",
     "types",
     "typing",
     "urllib",

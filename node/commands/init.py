@@ -17,13 +17,14 @@ from node.config import CARD, ROOT_KEY, SEAL_KEY, TRANSPORT_CERTIFICATE, TRANSPO
 from node.config_template import render_config
 from node.founder import FounderOptions, card_body
 from node.key_files import read_secret, write_new
-from node.toml_reader import Address, Complaint, listen_address, peer_address
+from node.toml_reader import Address, listen_address, peer_address
 from tallystick import keyfile, keys
 from tallystick.bls import GROUP_ORDER, SECRET_SIZE
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError
 from tallystick.genesis import sign_card
 from tallystick.records.members import ROLES
+from tallystick.settings import Complaint
 
 EXAMPLES = """
 tallystick-node init --org org:grower --name "Grower Ltd" --role producer --role governor --prefix 9521234 \\

@@ -8,8 +8,9 @@ from node.commands import Subparsers, add_config_option, new_parser, print_json
 from node.config import load_config
 from node.identity import NEXT_VALIDATOR_KEY
 from node.next_seat import make_next_seat
-from node.toml_reader import Complaint, peer_address
+from node.toml_reader import peer_address
 from tallystick.errors import ConfigError
+from tallystick.settings import Complaint
 
 EXAMPLES = """
 tallystick-node rotate --config grower/node.toml --peer-address 10.0.0.1:7101 --api-address 10.0.0.1:8101

@@ -10,10 +10,11 @@ from node.config import NodeConfig
 from node.epochs import Epochs
 from node.logs import log_fields
 from node.network.peers import PeerSeat
-from node.toml_reader import Address, Complaint, peer_address
+from node.toml_reader import Address, peer_address
 from tallystick.errors import ConfigError
 from tallystick.records.base import read_public
 from tallystick.records.membership import Seat, planned_seat_key, seat_key
+from tallystick.settings import Complaint
 
 logger = logging.getLogger("tallystick.peers")
 

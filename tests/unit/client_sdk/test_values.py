@@ -135,14 +135,14 @@ def test_a_configuration_is_written_once_and_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[netwrk]", "unknown table"),
-        ("[network]\nchain = 'x'", "unknown entry network.chain"),
+        ("[netwrk]", "netwrk: unknown key; did you mean 'network'"),
+        ("[network]\nchain = 'x'", "network.chain: unknown key; did you mean 'chain_id'"),
         ("[network]\nchain_id = 'x'", "no chain id"),
-        ("[network]\nnodes = 'x'", "not a list"),
-        ("[network]\nnodes = [1]", "list of URLs"),
-        ("[organisation]\nprofile = 'x'", "none of"),
-        ("network = 1", "is a table"),
-        ("[", "not TOML"),
+        ("[network]\nnodes = 'x'", "network.nodes: write a list of texts"),
+        ("[network]\nnodes = [1]", "network.nodes: write a text in quotes, not a number"),
+        ("[organisation]\nprofile = 'x'", "organisation.profile: write one of discreet, general"),
+        ("network = 1", r"write it as a table, \[network\]"),
+        ("[", "not valid TOML"),
     ],
 )
 def test_a_wrong_configuration_names_the_entry(tmp_path: Path, text: str, words: str) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from node.config import NodeConfig, load_config
 from node.config_template import render_config
-from node.toml_reader import Address, Complaint, path_from
+from node.toml_reader import Address, path_from
 from tallystick.errors import ConfigError
+from tallystick.settings import Complaint
 
 GOOD = """\
 organisation = "org:grower"

@@ -33,13 +33,13 @@ def read_assets() -> dict[str, Asset]:
     for file in sorted(STATIC.iterdir()):
         media_type = MEDIA_TYPES.get(file.suffix)
         if media_type is not None:
-            data = lean(file.read_text()).encode() if file.suffix == ".js" else file.read_bytes()
+            data = file.read_bytes() if file.suffix == ".svg" else lean(file.read_text()).encode()
             assets[file.name] = Asset(data, media_type, hashlib.sha256(data).digest())
     return assets
 
 
 def lean(script: str) -> str:
-    """A script without its comments and indentation, line by line otherwise as it is written.
+    """A script or style sheet without its comments and indentation, line by line otherwise as it is written.
 
     Comments that end a line stay; block comments begin one, and no text goes over several lines (a test holds our
     scripts to this).

@@ -24,6 +24,23 @@ _ABOUT = {
     CONTAINER: "journey.of_container",
     INPUT: "journey.of_input",
 }
+# What no product page can come to: codes of other kinds of proofs, and of verifiers that remember.
+_ELSEWHERE = frozenset(
+    {
+        ProofCode.PRUNED,
+        ProofCode.BLOCK_ALTERED,
+        ProofCode.RECEIPT_ALTERED,
+        ProofCode.NO_OBLIGATION,
+        ProofCode.OTHER_CLAIM,
+        ProofCode.LIEN_HIDDEN,
+        ProofCode.NO_CONTRADICTION,
+        ProofCode.REFUSED,
+        ProofCode.NOT_OUR_CODE,
+        ProofCode.FORK_SEEN,
+        ProofCode.ROLLED_BACK,
+        ProofCode.STALE,
+    }
+)
 MARKS = {"proven": "✓", "checked": "✓", "partly": "◐", "stated": "“", "unknown": "✕", "unproven": "✕", "server": "·"}
 
 
@@ -173,7 +190,7 @@ def pinned_of(site: Site, words: Words, subject: str, at: int | None) -> dict[st
             "validatorsHashes": {str(epoch): digest.hex() for epoch, digest in trust.validators_hashes.items()},
         },
         "words": {
-            "codes": {str(code): words.proof(code) for code in ProofCode},
+            "codes": {str(code): words.proof(code) for code in ProofCode if code not in _ELSEWHERE},
             "verdicts": {
                 name: words(f"verdict.{name}")
                 for name in ("proven", "partly", "stated", "unknown", "unproven", "no-crypto")

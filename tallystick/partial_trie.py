@@ -7,13 +7,16 @@ proof share the hashes above them. Specification: docs/spec/proofs.md, section 3
 
 from __future__ import annotations
 
+from hashlib import sha256
 from itertools import pairwise
 
 from tallystick.errors import ProofError
+from tallystick.hashing import TAG_TRIE_NODE
 from tallystick.limits import BUCKET_KEYS_MAX
-from tallystick.trie import ENTRY_SIZE, branch_hash, bucket_hash
+from tallystick.trie import ENTRY_SIZE, bucket_hash
 
 DEPTH_MAX = 256
+_HIDDEN, _BRANCH, _BUCKET = 0, 1, 2
 
 
 class PartialTrie:
@@ -23,18 +26,46 @@ class PartialTrie:
         root: 32 bytes, recomputed from what is shown.
     """
 
-    __slots__ = ("_buckets", "root")
+    __slots__ = ("_buckets", "_leaves", "root")
 
     def __init__(self, data: bytes) -> None:
-        """Read and recompute.
+        """Read and recompute, in one pass without recursion.
 
         Raises:
             ProofError: ``unreadable`` when the bytes are not one well-formed partial tree.
         """
-        self._buckets: dict[str, bytes] = {}
-        self.root, end = self._read(data, 0, "")
-        if end != len(data):
-            raise ProofError("unreadable", "bytes after the end of the state tree")
+        self._leaves: dict[bytes, bytes] = {}
+        self._buckets: dict[int, set[int]] = {}  # by the number of bits below it, the bits that lead to it
+        lefts: list[bytes] = []  # of the branches above: empty, or the left subtree's hash once it is known
+        at, prefix, size = 0, 0, len(data)  # prefix: the bits that lead here, as a number
+        while True:
+            if at >= size or len(lefts) >= DEPTH_MAX:
+                raise ProofError("unreadable", "the state tree ends early or is too deep")
+            kind = data[at]
+            if kind == _BRANCH:
+                lefts.append(b"")
+                prefix <<= 1
+                at += 1
+                continue
+            if kind == _HIDDEN:
+                hash_ = data[at + 1 : at + 33]
+                at += 33
+            else:
+                hash_, at = self._read_bucket(data, at, prefix, DEPTH_MAX - len(lefts))
+            while lefts:
+                left = lefts[-1]
+                if not left:
+                    lefts[-1] = hash_
+                    prefix |= 1
+                    break
+                hash_ = sha256(TAG_TRIE_NODE + left + hash_).digest()
+                del lefts[-1]
+                prefix >>= 1
+            else:
+                break
+        if at != size:
+            raise ProofError("unreadable", "the state tree ends early, or bytes are after its end")
+        self.root = hash_
 
     def leaf(self, key_hash: bytes) -> bytes | None:
         """The leaf hash of a key hash, or None when the tree shows that there is none.
@@ -42,44 +73,32 @@ class PartialTrie:
         Raises:
             ProofError: ``not-shown`` when the bucket where the key must be is not shown.
         """
-        bits = bin(int.from_bytes(key_hash, "big"))[2:].zfill(256)
-        for depth in range(DEPTH_MAX):
-            entries = self._buckets.get(bits[:depth])
-            if entries is not None:
-                for at in range(0, len(entries), ENTRY_SIZE):
-                    if entries[at : at + 32] == key_hash:
-                        return entries[at + 32 : at + ENTRY_SIZE]
-                return None
+        found = self._leaves.get(key_hash)
+        if found is not None:
+            return found
+        bits = int.from_bytes(key_hash, "big")
+        if any(bits >> free in prefixes for free, prefixes in self._buckets.items()):
+            return None
         raise ProofError("not-shown", f"the state tree does not show the place of key {key_hash.hex()[:16]}…")
 
-    def _read(self, data: bytes, at: int, path: str) -> tuple[bytes, int]:
-        if at >= len(data) or len(path) >= DEPTH_MAX:
-            raise ProofError("unreadable", "the state tree ends early or is too deep")
-        kind = data[at]
-        if kind == 0:
-            if at + 33 > len(data):
-                raise ProofError("unreadable", "the state tree ends early")
-            return data[at + 1 : at + 33], at + 33
-        if kind == 1:
-            left, at = self._read(data, at + 1, path + "0")
-            right, at = self._read(data, at, path + "1")
-            return branch_hash(left, right), at
-        if kind == 2:
-            return self._read_bucket(data, at + 1, path)
-        raise ProofError("unreadable", f"no part of a state tree starts with {kind}")
-
-    def _read_bucket(self, data: bytes, at: int, path: str) -> tuple[bytes, int]:
-        if at >= len(data):
+    def _read_bucket(self, data: bytes, at: int, prefix: int, free: int) -> tuple[bytes, int]:
+        """A bucket: its hash, and where it ends. ``free``: how many bits of its keys lie below it."""
+        if data[at] != _BUCKET:
+            raise ProofError("unreadable", f"no part of a state tree starts with {data[at]}")
+        if at + 1 >= len(data):
             raise ProofError("unreadable", "the state tree ends early")
-        end = at + 1 + data[at] * ENTRY_SIZE
-        entries = data[at + 1 : end]
-        if data[at] > BUCKET_KEYS_MAX or len(entries) != data[at] * ENTRY_SIZE:
+        count = data[at + 1]
+        end = at + 2 + count * ENTRY_SIZE
+        if count > BUCKET_KEYS_MAX or end > len(data):
             raise ProofError("unreadable", "a bucket of the state tree is too large or ends early")
+        entries = data[at + 2 : end]
         keys = [entries[i : i + 32] for i in range(0, len(entries), ENTRY_SIZE)]
         if any(first >= second for first, second in pairwise(keys)):
             raise ProofError("unreadable", "entries of a bucket are not in order")
-        for key in keys:
-            if not bin(int.from_bytes(key, "big"))[2:].zfill(256).startswith(path):
+        for key in (*keys[:1], *keys[-1:]):  # those between are between
+            if int.from_bytes(key, "big") >> free != prefix:
                 raise ProofError("unreadable", "an entry stands in a bucket where its key does not lead")
-        self._buckets[path] = entries
+        for index, key in enumerate(keys):
+            self._leaves[key] = entries[index * ENTRY_SIZE + 32 : (index + 1) * ENTRY_SIZE]
+        self._buckets.setdefault(free, set()).add(prefix)
         return bucket_hash(entries), end

@@ -75,6 +75,8 @@ const KNOWN_SIGNATURE = unhex(
 /** Whether this browser can check signatures, found out by checking one; never by its name. */
 export async function isSupported() {
   if (!globalThis.crypto?.subtle) return false;
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', KNOWN_SIGNATURE));
+  if (!same(digest, sha256(KNOWN_SIGNATURE))) return false;
   const good = await verifyRaw(KNOWN_KEY, KNOWN_SIGNATURE, Uint8Array.of(0x72));
   const bad = await verifyRaw(KNOWN_KEY, KNOWN_SIGNATURE, Uint8Array.of(0x73));
   return good && !bad;
@@ -91,7 +93,7 @@ export const leafHash = (data) => tagged(0x00, data);
 const nodeHash = (left, right) => tagged(0x01, left, right);
 
 /** Root that an audit path leads to; index, count and length that do not fit are `not-in-tree`. */
-export async function rootFromPath(leaf, index, count, path) {
+export function rootFromPath(leaf, index, count, path) {
   if (!(index >= 0 && index < count)) throw new ProofError('not-in-tree', `leaf ${index} of ${count}`);
   let node = leaf;
   let at = index;
@@ -101,7 +103,7 @@ export async function rootFromPath(leaf, index, count, path) {
     if (at % 2 === 1 || at < last) {
       if (used === path.length) throw new ProofError('not-in-tree', 'audit path too short');
       const sibling = path[used++];
-      node = at % 2 === 1 ? await nodeHash(sibling, node) : await nodeHash(node, sibling);
+      node = at % 2 === 1 ? nodeHash(sibling, node) : nodeHash(node, sibling);
     }
     at = Math.floor(at / 2); // not >>, which ends at 32 bits
     last = Math.floor(last / 2);
@@ -111,36 +113,42 @@ export async function rootFromPath(leaf, index, count, path) {
 }
 
 /** The roots of the perfect subtrees over these leaves, largest first. */
-export async function peaksOf(leaves) {
+export function peaksOf(leaves) {
   const stack = [];
   for (let count = 0; count < leaves.length; count++) {
     let node = leaves[count];
-    for (let carry = count; carry & 1; carry >>= 1) node = await nodeHash(stack.pop(), node);
+    for (let carry = count; carry & 1; carry >>= 1) node = nodeHash(stack.pop(), node);
     stack.push(node);
   }
   return stack;
 }
 
 /** Root of the tree that a compact range covers. */
-export async function peaksRoot(peaks) {
+export function peaksRoot(peaks) {
   if (peaks.length === 0) return sha256();
   let root = peaks[peaks.length - 1];
-  for (let i = peaks.length - 2; i >= 0; i--) root = await nodeHash(peaks[i], root);
+  for (let i = peaks.length - 2; i >= 0; i--) root = nodeHash(peaks[i], root);
   return root;
 }
 
 const bitsOf = (bytes) => Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
 const unreadable = (detail) => new ProofError('unreadable', detail);
 
+// Whether one byte string is before another of the same length.
+function ascends(first, second) {
+  const at = first.findIndex((byte, i) => byte !== second[i]);
+  return at >= 0 && first[at] < second[at];
+}
+
 /** A state tree of which some buckets are shown (docs/spec/proofs.md, section 3). */
 export class PartialTrie {
-  static async read(data) {
+  static read(data) {
     const trie = new PartialTrie();
     trie.data = data;
     trie.buckets = new Map();
     const [tree, end] = trie.#read(0, '');
     if (end !== data.length) throw unreadable('bytes after the end of the state tree');
-    trie.root = await rootOf(tree);
+    trie.root = rootOf(tree);
     return trie;
   }
 
@@ -181,27 +189,26 @@ export class PartialTrie {
     const end = at + 1 + data[at] * ENTRY_SIZE;
     if (data[at] > BUCKET_KEYS_MAX || end > data.length) throw unreadable('a bucket is too large or ends early');
     const entries = data.slice(at + 1, end);
-    let before = '';
-    for (let i = 0; i < entries.length; i += ENTRY_SIZE) {
-      const key = hex(entries.subarray(i, i + 32));
-      if (key <= before) throw unreadable('entries of a bucket are not in order');
-      if (!bitsOf(entries.subarray(i, i + 32)).startsWith(path)) throw unreadable('an entry stands in a wrong bucket');
-      before = key;
+    const keys = [];
+    for (let i = 0; i < entries.length; i += ENTRY_SIZE) keys.push(entries.subarray(i, i + 32));
+    if (keys.some((key, i) => i > 0 && !ascends(keys[i - 1], key))) throw unreadable('entries of a bucket are not in order');
+    for (const key of [...keys.slice(0, 1), ...keys.slice(-1)]) { // those between are between
+      if (!bitsOf(key).startsWith(path)) throw unreadable('an entry stands in a wrong bucket');
     }
     this.buckets.set(path, entries);
     return [{ entries }, end];
   }
 }
 
-async function rootOf(tree) {
+function rootOf(tree) {
   if (tree.hash) return tree.hash;
   if (tree.entries) return tagged(0x02, tree.entries);
-  return tagged(0x03, ...(await Promise.all([rootOf(tree.left), rootOf(tree.right)])));
+  return tagged(0x03, rootOf(tree.left), rootOf(tree.right));
 }
 
 /** Leaf of a record whose public half is shown and whose members' half is not. */
-export async function recordLeaf(publicHalf, membersHash) {
-  return tagged(0x04, concat(await tagged(0x05, publicHalf), membersHash));
+export function recordLeaf(publicHalf, membersHash) {
+  return tagged(0x04, tagged(0x05, publicHalf), membersHash);
 }
 
 // --- bundles of the right shape: known members of the right type, nothing else ---
@@ -308,14 +315,14 @@ export async function verifyAnchor(shown, trust) {
   const validatorBytes = unb64(shown.validators);
   const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
   const known = (await knownSets(shown.epochs ?? [], trust))[header.epoch];
-  const digest = hex(await tagged(0x21, validatorBytes));
+  const digest = hex(tagged(0x21, validatorBytes));
   if (known === undefined || digest !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
   }
   if (chain[chain.length - 1].height > (trust.lastHeights?.[header.epoch] ?? Infinity)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} sign for a height after its end`);
   }
-  const hashes = await Promise.all(encoded.map((bytes) => tagged(0x20, bytes)));
+  const hashes = encoded.map((bytes) => tagged(0x20, bytes));
   for (let i = 1; i < chain.length; i++) {
     if (!same(chain[i].parentHash, hashes[i - 1]) || chain[i].height !== chain[i - 1].height + 1) {
       throw new ProofError('not-in-chain', 'a descendant does not follow its parent');
@@ -347,10 +354,10 @@ async function knownSets(epochs, trust) {
     const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
     decodeMessage(unb64(shown.next_validators), ValidatorSet, 16384);
     const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
-    const next = hex(await tagged(0x21, unb64(shown.next_validators)));
+    const next = hex(tagged(0x21, unb64(shown.next_validators)));
     const { epoch } = boundary;
     if (epoch < first) continue; // it leads up to what is pinned
-    if (known[epoch] === undefined || hex(await tagged(0x21, unb64(shown.validators))) !== known[epoch]) {
+    if (known[epoch] === undefined || hex(tagged(0x21, unb64(shown.validators))) !== known[epoch]) {
       throw new ProofError('unknown-validators', `not the pinned validators of epoch ${epoch}`);
     }
     if (hex(boundary.chainId) !== trust.chainId || (closing !== null && hex(closing.chainId) !== trust.chainId)) {
@@ -371,7 +378,7 @@ async function knownSets(epochs, trust) {
 
 /** The certificate finalises the boundary block, itself or through a closing header that names it. */
 async function checkEnd(boundary, shown, closing, { statement }) {
-  const boundaryHash = await tagged(0x20, unb64(shown.boundary));
+  const boundaryHash = tagged(0x20, unb64(shown.boundary));
   if (same(boundary.validatorsHash, boundary.nextValidatorsHash)) {
     throw new ProofError('not-in-chain', `height ${boundary.height} ends no epoch`);
   }
@@ -379,7 +386,7 @@ async function checkEnd(boundary, shown, closing, { statement }) {
   if (closing !== null && (!same(closing.boundaryHash, boundaryHash) || closing.epoch !== boundary.epoch)) {
     throw new ProofError('not-in-chain', 'the closing header names another boundary block');
   }
-  const namedHash = closing === null ? boundaryHash : await tagged(0x23, unb64(shown.closing));
+  const namedHash = closing === null ? boundaryHash : tagged(0x23, unb64(shown.closing));
   const about = statement.kind === FINALIZE && same(statement.blockHash, namedHash);
   if (!about || statement.epoch !== boundary.epoch || statement.view !== named.view) {
     throw new ProofError('not-in-chain', 'the certificate does not finalise the boundary block');

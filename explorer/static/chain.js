@@ -13,7 +13,7 @@ export async function verifyHeight(shown, anchor) {
   const bytes = unb64(shown.leaf);
   const leaf = decodeMessage(bytes, HistoryLeaf, LEAF_SIZE_MAX);
   const count = anchor.executed.height + 1;
-  const root = await rootFromPath(await leafHash(bytes), leaf.height, count, shown.path.map(unhex));
+  const root = rootFromPath(leafHash(bytes), leaf.height, count, shown.path.map(unhex));
   if (!same(root, anchor.executed.historyRoot)) {
     throw new ProofError('not-in-history', `height ${leaf.height} is not so in the chain that was signed`);
   }
@@ -27,7 +27,7 @@ export async function verifyBlock(bundle, anchor, subject) {
   if (bundle.header !== null) {
     const bytes = unb64(bundle.header);
     header = decodeMessage(bytes, Header, HEADER_SIZE_MAX);
-    if (!same(await tagged(0x20, bytes), leaf.blockHash)) {
+    if (!same(tagged(0x20, bytes), leaf.blockHash)) {
       throw new ProofError('block-altered', `the header shown is not that of the block of height ${leaf.height}`);
     }
   }
@@ -39,7 +39,7 @@ export async function verifyBlock(bundle, anchor, subject) {
 export async function verifyReceipt(bundle, anchor, subject) {
   const leaf = await verifyHeight(bundle.block, anchor);
   const bytes = unb64(bundle.receipt);
-  const root = await rootFromPath(await leafHash(bytes), bundle.index, leaf.receiptCount, bundle.path.map(unhex));
+  const root = rootFromPath(leafHash(bytes), bundle.index, leaf.receiptCount, bundle.path.map(unhex));
   if (!same(root, leaf.receiptsRoot)) {
     throw new ProofError('receipt-altered', `the receipt is not one of height ${leaf.height}`);
   }

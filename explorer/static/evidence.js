@@ -42,10 +42,10 @@ async function seatsOf(shown, anchor, epoch) {
   const header = decodeMessage(headerBytes, Header, 1024);
   const validatorBytes = unb64(shown.validators);
   const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
-  if (!same(await tagged(0x20, headerBytes), leaf.blockHash)) {
+  if (!same(tagged(0x20, headerBytes), leaf.blockHash)) {
     throw new ProofError('block-altered', `the header shown is not that of the block of height ${leaf.height}`);
   }
-  if (header.epoch !== epoch || !same(header.validatorsHash, await tagged(0x21, validatorBytes))) {
+  if (header.epoch !== epoch || !same(header.validatorsHash, tagged(0x21, validatorBytes))) {
     throw new ProofError('unknown-validators', 'the validators shown are not those of that epoch');
   }
   return validators;

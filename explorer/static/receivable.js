@@ -40,7 +40,7 @@ async function onlyClaim(halves, obligation, terms) {
 }
 
 async function slice(halves, obligation, index) {
-  const id = await sliceId(obligation, index);
+  const id = sliceId(obligation, index);
   const key = keyOf(SPACE.slice, id);
   const shown = await halves.shown(key, SlicePublic);
   if (shown === null) throw new ProofError('record-altered', `slice ${index} of the obligation is not there`);
@@ -66,7 +66,7 @@ class Halves {
       if (salt.length !== (members.length > 0 ? SALT_SIZE : 0)) {
         throw new ProofError('unreadable', 'a members’ half without its salt of 32 bytes, or a salt alone');
       }
-      const membersHash = members.length > 0 ? await tagged(0x06, salt, members) : ZERO32;
+      const membersHash = members.length > 0 ? tagged(0x06, salt, members) : ZERO32;
       records.push({ key: record.key, public: record.public, members_hash: hex(membersHash) });
       halves.byKey.set(record.key, members);
     }

@@ -73,8 +73,8 @@ async function verifyEvent(bundle, anchor) {
   const entry = decodeMessage(entryBytes, HistoryEntry, 256);
   if (!same(entry.commitment, event.commitment)) throw new ProofError('event-altered', 'the entry is for another event');
   const path = bundle.path.map(unhex);
-  const root = await rootFromPath(await leafHash(entryBytes), bundle.index, item.history.count, path);
-  if (!same(root, await peaksRoot(item.history.peaks))) {
+  const root = rootFromPath(leafHash(entryBytes), bundle.index, item.history.count, path);
+  if (!same(root, peaksRoot(item.history.peaks))) {
     throw new ProofError('history-altered', 'the entry is not in the history of the item');
   }
   const correction = await shownOr('correction-hidden', () => state.record(correctionKey(event.commitment), Correction));
@@ -114,7 +114,7 @@ async function signerOf(event, entry, state) {
       }
       organisation = key.organisation;
     }
-    recorded = await state.record(await eventKey(organisation, event), EventRecord);
+    recorded = await state.record(eventKey(organisation, event), EventRecord);
     member = await state.record(organisationKey(organisation), Organisation);
   } catch (error) {
     if (error instanceof NotShown) return null;
@@ -157,25 +157,26 @@ export class ShownState {
   /** Check that tree, records and events fit together. */
   static async read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
-    state.tree = await PartialTrie.read(unb64(bundle.state));
+    state.tree = PartialTrie.read(unb64(bundle.state));
     if (!same(state.tree.root, (anchor.asOf ?? anchor.executed).stateRoot)) {
       throw new ProofError('not-in-state', 'the tree shown has another root than was certified');
     }
     state.publics = new Map();
     state.keys = new Map();
     const records = bundle.records ?? [bundle.record].filter(Boolean);
-    await inOrder(records.map((record) => state.#addRecord(record)));
+    for (const record of records) state.#addRecord(record);
     state.histories = new Map(histories.map((history) => [history.owner, history.entries]));
-    const read = await inOrder(events.map((shown) => readEvent(shown, bundle.signed, anchor.chainId)));
+    const checked = new Map();
+    const read = await inOrder(events.map((shown) => readEvent(shown, bundle.signed, anchor.chainId, checked)));
     state.events = new Map(read.map((event) => [hex(event.commitment), event]));
     return state;
   }
 
-  async #addRecord(shown) {
+  #addRecord(shown) {
     const publicHalf = unb64(shown.public);
-    const keyHash = await sha256(unhex(shown.key));
+    const keyHash = sha256(unhex(shown.key));
     const leaf = this.tree.leaf(keyHash);
-    if (leaf === null || !same(leaf, await recordLeaf(publicHalf, unhex(shown.members_hash)))) {
+    if (leaf === null || !same(leaf, recordLeaf(publicHalf, unhex(shown.members_hash)))) {
       throw new ProofError('record-altered', `record ${shown.key.slice(0, 32)} is not the one in the state`);
     }
     this.publics.set(shown.key, publicHalf);
@@ -188,7 +189,7 @@ export class ShownState {
     if (shown !== undefined) return decodeMessage(shown, shape, RECORD_SIZE_MAX, 'record-altered');
     let leaf;
     try {
-      leaf = this.tree.leaf(await sha256(key));
+      leaf = this.tree.leaf(sha256(key));
     } catch (error) {
       if (error instanceof ProofError) throw new NotShown();
       throw error;
@@ -213,7 +214,7 @@ export class ShownState {
     }
     const encoded = shown.map(unb64);
     const entries = encoded.map((bytes) => decodeMessage(bytes, HistoryEntry, 256));
-    const peaks = await peaksOf(await Promise.all(encoded.map(leafHash)));
+    const peaks = peaksOf(encoded.map(leafHash));
     const fits = peaks.length === history.peaks.length && peaks.every((peak, i) => same(peak, history.peaks[i]));
     if (entries.length !== history.count || !fits) {
       throw new ProofError('history-altered', 'entries are not those that the record commits to');
@@ -223,12 +224,12 @@ export class ShownState {
 }
 
 /** Recompute an event's commitment and, where the signer is shown, check the capture that holds it (section 4). */
-async function readEvent(shown, captures, chainId) {
+async function readEvent(shown, captures, chainId, checked = new Map()) {
   const bytes = unb64(shown.public);
   if (bytes.length > EVENT_PART_SIZE_MAX) throw new ProofError('event-altered', 'an event is too long');
   const value = readCanonical(bytes);
-  const slot = await tagged(0x11, bytes);
-  const commitment = await tagged(0x10, Uint8Array.of(1), slot, unhex(shown.members), unhex(shown.sealed));
+  const slot = tagged(0x11, bytes);
+  const commitment = tagged(0x10, Uint8Array.of(1), slot, unhex(shown.members), unhex(shown.sealed));
   const event = { commitment, value, signers: [] };
   if (shown.signed === null) return event;
   const capture = shown.signed >= 0 ? captures[shown.signed] : undefined;
@@ -237,9 +238,10 @@ async function readEvent(shown, captures, chainId) {
   const head = decodeMessage(headBytes, Head, 1024);
   if (!same(head.chainId, chainId)) throw new ProofError('wrong-chain', 'an event was signed for another chain');
   if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
-  const root = await rootFromPath(await leafHash(commitment), shown.index, head.eventCount, shown.path.map(unhex));
+  const root = rootFromPath(leafHash(commitment), shown.index, head.eventCount, shown.path.map(unhex));
   if (!same(root, head.digest)) throw new ProofError('event-altered', 'an event is not in the capture said to hold it');
-  await verifyHead(head, headBytes, capture.signatures, chainId);
+  if (!checked.has(capture)) checked.set(capture, verifyHead(head, headBytes, capture.signatures, chainId));
+  await checked.get(capture);
   return { ...event, signers: head.signers, eventId: shown.event_id };
 }
 
@@ -247,7 +249,7 @@ async function verifyHead(head, headBytes, signatures, chainId) {
   if (signatures.length !== head.signers.length) {
     throw new ProofError('bad-event-signature', 'a capture lacks a signature or has one too many');
   }
-  const id = await tagged(0x18, headBytes);
+  const id = tagged(0x18, headBytes);
   for (const [i, key] of head.signers.entries()) {
     if (!(await verifies(key, unb64(signatures[i]), TRANSACTION, chainId, id))) {
       throw new ProofError('bad-event-signature', 'the signature of a capture does not verify');
@@ -269,17 +271,15 @@ const memberKey = (publicKey) => hashKey(3, publicKey);
 const organisationKey = (organisation) => textKey(2, organisation);
 
 // An event goes by its eventID where it has one, else by its commitment; the second zero byte tells them apart.
-async function eventKey(organisation, event) {
+function eventKey(organisation, event) {
   const name = event.eventId === null ? event.commitment : concat(Uint8Array.of(0), utf8(event.eventId));
-  const digest = await crypto.subtle.digest('SHA-256', concat(utf8(organisation), Uint8Array.of(0), name));
-  return hashKey(SPACE.event, new Uint8Array(digest));
+  return hashKey(SPACE.event, sha256(utf8(organisation), Uint8Array.of(0), name));
 }
 
-async function statementsKey(identifier) {
+function statementsKey(identifier) {
   const text = utf8(identifier);
   if (text.length <= 255) return hashKey(SPACE.statements, text);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', text));
-  return textKey(SPACE.statements, `#${hex(digest)}`);
+  return textKey(SPACE.statements, `#${hex(sha256(text))}`);
 }
 
 /** The class (GTIN) of a serial or lot; empty for anything else. */
@@ -327,7 +327,7 @@ class Walker {
   }
 
   async statements(identifier) {
-    const key = await statementsKey(identifier);
+    const key = statementsKey(identifier);
     const words = `statements about ${identifier}`;
     const statements = await this.#optional(key, Statements, words);
     if (statements) this.closure.statements = await this.#entries(key, statements.history, words);

@@ -17,6 +17,8 @@ from statistics import median
 from scripts.benchmark.client import Door, Feed, LoadError, Watchers, at_rate, executed, percentile
 from scripts.benchmark.load import Batch, make_captures
 from scripts.benchmark.plot import draw
+from scripts.benchmark.proofs import KEYS as PROOF_KEYS
+from scripts.benchmark.proofs import proofs_bench
 from scripts.benchmark.state import SIZES, measure_state, print_state
 from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
 from scripts.story.network import Network, http_json
@@ -185,11 +187,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./scripts/bench", description="Measure four nodes on this machine.")
     parser.add_argument("--quick", action="store_true", help="5 s a phase instead of 30 s")
     parser.add_argument("--state", action="store_true", help="what 10,000 to 1,000,000 keys cost; about ten minutes")
-    parser.add_argument("--keys", type=int, nargs="+", metavar="N", help="with --state: other sizes, ascending")
+    parser.add_argument(
+        "--keys", type=int, nargs="+", metavar="N", help="with --state or --proofs: other sizes, ascending"
+    )
+    parser.add_argument("--proofs", action="store_true", help="what verifying costs, in Python and in Chromium")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="with --state: also draw block time and memory (SVG)")
     options = parser.parse_args()
     if options.state:
         return state_bench(options.keys, options.plot)
+    if options.proofs:
+        return max(proofs_bench(size) for size in options.keys or [PROOF_KEYS])
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-"))
     bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30)
     try:

@@ -18,7 +18,7 @@ Bundle = dict[str, Any]
 Path = tuple[str | int, ...]
 
 NUMBERS = (-1, 0, 1, 2, 31, 255, 2**31, 2**32, 2**53 - 1, 2**53, 2**63 - 1, 2**64 - 1, 2**64)
-STRANGE: tuple[Any, ...] = (None, True, 0, 1.5, "", "é", "\u0000", [], {}, [[]], "00" * 32, "AA")
+STRANGE = (b"null", b"true", b"0", b"1.5", b'""', b'"\u0000"', b"[]", b"{}", b"[[]]", b'"' + b"00" * 32 + b'"', b'"AA"')
 GROWTH = (2, 16, 64)  # how often something is repeated, to make it long
 _LONG = 2_000_000  # no text is made longer than this: a bundle has at most 4 MiB
 
@@ -35,11 +35,16 @@ def mutate(text: bytes, rng: random.Random, donors: tuple[Bundle, ...] = ()) -> 
     return msgspec.json.encode(bundle)
 
 
+def _strange(rng: random.Random) -> Any:
+    """A value that is nowhere expected; each time a new one, since it may be edited later."""
+    return msgspec.json.decode(rng.choice(STRANGE))
+
+
 def _edit(bundle: Bundle, rng: random.Random, donors: tuple[Bundle, ...]) -> None:
     holder, key = _somewhere(bundle, rng)
     value, chance = holder[key], rng.random()
     if chance < 0.01:
-        holder[key] = rng.choice(STRANGE)
+        holder[key] = _strange(rng)
     elif chance < 0.2 and donors:
         _transplant(holder, key, rng.choice(donors), rng)
     elif isinstance(value, dict):
@@ -47,7 +52,7 @@ def _edit(bundle: Bundle, rng: random.Random, donors: tuple[Bundle, ...]) -> Non
     elif isinstance(value, list):
         _edit_list(value, rng)
     elif isinstance(value, bool) or value is None:
-        holder[key] = rng.choice(STRANGE)
+        holder[key] = _strange(rng)
     elif isinstance(value, int):
         holder[key] = _other_number(value, rng)
     elif isinstance(value, str):
@@ -95,9 +100,9 @@ def _edit_members(value: dict[str, Any], rng: random.Random) -> None:
     names = list(value)
     what = rng.randrange(10) if names else 0
     if what == 0:
-        value[rng.choice(["extra", "", "as_of", "kind", "state", "salt", "closing"])] = rng.choice(STRANGE)
+        value[rng.choice(["extra", "", "as_of", "kind", "state", "salt", "closing"])] = _strange(rng)
     elif what == 1:
-        value[rng.choice(names)] = rng.choice(STRANGE)
+        value[rng.choice(names)] = _strange(rng)
     elif what < 4:
         del value[rng.choice(names)]
     else:
@@ -109,7 +114,7 @@ def _edit_members(value: dict[str, Any], rng: random.Random) -> None:
 def _edit_list(value: list[Any], rng: random.Random) -> None:
     """Lengths and order."""
     if not value:
-        value.append(rng.choice(STRANGE))
+        value.append(_strange(rng))
         return
     at = rng.randrange(len(value))
     match rng.randrange(6):

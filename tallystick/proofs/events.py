@@ -34,9 +34,13 @@ class ShownEvent:
     event_id: str | None
 
 
-def read_event(shown: EventShown, signed: list[SignedShown], chain_id: bytes) -> ShownEvent:
+def read_event(
+    shown: EventShown, signed: list[SignedShown], chain_id: bytes, checked: set[int] | None = None
+) -> ShownEvent:
     """Recompute an event's commitment and, where the signer is shown, check the capture that holds it.
 
+    Args:
+        checked: places in ``signed`` whose signatures were found good before; this one is added.
     Raises:
         ProofError: ``unreadable``, ``event-altered``, ``bad-event-signature`` or ``wrong-chain``.
     """
@@ -61,7 +65,10 @@ def read_event(shown: EventShown, signed: list[SignedShown], chain_id: bytes) ->
         raise ProofError(ProofCode.EVENT_ALTERED, "the signed head is not a capture")
     if root_from_path(leaf_hash(commitment), shown.index, head.event_count, steps) != head.digest:
         raise ProofError(ProofCode.EVENT_ALTERED, "an event is not in the capture that is said to hold it")
-    _verify_head(head, head_bytes, capture)
+    if checked is None or shown.signed not in checked:
+        _verify_head(head, head_bytes, capture)
+        if checked is not None:
+            checked.add(shown.signed)
     return ShownEvent(commitment, public, head.signers, transaction_id(head_bytes), shown.event_id)
 
 

@@ -49,7 +49,8 @@ class ShownState:
         for record in records:
             self._add_record(record)
         self._histories = {bytes.fromhex(history.owner): history.entries for history in histories}
-        shown = [read_event(event, signed, anchor.header.chain_id) for event in events]
+        checked: set[int] = set()
+        shown = [read_event(event, signed, anchor.header.chain_id, checked) for event in events]
         self.events: dict[bytes, ShownEvent] = {event.commitment: event for event in shown}
 
     def _add_record(self, shown: RecordShown) -> None:

@@ -1,0 +1,186 @@
+"""``./scripts/bench --proofs``: what verifying costs its reader, in Python and in Chromium, beside the signatures.
+
+The item has twelve events of five captures, a container session, a lot, an input, a recall and a correction, in a state
+of as many keys as asked for, under four validators and one change of their set.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from typing import Any
+from zlib import compress
+
+from explorer.assets import STATIC
+from scripts.benchmark.client import percentile
+from scripts.proof_vectors.epochs import crossed
+from tallystick import keys
+from tallystick.api import unb64
+from tallystick.proofs import VerifiedItem, build_item, build_record, verify_bundle, write_bundle
+from tallystick.records.base import key_hash
+from tallystick.records.goods import HistoryKind, SessionPublic, item_key, session_key
+from tallystick.trie import Trie
+from tests import proof_world as w
+from tests.browser.chromium import PROGRAM, Chromium
+
+RUNS = 50
+KEYS = 1_000_000
+LIMITS_MS = {"python": 2.0, "chromium": 20.0}
+MORE_EVENTS = 5
+VERIFY = """
+(async () => {
+  const { verifyBundle } = await import('/verify.js');
+  const [text, trust, subject] = %s;
+  const spent = [];
+  let verdict = '';
+  for (let run = 0; run < %d; run++) {
+    const started = performance.now();
+    verdict = (await verifyBundle(JSON.parse(text), trust, subject)).verdict;
+    spent.push(performance.now() - started);
+  }
+  return [verdict, spent];
+})()
+"""
+
+
+class LargeWorld(w.ProofWorld):
+    """The proof world in a state of many keys, with twelve events in its serial's closure."""
+
+    whole: Trie
+
+    def trie(self) -> Trie:
+        """See ``ProofWorld``; made once."""
+        return self.whole
+
+    @classmethod
+    def of(cls, keys_wanted: int) -> LargeWorld:
+        """The world with so many keys in its state."""
+        small = w.finished_world()
+        world = cls(small.records, small.histories, small.transactions)
+        world._observe()
+        own = {key_hash(key): record.leaf_hash() for key, record in world.records.items()}
+        others = (sha256(b"%d" % number).digest() for number in count())
+        filling = sorted(next(others) for _ in range(max(0, keys_wanted - len(own))))
+        world.whole = Trie.of_sorted(b"".join(key + sha256(key).digest() for key in filling)).update(own)
+        return world
+
+    def _observe(self) -> None:
+        """More events of the container that the serial is in."""
+        session = session_key(w.PALLET, 1)
+        events = [
+            w.event(bizStep="transporting", epcList=[w.uri(w.PALLET)], eventTime=f"2026-11-22T1{hour}:00:00.000Z")
+            for hour in range(MORE_EVENTS)
+        ]
+        for index, commitment in enumerate(self.capture("org:carrier", 17, *events)):
+            self.append(session, commitment, 17, index, HistoryKind.OBSERVE)
+        self.put(session, SessionPublic(w.PALLET, 1, True, self.history(session), 1_700_000_000_000, 0))
+
+
+def proofs_bench(keys_wanted: int = KEYS) -> int:
+    """Measure; a table, then one JSON line. 0 when what was measured is within its limits."""
+    world = LargeWorld.of(keys_wanted)
+    item = json.dumps(crossed(json.loads(write_bundle(build_item(w.SERIAL, world))), of=world)).encode()
+    record = crossed(json.loads(write_bundle(build_record(item_key(w.LOT), world))), of=world)
+    figures: dict[str, Any] = {
+        "keys": len(world.whole),
+        **_sizes(item, json.dumps(record).encode()),
+        **_in_python(item),
+    }
+    if PROGRAM is not None:
+        figures |= _in_chromium(item)
+    for name, value in figures.items():
+        print(f"{name:<34} {value:>12,}")
+    print(json.dumps(figures))
+    return 0 if all(figures.get(f"{place}_ms_p95", 0.0) <= limit for place, limit in LIMITS_MS.items()) else 1
+
+
+def _sizes(item: bytes, record: bytes) -> dict[str, int]:
+    """Bytes of bundles as they go over the wire, without the events' own bytes."""
+    bundle = json.loads(item)
+    events = sum(len(event["public"]) for event in bundle["events"])
+    bare = json.dumps({**bundle, "events": [{**event, "public": ""} for event in bundle["events"]]}).encode()
+    own = sum(len(unb64(event["public"])) for event in bundle["events"])
+    return {
+        "events": len(bundle["events"]),
+        "item_json_bytes": len(item) - events,
+        "item_compressed_bytes": len(compress(bare, 9)),
+        "item_tree_bytes": len(unb64(bundle["state"])),
+        "item_events_own_bytes": own,
+        "record_json_bytes": len(record),
+        "record_compressed_bytes": len(compress(record, 9)),
+    }
+
+
+def _in_python(item: bytes) -> dict[str, float]:
+    """Milliseconds of a verification, with and without what the signature checks in it take."""
+    spent = 0.0
+
+    def timed(function: Callable[..., None]) -> Callable[..., None]:
+        def measured(*arguments: Any) -> None:
+            nonlocal spent
+            started = time.perf_counter()
+            function(*arguments)
+            spent += time.perf_counter() - started
+
+        return measured
+
+    whole, beside = [], []
+    checks = (keys.verify, keys.check_public_key)
+    keys.verify, keys.check_public_key = timed(keys.verify), timed(keys.check_public_key)
+    gc.collect()
+    gc.freeze()  # a million keys are no part of what a reader has in memory
+    try:
+        for _ in range(RUNS):
+            spent = 0.0
+            started = time.perf_counter()
+            verified = verify_bundle(item, w.TRUST, subject=w.SERIAL)
+            milliseconds = 1_000 * (time.perf_counter() - started)
+            whole.append(milliseconds)
+            beside.append(milliseconds - 1_000 * spent)
+    finally:
+        keys.verify, keys.check_public_key = checks
+        gc.unfreeze()
+    assert isinstance(verified, VerifiedItem) and not verified.closure.missing
+    return {
+        "python_ms_p50": round(percentile(beside, 0.50), 2),
+        "python_ms_p95": round(percentile(beside, 0.95), 2),
+        "python_with_signatures_ms_p95": round(percentile(whole, 0.95), 2),
+    }
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def _in_chromium(item: bytes) -> dict[str, float]:
+    """Milliseconds of a verification in a page, signatures included, the first run apart."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(STATIC)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with Chromium() as browser:
+            page = browser.page()
+            page.goto(f"http://127.0.0.1:{server.server_port}/icon.svg")
+            hashes = {str(epoch): digest.hex() for epoch, digest in w.TRUST.validators_hashes.items()}
+            trust = {"chainId": w.CHAIN_ID.hex(), "validatorsHashes": hashes}
+            told = json.dumps([item.decode(), trust, w.SERIAL])
+            verdict, spent = page.evaluate(VERIFY % (told, RUNS + 1))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert verdict == "proven", verdict
+    first, later = spent[0], spent[1:]
+    return {
+        "chromium_first_ms": round(first, 1),
+        "chromium_ms_p50": round(percentile(later, 0.50), 1),
+        "chromium_ms_p95": round(percentile(later, 0.95), 1),
+    }

@@ -38,7 +38,8 @@ def good_bundles() -> tuple[Good, ...]:
             continue
         told = vector["trust"]
         hashes = {int(epoch): bytes.fromhex(hash_) for epoch, hash_ in told["validators_hashes"].items()}
-        trust = Trust(bytes.fromhex(told["chain_id"]), hashes, told["height_min"])
+        last_heights = {int(epoch): height for epoch, height in told.get("last_heights", {}).items()}
+        trust = Trust(bytes.fromhex(told["chain_id"]), hashes, told["height_min"], last_heights)
         text, subject, at = json.dumps(vector["bundle"]).encode(), vector["subject"], vector.get("at")
         verified = verify_bundle(text, trust, subject=subject, at=at)
         found.append(Good(file.stem, text, trust, subject, at, verified))

@@ -43,8 +43,9 @@ from tallystick.validators import ValidatorSet
 ANSWER_S = 5.0  # until a manifest or the ends of epochs are asked of another peer
 OFFERS_S = 1.5  # how long offers are waited for
 ASK_AGAIN_S = 5.0  # between two questions who else offers the same
+UNSERVED_S = 2.0  # without anybody who offers it after which a snapshot is given up for a newer one
 STALL_S = 30.0  # without a chunk after which the snapshot is given up; what is here stays
-RETRY_S = 10.0  # until the next attempt
+RETRY_S = 4.0  # until the next attempt
 
 Pin: TypeAlias = tuple[int, bytes]  # epoch and hash of its validators
 JoiningMessage: TypeAlias = SnapshotsMessage | ManifestMessage | ChunkMessage | EpochsMessage
@@ -167,7 +168,7 @@ class Joining:
     # --- the attempt --------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        self._not_before = self._loop.time() + RETRY_S
+        self._not_before = self._loop.time() + RETRY_S / 4
         self.progress = "asking who has a snapshot"
         try:
             target = await self._choose()
@@ -185,6 +186,7 @@ class Joining:
         except SnapshotLieError as error:
             self._condemn(error)
         except (_GivenUpError, OSError) as error:
+            self._not_before = self._loop.time() + RETRY_S
             logger.warning("joining from a snapshot did not succeed", extra=log_fields(error=str(error)))
         finally:
             self._fetch = None
@@ -351,7 +353,8 @@ class Joining:
             "joining from a snapshot",
             extra=log_fields(height=manifest.height, chunks=len(manifest.chunks), here=len(here)),
         )
-        fetched, moved_at, asked_at = fetch.fetched, self._loop.time(), self._loop.time()
+        fetched = fetch.fetched
+        moved_at = asked_at = served_at = self._loop.time()
         while not fetch.done:
             now = self._loop.time()
             if fetch.fetched != fetched:
@@ -366,7 +369,11 @@ class Joining:
             if now - asked_at >= ASK_AGAIN_S:
                 asked_at = now
                 self._ask_offers()
-            for peer in self._sources(target.digest):
+            sources = [peer for peer in self._sources(target.digest) if fetch.serves(peer.certificate)]
+            served_at = now if sources else served_at
+            if now - served_at > UNSERVED_S:
+                raise _GivenUpError("nobody has it any more")
+            for peer in sources:
                 while (index := fetch.next_for(peer.certificate, now)) is not None:
                     peer.send(ChunkRequest(target.digest, index))
             await self._wait(0.5)
@@ -377,6 +384,8 @@ class Joining:
         try:
             if self._fetch.take(peer.certificate, message.index, message.data):
                 self._folder.put(message.index, message.data)
+            elif not message.data:  # it has made newer ones meanwhile
+                self._offers.get(peer.certificate, {}).pop(message.digest, None)
         except WrongChunkError as error:
             self._peers.penalise(peer, error)
         except OSError as error:

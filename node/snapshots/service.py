@@ -36,7 +36,9 @@ from tallystick.blocks import HistoryLeaf
 from tallystick.errors import StorageError
 from tallystick.limits import SNAPSHOT_LEAVES_MAX
 
-CHUNKS_PER_SECOND = 40  # sent to one peer: 20 MB/s
+CHUNKS_PER_SECOND = 40.0  # sent to one peer: 20 MB/s
+CHUNKS_AT_ONCE = 4.0  # of them without a pause
+CHUNKS_WAIT_S = 1.0  # how long a request may have to wait for its turn; more are dropped
 SNAPSHOTS = "snapshots"  # folder in the data folder
 
 SnapshotQuestion: TypeAlias = SnapshotsRequest | ManifestRequest | ChunkRequest | EpochsRequest
@@ -130,13 +132,18 @@ class SnapshotService:
                 if manifest is not None and proof is not None:
                     peer.send(ManifestMessage(manifest, proof))
             case ChunkRequest(digest, index):
-                allowance = self._chunks.setdefault(peer.index, Allowance(CHUNKS_PER_SECOND, CHUNKS_PER_SECOND))
-                if allowance.take(self._loop.time()):
-                    peer.send(ChunkMessage(digest, index, self._shelf.chunk(digest, index)))
+                allowance = self._chunks.setdefault(peer.index, Allowance(CHUNKS_PER_SECOND, CHUNKS_AT_ONCE))
+                now_s = self._loop.time()
+                if allowance.spend(now_s, 0.0) < CHUNKS_WAIT_S:  # else it asks without waiting for answers
+                    self._loop.call_later(allowance.spend(now_s, 1.0), self._send_chunk, peer, digest, index)
             case EpochsRequest(first):
                 numbers = range(first, min(first + EPOCHS_MAX, self._epochs.number))
                 proofs = tuple(proof for proof in map(self._epochs.proof, numbers) if proof is not None)
                 peer.send(EpochsMessage(first, proofs))
+
+    def _send_chunk(self, peer: Peer, digest: bytes, index: int) -> None:
+        if not self._cancelled.is_set():
+            peer.send(ChunkMessage(digest, index, self._shelf.chunk(digest, index)))
 
     def _proof(self, digest: bytes) -> SnapshotProof | None:
         """What certifies a snapshot of ours, as soon as something does."""

@@ -9,21 +9,33 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from msgspec.structs import replace as replace_fields
 
 from node import pruning
 from node.app import Node
 from node.config import StorageConfig, Timing
-from node.network import messages
-from node.network.messages import ChunkMessage, ChunkRequest
+from node.network.messages import (
+    ChunkMessage,
+    ChunkRequest,
+    ManifestMessage,
+    ManifestRequest,
+    Offer,
+    SnapshotsMessage,
+    SnapshotsRequest,
+)
 from node.network.peers import Peer
-from node.snapshots import chunks, joining, pace
-from node.snapshots.joining import SnapshotReadyError
-from node.snapshots.service import SnapshotService
+from node.snapshots import chunks, joining, pace, shelf
+from node.snapshots.joining import Joining, SnapshotReadyError
+from node.snapshots.joining_folder import JOINING, JoiningFolder
+from node.snapshots.manifest import Manifest, SnapshotProof
+from node.snapshots.rebuild import SnapshotLieError
+from node.snapshots.service import SnapshotQuestion, SnapshotService
 from tallystick.api import TransactionState
+from tallystick.encoding import decode, encode
 from tests.integration.network import Network
 
 AWAY = "org:retailer"
-STORAGE = StorageConfig(snapshot_every=32, keep_blocks=24, join_behind=1_000)
+STORAGE = StorageConfig(snapshot_every=64, keep_blocks=24, join_behind=1_000)
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
@@ -35,10 +47,10 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
     """Four members that make snapshots often, of small chunks, and keep few blocks."""
     monkeypatch.setattr(pruning, "STEP_HEIGHTS", 8)
-    monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 512)
+    monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 1_024)
     monkeypatch.setattr(pace, "REST_PER_WORK", 0.0)
     monkeypatch.setattr(joining, "RETRY_S", 0.5)
-    made = Network(tmp_path, Timing(idle_block_ms=50))
+    made = Network(tmp_path, Timing(idle_block_ms=100))
     made.configs = {name: replace(config, storage=STORAGE) for name, config in made.configs.items()}
     return made
 
@@ -52,7 +64,7 @@ async def leave_behind(network: Network) -> int:
     await network.until(lambda: min(network.heights().values()) >= 5)
     height = network.heights()[AWAY]
     await network.stop(AWAY)
-    await network.until(lambda: all(node.ledger.floor.bodies_from > height + 1 for node in network.nodes.values()), 30)
+    await network.until(lambda: all(node.ledger.floor.bodies_from > height + 1 for node in network.nodes.values()), 60)
     return height
 
 
@@ -60,7 +72,7 @@ async def come_back(network: Network) -> Node:
     """The one that was away joins: its first run ends with a database from a snapshot, its second begins there."""
     await network.start(AWAY)
     node = network.nodes.pop(AWAY)
-    ended = await asyncio.wait_for(node.failure(), 30)
+    ended = await asyncio.wait_for(node.failure(), 60)
     await node.stop()
     assert isinstance(ended, SnapshotReadyError), ended
     await network.start(AWAY)
@@ -101,7 +113,7 @@ def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
             await leave_behind(network)
             liar = network.node(0)._snapshots
 
-            def answer(self: SnapshotService, peer: Peer, message: messages.SnapshotsRequest) -> None:
+            def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
                 if self is liar and isinstance(message, ChunkRequest):
                     lies.append(message.index)
                     peer.send(ChunkMessage(message.digest, message.index, b"\x91\x90"))
@@ -111,6 +123,102 @@ def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
             monkeypatch.setattr(SnapshotService, "answer", answer)
             node = await come_back(network)
             assert lies
+            await work_with(network, node)
+        finally:
+            await network.stop()
+
+    run(scenario)
+
+
+def test_a_manifest_that_is_a_lie_is_found_out_and_never_taken_again(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The liar shows a genuine certificate, and chunks of a state that is not the certified one; at first, alone."""
+    honest = SnapshotService.answer
+    refused: list[str] = []
+
+    async def scenario() -> None:
+        try:
+            await leave_behind(network)
+            liar = network.node(0)._snapshots
+            lies: dict[bytes, tuple[Manifest, SnapshotProof, bytes]] = {}
+
+            def lie() -> bytes:
+                _, digest = liar._shelf.offers()[-1]
+                genuine, proof = liar._shelf.manifest(digest), liar._proof(digest)
+                assert genuine is not None and proof is not None
+                first = decode(liar._shelf.chunk(digest, 0), chunks.Chunk, size_max=1 << 20)
+                other = encode(chunks.Chunk(first.rows[1:]))
+                made = replace_fields(genuine, chunks=(chunks.chunk_hash(other), *genuine.chunks[1:]))
+                lies[made.digest()] = (made, proof, digest)
+                return other
+
+            other = lie()
+
+            def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
+                match message:
+                    case SnapshotsRequest() if self is liar and not refused:
+                        offers = tuple(Offer(made.height, digest) for digest, (made, _, _) in lies.items())
+                        peer.send(SnapshotsMessage(offers))
+                    case SnapshotsRequest() if not refused:
+                        peer.send(SnapshotsMessage(()))
+                    case ManifestRequest(digest) if digest in lies:
+                        peer.send(ManifestMessage(*lies[digest][:2]))
+                    case ChunkRequest(digest, index) if digest in lies:
+                        data = other if index == 0 else liar._shelf.chunk(lies[digest][2], index)
+                        peer.send(ChunkMessage(digest, index, data))
+                    case _:
+                        honest(self, peer, message)
+
+            condemn = Joining._condemn
+
+            def condemned(self: Joining, error: SnapshotLieError) -> None:
+                refused.append(str(error))
+                condemn(self, error)
+
+            monkeypatch.setattr(SnapshotService, "answer", answer)
+            monkeypatch.setattr(Joining, "_condemn", condemned)
+            monkeypatch.setattr(shelf, "KEPT", 1_000)
+            node = await come_back(network)
+            assert len(refused) == 1 and "state root" in refused[0]
+            await work_with(network, node)
+        finally:
+            await network.stop()
+
+    run(scenario)
+
+
+def test_a_fetch_that_is_cut_off_goes_on_where_it_was(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf, "KEPT", 1_000)
+    monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 128)
+    honest = SnapshotService.answer
+    asked: list[int] = []
+    resumed: list[bool] = []
+
+    def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
+        if isinstance(message, ChunkRequest):
+            asked.append(message.index)
+            if len(asked) > 8 and not resumed:
+                return  # nothing more comes: the fetching node is stopped meanwhile
+        honest(self, peer, message)
+
+    async def scenario() -> None:
+        try:
+            await leave_behind(network)
+            monkeypatch.setattr(SnapshotService, "answer", answer)
+            await network.start(AWAY)
+            await network.until(lambda: len(asked) > 8)
+            status = network.nodes[AWAY].queries.status()
+            await network.stop(AWAY)
+            folder = JoiningFolder(network.configs[AWAY].data / JOINING)
+            begun = folder.begun()
+            assert begun is not None
+            here = folder.here(begun[0])
+            assert here and "snapshot" in status.waiting_for
+            asked.clear()
+            resumed.append(True)
+            node = await come_back(network)
+            assert not here & set(asked)
             await work_with(network, node)
         finally:
             await network.stop()

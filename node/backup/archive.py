@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Any, TypeAlias, Union
 
 from node.storage import Put, StoreView
-from node.tables import FORMAT_KEY, SIGNER_PREFIX, TIP_KEY, FormatRow, SignerRow, TipRow
+from node.tables import FORMAT_KEY, RETIRED, SIGNER_PREFIX, TIP_KEY, FormatRow, SignerRow, TipRow
 from tallystick.encoding import Hash, Message, Natural, decode, encode
 from tallystick.errors import ConfigError, DecodeError, StorageError
 
@@ -19,7 +19,6 @@ MAGIC = b"tsback\x00\x01"  # its last byte is the format's version
 FRAME_FILL = 1_048_576  # bytes of keys and values with which a frame of rows is full
 FRAME_SIZE_MAX = 80 * 1_048_576  # bytes: the receipts of the largest block, and what was before them
 _ROW_SIZE_MAX = 64 * 1_048_576
-_RETIRED = bytes(16)  # instance of a log whose key must never sign again: that alone is not to be forgotten
 
 
 class BackupError(ConfigError):
@@ -186,6 +185,6 @@ def _head(view: StoreView) -> BackupHead:
 
 def _is_retired(value: bytes) -> bool:
     try:
-        return decode(value, SignerRow, size_max=_ROW_SIZE_MAX).instance == _RETIRED
+        return decode(value, SignerRow, size_max=_ROW_SIZE_MAX).instance == RETIRED
     except DecodeError:
         return False

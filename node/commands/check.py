@@ -14,9 +14,11 @@ from node.folder import DATABASE, FolderLock
 from node.folder_check import check_before_opening, check_files
 from node.founding import read_genesis
 from node.ledger import Ledger
+from node.pruned_check import PrunedCheck
 from node.record_check import Disagreement
 from node.storage import LevelStore
 from node.store_check import CheckReport, StoreCheck
+from node.tables import FloorRow
 from tallystick.errors import ConfigError, StorageError
 
 PROGRESS_S = 0.2
@@ -59,8 +61,8 @@ def check(options: argparse.Namespace) -> int:
         try:
             if not ledger.check_format(genesis.chain_id(), str(data)):
                 raise ConfigError(f"{data}: the database is empty; start the node first")
-            walk = StoreCheck(ledger, genesis, signatures=not options.skip_signatures, progress=_ProgressLine())
-            report = walk.run()
+            kind = StoreCheck if ledger.floor == FloorRow(0, 0) else PrunedCheck
+            report = kind(ledger, genesis, signatures=not options.skip_signatures, progress=_ProgressLine()).run()
             check_files(data, ledger, genesis.chain_id())
         except Disagreement as error:
             return _say(options.json, None, error)
@@ -68,7 +70,7 @@ def check(options: argparse.Namespace) -> int:
             return _say(options.json, None, Disagreement(str(error), -1))
         finally:
             ledger.close()
-    return _say(options.json, report, None)
+    return _say(options.json, report, None, ledger.floor.bodies_from)
 
 
 def _places(options: argparse.Namespace) -> tuple[Path, Path]:
@@ -80,7 +82,7 @@ def _places(options: argparse.Namespace) -> tuple[Path, Path]:
     return options.data, options.genesis or options.data.absolute().parent / "genesis.bin"
 
 
-def _say(as_json: bool, report: CheckReport | None, error: Disagreement | None) -> int:
+def _say(as_json: bool, report: CheckReport | None, error: Disagreement | None, kept_from: int = 0) -> int:
     if error is not None:
         if as_json:
             print_json({"ok": False, "height": error.height, "key": error.key, "error": str(error)})
@@ -89,10 +91,11 @@ def _say(as_json: bool, report: CheckReport | None, error: Disagreement | None) 
         return say_error(f"{where}{error}{about}; {error.remedy}", EXIT_DAMAGED)
     assert report is not None
     if as_json:
-        print_json({"ok": True, **asdict(report)})
+        print_json({"ok": True, "kept_from": kept_from, **asdict(report)})
     else:
+        what = f"What is kept, from height {kept_from} on," if kept_from else "Everything"
         print(
-            f"Everything holds up to height {report.height}: {report.transactions} transactions, {report.receipts} "
+            f"{what} holds up to height {report.height}: {report.transactions} transactions, {report.receipts} "
             f"receipts, {report.certificates} certificates, {report.records} records.\n"
             f"State root {report.state_root} of chain {report.chain_id}."
         )

@@ -23,7 +23,8 @@ from node.tree_file import TREE_FILE
 BUILDING = "database-building"
 JOINED = "database-joined"
 OLD = "database-old"
-KEPT_PREFIXES = (SIGNER_PREFIX, bytes((Table.EPOCHS,)))  # of the old database, unless the new one has the row
+# Rows of the old database that the new one gets, unless it has them.
+KEPT_PREFIXES = (SIGNER_PREFIX, bytes((Table.EPOCHS,)), bytes((Table.RECOVERIES,)))
 
 logger = logging.getLogger("tallystick.snapshots")
 

@@ -70,7 +70,7 @@ def plan_snapshot(ledger: Ledger, chain_id: bytes) -> Plan | None:
     record = ledger.record(EXPIRING_HOURS_KEY)
     if record is None:
         raise StorageError("the state does not say which hours have unexpired transactions")
-    return Plan(chain_id, _peaks(ledger, first), tuple(tail), read_stored(record.public, ExpiringHours).first)
+    return Plan(chain_id, peaks_at(ledger, first), tuple(tail), read_stored(record.public, ExpiringHours).first)
 
 
 def make_snapshot(view: StoreView, plan: Plan, folder: Path, cancelled: Event) -> Manifest:
@@ -135,7 +135,7 @@ def _id_row(hour: bytes, part: int, ids: bytearray) -> Row:
     return bytes((Section.IDS,)) + hour + part.to_bytes(8, "big"), bytes(ids)
 
 
-def _peaks(ledger: Ledger, count: int) -> tuple[bytes, ...]:
+def peaks_at(ledger: Ledger, count: int) -> tuple[bytes, ...]:
     """Compact range of the history tree over the first ``count`` heights, largest subtree first."""
     peaks = []
     first = 0

@@ -29,7 +29,7 @@ from tallystick.records.members import KeyUse
 from tallystick.seals import seal_message
 from tallystick.units import root_of_unit, unit_leaf
 
-SEAL_S = 60.0  # in pure Python four nodes need about a quarter of a minute for their first seal
+SEAL_S = 150.0  # in pure Python four nodes need a quarter of a minute for their first seal, more where others work
 
 
 class PaperError(Exception):

@@ -131,24 +131,28 @@ class Reader:
         self._trust.advance(item.anchor)
         return item, data
 
-    def event(self, commitment: bytes, identifier: str) -> VerifiedEvent:
+    def event(self, commitment: bytes, identifier: str, at: int | None = None) -> VerifiedEvent:
         """One event in the history of one item, with its correction or the proof that there is none.
 
+        Args:
+            at: a recent height whose state to show instead of the newest.
         Raises:
             ProofError: ``refused`` when the event was captured but never took effect on the item; or as ``item``.
         """
-        return self.event_with_bundle(commitment, identifier)[0]
+        return self.event_with_bundle(commitment, identifier, at)[0]
 
-    def event_with_bundle(self, commitment: bytes, identifier: str) -> tuple[VerifiedEvent, bytes]:
+    def event_with_bundle(
+        self, commitment: bytes, identifier: str, at: int | None = None
+    ) -> tuple[VerifiedEvent, bytes]:
         """As ``event``, with the bundle's bytes."""
         subject = read_identifier(identifier).key
 
         def fetch() -> tuple[VerifiedEvent, bytes]:
-            data = self._nodes.get(api.EVENT_PROOF, {"commitment": commitment.hex(), "item": subject}).body
+            data = self._nodes.get(api.EVENT_PROOF, {"commitment": commitment.hex(), "item": subject} | _at(at)).body
             bundle = _expect(read_bundle(data), EventBundle)
             if bundle.subject != subject:
                 raise ProofError(ProofCode.WRONG_SUBJECT, f"about {bundle.subject}, asked for {subject}")
-            event = verify_event(bundle, self._trust.trust())
+            event = verify_event(bundle, self._trust.trust(), at=at)
             if event.event.commitment != commitment:
                 raise ProofError(ProofCode.WRONG_SUBJECT, "the proof is about another event")
             return event, data

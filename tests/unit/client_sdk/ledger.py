@@ -290,7 +290,9 @@ class FakeNode:
             api.GENESIS: lambda: Response(200, {}, encode(ledger.world.genesis)),
             api.ITEM_PROOF: lambda: bundle(lambda: build_item(query["id"], ledger, ledger.as_of(query.get("at")))),
             api.EVENT_PROOF: lambda: bundle(
-                lambda: build_event(bytes.fromhex(query["commitment"]), query["item"], ledger)
+                lambda: build_event(
+                    bytes.fromhex(query["commitment"]), query["item"], ledger, ledger.as_of(query.get("at"))
+                )
             ),
             api.MEMBERS_RECORD_PROOF: lambda: bundle(lambda: self._record_proof(query)),
             api.BLOCK_PROOF: lambda: bundle(lambda: ledger.block_proof(int(query["height"]))),

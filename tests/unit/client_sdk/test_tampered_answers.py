@@ -19,7 +19,7 @@ from tallystick import api
 from tallystick.api import TransactionStatus, b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.errors import ProofError
-from tallystick.proofs import build_record
+from tallystick.proofs import build_event, build_item, build_record
 from tallystick.proofs.bundle import write_bundle
 from tallystick.receipts import Receipt
 from tallystick.records.base import Record
@@ -218,3 +218,19 @@ def test_no_record_is_proven_not_claimed(reader: Reader) -> None:
     record = reader.record(b"\x02org:nobody")
     assert not record.exists
     assert record.anchor.executed.height >= 0
+
+
+def test_a_height_asked_for_is_the_height_shown_of_events_and_items(
+    ledger: Ledger, node: FakeNode, reader: Reader, transaction: SignedTransaction
+) -> None:
+    ledger.submit(transaction.raw)
+    (commitment,), height = transaction.commitments, ledger.height
+    event, item = reader.event(commitment, LOT, height), reader.item(LOT, height)
+    assert event.as_of is not None and item.as_of is not None
+    assert event.as_of.height == item.as_of.height == height
+    newest = {api.EVENT_PROOF: build_event(commitment, LOT, ledger), api.ITEM_PROOF: build_item(LOT, ledger)}
+    for path, bundle in newest.items():
+        node.after = rewriting(path, lambda _, bundle=bundle: write_bundle(bundle))  # type: ignore[misc]
+        with pytest.raises(ProofError) as caught:
+            reader.event(commitment, LOT, height) if path == api.EVENT_PROOF else reader.item(LOT, height)
+        assert caught.value.code == "wrong-height"

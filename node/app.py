@@ -170,6 +170,12 @@ class Node:
         """The other members."""
         return self._peers
 
+    async def asked(self, timeout_s: float) -> None:
+        """Wait until the peers have answered what we said last, so that we may vote; or until the time is over."""
+        end = self._loop.time() + timeout_s
+        while self._epochs.asking and not self._failure.done() and self._loop.time() < end:
+            await asyncio.sleep(0.02)
+
     async def failure(self) -> BaseException:
         """Wait until something ends this node; the caller stops it and exits accordingly."""
         return await asyncio.shield(self._failure)

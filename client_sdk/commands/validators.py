@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from client_sdk import secure_files
@@ -15,11 +16,13 @@ from client_sdk.values import read_organisation
 from tallystick.encoding import decode
 from tallystick.errors import ConfigError, DecodeError, SignatureError
 from tallystick.genesis import Card
-from tallystick.limits import SWITCH_DISTANCE_MIN
+from tallystick.limits import SWITCH_DISTANCE_MAX, SWITCH_DISTANCE_MIN
 from tallystick.payloads.membership import NewSeat
 
 CARD_SIZE_MAX = 16_384  # bytes; a card holds one certificate
 SWITCH_MARGIN = 8  # heights that may pass until the order is in a block
+JOIN_S = 120  # what a newcomer is given to take over the state and say that it is ready, unless `--at` says otherwise
+MEASURED_S = 2.0  # for so long it is looked how fast blocks come
 
 
 def read_seat(path: Path) -> NewSeat:
@@ -56,6 +59,16 @@ def read_switch(context: Context, text: str) -> int:
     return context.client().head().height + int(number)
 
 
+def switch_for_joining(context: Context) -> int:
+    """A height that is about two minutes away at the present rate; a chain at rest makes a block a second meanwhile."""
+    client = context.client()
+    first = client.head().height
+    client.environment.sleep(MEASURED_S)
+    height = client.head().height
+    distance = max(JOIN_S, math.ceil((height - first) / MEASURED_S * JOIN_S))
+    return height + min(SWITCH_DISTANCE_MAX - SWITCH_MARGIN, distance)
+
+
 def _add_switch(parser: Parser) -> None:
     parser.add_argument(
         "--at",
@@ -68,15 +81,26 @@ def _add_switch(parser: Parser) -> None:
 def _add_change(parser: Parser) -> None:
     parser.add_argument("--join", action="append", default=[], type=Path, metavar="CARD", help="card.bin of a new node")
     parser.add_argument("--leave", action="append", default=[], metavar="ORG", help="organisation that stops voting")
-    _add_switch(parser)
+    parser.add_argument(
+        "--at",
+        metavar="HEIGHT",
+        help="switch height, or +N from now, at least 16 above the order's block (default: with --join about two "
+        f"minutes at the rate of the last seconds, else +{SWITCH_DISTANCE_MIN + SWITCH_MARGIN})",
+    )
 
 
 def _change(context: Context, arguments: argparse.Namespace) -> Intent:
     return membership.change_validators(
         [read_seat(path) for path in arguments.join],
         [read_organisation(name) for name in arguments.leave],
-        switch_height=read_switch(context, arguments.at),
+        switch_height=_switch_of(context, arguments),
     )
+
+
+def _switch_of(context: Context, arguments: argparse.Namespace) -> int:
+    if arguments.at is None and arguments.join:
+        return switch_for_joining(context)
+    return read_switch(context, arguments.at or f"+{SWITCH_DISTANCE_MIN + SWITCH_MARGIN}")
 
 
 def _add_rotate(parser: Parser) -> None:

@@ -28,6 +28,7 @@ tallystick-node run --config grower/node.toml
 
 # Its libraries take as long to import as everything else: a node votes before its doors open.
 DOORS = "node.api.server"
+DOORS_WAIT_S = 1.0  # while its peers are asked; where they do not answer, the doors open all the same
 
 _log = logging.getLogger("node")
 
@@ -79,6 +80,7 @@ async def _serve(config: NodeConfig) -> BaseException | None:
         node = Node(config)
         await node.start()  # on failure it has released everything itself
         try:
+            await node.asked(DOORS_WAIT_S)
             await asyncio.to_thread(import_module, DOORS)
             return await _serve_doors(config, node, listener, address, stop)
         finally:

@@ -19,7 +19,7 @@ from tallystick.errors import ConfigError
 DIAL_DELAY_S = 0.05  # before the second attempt, then growing by half
 DIAL_DELAY_MAX_S = 1.0
 HANDSHAKE_TIMEOUT_S = 3.0
-SECOND_DIALLER_DELAY_S = 1.0  # the node of the higher certificate leaves the first try to the other
+SECOND_DIALLER_DELAY_S = 1.0  # after its first try the node of the higher certificate leaves it to the other
 WATCH_S = 0.5  # between two looks whether a peer that is connected still is
 BACKLOG = 64  # connections that wait to be accepted
 
@@ -118,15 +118,17 @@ class Transport:
         """Dial a peer whenever there is no link to it."""
         delay = DIAL_DELAY_S
         first = self._peers.dials_first(peer)
+        at_once = True  # who has just started is waited for by nobody yet: it tries everybody without delay
         while True:
             if peer.link is not None:
                 delay = DIAL_DELAY_S
                 await asyncio.sleep(WATCH_S if peer.greeted else DIAL_DELAY_S)
                 continue
-            if not first:
+            if not first and not at_once:
                 await asyncio.sleep(SECOND_DIALLER_DELAY_S)
                 if peer.link is not None:
                     continue
+            at_once = False
             if self._loop.time() >= peer.refused_until:
                 await self._dial_once(peer)
             if peer.link is None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from client_sdk.commands.base import Context
-from client_sdk.commands.validators import read_seat, read_switch
+from client_sdk.commands.validators import read_seat, read_switch, switch_for_joining
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError
 from tallystick.payloads.membership import NewSeat
@@ -47,3 +47,12 @@ def test_a_switch_is_a_height_or_a_distance_from_now() -> None:
     for wrong in ("", "+", "-5", "1e3", "٣", "9" * 16):
         with pytest.raises(ConfigError, match="is no height"):
             read_switch(CONTEXT, wrong)
+
+
+@pytest.mark.parametrize(("heights", "switch"), [((100, 100), 220), ((100, 180), 180 + 4_800), ((0, 10_000), 109_992)])
+def test_a_join_gets_about_two_minutes_at_the_measured_rate(heights: tuple[int, int], switch: int) -> None:
+    seen = iter(heights)
+    client = SimpleNamespace(
+        head=lambda: SimpleNamespace(height=next(seen)), environment=SimpleNamespace(sleep=lambda seconds: None)
+    )
+    assert switch_for_joining(cast(Context, SimpleNamespace(client=lambda: client))) == switch

@@ -313,7 +313,8 @@ class Dialogue:
         if not requests.take(now):
             return False
         ranges = self._ranges.setdefault(peer.index, Allowance(RANGES_PER_SECOND, 2 * RANGES_PER_SECOND))
-        return not isinstance(message, RangeRequest) or ranges.take(now)
+        costly = isinstance(message, RangeRequest | SnapshotsRequest | ManifestRequest | EpochsRequest)
+        return not costly or ranges.take(now)
 
     def _answer_transactions(self, peer: Peer, leaves: tuple[bytes, ...]) -> None:
         raws: list[bytes] = []

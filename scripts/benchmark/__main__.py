@@ -19,6 +19,7 @@ from scripts.benchmark.load import Batch, make_captures
 from scripts.benchmark.plot import draw
 from scripts.benchmark.proofs import KEYS as PROOF_KEYS
 from scripts.benchmark.proofs import proofs_bench
+from scripts.benchmark.snapshots import SNAPSHOT_KEYS, snapshot_bench
 from scripts.benchmark.state import SIZES, measure_state, print_state
 from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
 from scripts.story.network import Network, http_json
@@ -188,11 +189,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="5 s a phase instead of 30 s")
     parser.add_argument("--state", action="store_true", help="what 10,000 to 1,000,000 keys cost; about ten minutes")
     parser.add_argument(
-        "--keys", type=int, nargs="+", metavar="N", help="with --state or --proofs: other sizes, ascending"
+        "--keys", type=int, nargs="+", metavar="N", help="with --state, --proofs or --snapshots: other sizes, ascending"
     )
     parser.add_argument("--proofs", action="store_true", help="what verifying costs, in Python and in Chromium")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="with --state: also draw block time and memory (SVG)")
+    parser.add_argument("--snapshots", action="store_true", help="what making and restoring a snapshot costs")
     options = parser.parse_args()
+    if options.snapshots:
+        return max(snapshot_bench(size) for size in options.keys or [SNAPSHOT_KEYS])
     if options.state:
         return state_bench(options.keys, options.plot)
     if options.proofs:

@@ -105,6 +105,8 @@ def test_a_member_that_was_away_joins_by_a_snapshot_and_votes(network: Network) 
 def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shelf, "KEPT", 1_000)
+    monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 128)
     honest = SnapshotService.answer
     lies = []
 

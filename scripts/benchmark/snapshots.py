@@ -1,20 +1,14 @@
-#!/usr/bin/env python3
-"""Measure a snapshot: making it, how long that holds others up, restoring it, starting from it. Prints a table.
-
-Usage: python scripts/measure_snapshot.py [KEYS]
-"""
+"""What a snapshot costs: making it, how long that holds others up, restoring it, starting from it."""
 
 from __future__ import annotations
 
+import json
 import resource
 import shutil
-import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from contracts.execution import execute_block
 from node.executor import Executor
@@ -28,6 +22,7 @@ from node.storage import LevelStore
 from node.tree_file import TreeFile
 from scripts.benchmark.filled_node import FilledNode
 
+SNAPSHOT_KEYS = 1_000_000  # records of the state
 TICK_S = 0.001
 
 
@@ -56,18 +51,22 @@ class Ticker:
         return sorted(self.late_ms)[int(share * (len(self.late_ms) - 1))]
 
 
-def main() -> None:
-    """Fill, snapshot, restore, start."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def snapshot_bench(count: int) -> int:
+    """Fill, snapshot, restore, start; a table, then one JSON line."""
     folder = Path(tempfile.mkdtemp(prefix="tallystick-snapshot-"))
     try:
-        measure(folder, count)
+        figures = measure(folder, count)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        print(f"{name:<{width}}  {value:>12,}")
+    print(json.dumps(figures))
+    return 0
 
 
-def measure(folder: Path, count: int) -> None:
-    """Print the table."""
+def measure(folder: Path, count: int) -> dict[str, float]:
+    """The figures by name; peak memory is that of filling and restoring in one process."""
     node = FilledNode(folder / "network")
     node.grow(count)
     ledger, made = node.disk.ledger, folder / "made"
@@ -85,13 +84,15 @@ def measure(folder: Path, count: int) -> None:
     node.grow(count + 2)
     proof = prove(ledger, manifest, node.disk.executor.tip.executed.height)
     assert proof is not None
+    ends = [(number, end) for number in range(manifest.epoch) if (end := node.disk.ledger.epoch_proof(number))]
+    validators = node.validators
     node.close()
     size = sum(path.stat().st_size for path in made.iterdir())
 
     started = time.perf_counter()
-    snapshot = verify_manifest(manifest, proof, node.validators, 0, node.chain_id)
+    snapshot = verify_manifest(manifest, proof, validators, manifest.epoch, node.chain_id)
     store = LevelStore(folder / "restored")
-    trie = rebuild(snapshot, JoiningFolder(made).chunks(manifest), store, ())
+    trie = rebuild(snapshot, JoiningFolder(made).chunks(manifest), store, ends)
     store.close()
     tree = TreeFile(folder, node.chain_id)
     tree.write(manifest.height, trie)
@@ -102,17 +103,17 @@ def measure(folder: Path, count: int) -> None:
     store.close()
     tree.close()
     start = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(
-        "| keys | chunks | MB | loop held, ms | made, s (CPU) | a tick late by, ms p50/p99/max | restored, s "
-        "| start, s | peak MB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
-    print(
-        f"| {keys:,} | {len(manifest.chunks)} | {size / 1e6:,.0f} | {held * 1e3:.1f} | {making:.1f} ({making_cpu:.1f}) "
-        f"| {ticker.at(0.5):.1f}/{ticker.at(0.99):.1f}/{ticker.at(1):.1f} | {restored:.1f} | {start:.1f} | {peak} |"
-    )
-
-
-if __name__ == "__main__":
-    main()
+    return {
+        "snapshot_keys": keys,
+        "snapshot_chunks": len(manifest.chunks),
+        "snapshot_mb": round(size / 1e6, 1),
+        "snapshot_loop_held_ms": round(held * 1e3, 1),
+        "snapshot_made_s": round(making, 1),
+        "snapshot_made_cpu_s": round(making_cpu, 1),
+        "tick_late_ms_p50": round(ticker.at(0.5), 1),
+        "tick_late_ms_p99": round(ticker.at(0.99), 1),
+        "tick_late_ms_max": round(ticker.at(1), 1),
+        "snapshot_restored_s": round(restored, 1),
+        "snapshot_start_s": round(start, 1),
+        "resident_mb_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }

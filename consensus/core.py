@@ -33,6 +33,7 @@ class Core:
         self.sign_proposal = sign_proposal
         self._sign = sign
         self.validators_hash = config.validators.digest()
+        self.seats, self.quorum = config.validators.count, config.validators.quorum
         self.chain = Chain(floor)
         self.views = Views(config, Pinned(floor.view, floor.block_hash, floor.certificate))
         self.fetches = Fetches(config.fetch_retry_ms, config.me)
@@ -57,7 +58,8 @@ class Core:
         self.changes = 0  # grows with each change that may let another rule fire
         self._persists: list[Effect] = []
         self._others: list[Effect] = []
-        self._tip_cache: tuple[tuple[int, int, int], Block | None] | None = None
+        self._tip: Block | None = None
+        self._tip_key = -1
 
     # --- effects --------------------------------------------------------------------------------------------
 
@@ -99,7 +101,7 @@ class Core:
         """Tally a checked vote (rule C)."""
         held = self.views.at(vote.statement.view)
         self.compare(held, vote)
-        certificate = held.count(vote, self.config.validators.quorum)
+        certificate = held.count(vote, self.quorum)
         if certificate is not None:
             self.install(certificate)
 
@@ -146,11 +148,11 @@ class Core:
 
     def tip(self) -> Block | None:
         """The block on which a proposal of the current view stands (rule L); None while that is unknown."""
-        key = (self.view, self.views.certificate_count, self.chain.changes)
-        if self._tip_cache is None or self._tip_cache[0] != key:
+        key = self.view + self.views.certificate_count + self.chain.changes  # none of them ever goes back
+        if self._tip_key != key:
             parent = self.views.parent_for(self.view)
-            self._tip_cache = (key, self.chain.get(parent[1]) if parent is not None else None)
-        return self._tip_cache[1]
+            self._tip_key, self._tip = key, self.chain.get(parent[1]) if parent is not None else None
+        return self._tip
 
     def final_height(self) -> int:
         """Newest height known to be final: the finalised tip's, if its header is here, else of what we handed over."""
@@ -169,14 +171,15 @@ class Core:
         tip = self.tip()
         if tip is None or tip.header is None or tip.block_hash != self.chain.final.block_hash or self.pending():
             return False
-        return self.chain.busy_height(tip) <= tip.executed.height
+        busy = self.chain.busy_height(tip) if tip.busy is None else tip.busy
+        return busy <= tip.executed.height
 
     def skips(self, leader: int) -> bool:
         """Rule X: it missed its last two turns, nothing came from it since, and a quorum without such is active."""
         if self.missed.get(leader, 0) < MISSED_MAX:
             return False
         silent = sum(1 for turns in self.missed.values() if turns >= MISSED_MAX)
-        return self.config.validators.count - silent >= self.config.validators.quorum
+        return self.seats - silent >= self.quorum
 
     def timeout_ms(self) -> int:
         """Time-out of the current view."""

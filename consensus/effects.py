@@ -7,8 +7,9 @@ whose records are all ``lazy`` needs no sync. A shell that cannot make a record 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import Message
@@ -32,8 +33,7 @@ DurableRecord: TypeAlias = Vote | Certificate | HeaderRecord
 PeerMessage: TypeAlias = Proposal | ClosingProposal | Vote | Certificate
 
 
-@dataclass(frozen=True, slots=True)
-class Persist:
+class Persist(msgspec.Struct, frozen=True, gc=False):
     """Append a record to the signer's log; an engine is started with all of them, in this order.
 
     Once a floor is durable, records of views at or below the floor's view may be deleted, never others.
@@ -47,23 +47,20 @@ class Persist:
     lazy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Broadcast:
+class Broadcast(msgspec.Struct, frozen=True, gc=False):
     """Send to every other validator and to every observer that follows us."""
 
     message: PeerMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(msgspec.Struct, frozen=True, gc=False):
     """Send to one validator."""
 
     validator: int
     message: PeerMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(msgspec.Struct, frozen=True, gc=False):
     """Choose the contents of our next block; answer with ``Built``, best in the same turn.
 
     Attributes:
@@ -80,8 +77,7 @@ class Build:
     again: Header | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CheckContents:
+class CheckContents(msgspec.Struct, frozen=True, gc=False):
     """Get the transactions behind these leaves, if need be from ``leader``, check them; answer ``ContentsChecked``.
 
     Asked once for a block and never for an empty one. No answer while transactions are missing.
@@ -93,8 +89,7 @@ class CheckContents:
     leader: int
 
 
-@dataclass(frozen=True, slots=True)
-class FetchBlock:
+class FetchBlock(msgspec.Struct, frozen=True, gc=False):
     """Get the block of this hash with its transactions; answer ``BlockReceived``; repeated until then.
 
     If the shell has the block already (fetched ahead by range, or checked), it answers from there.
@@ -108,8 +103,7 @@ class FetchBlock:
     holders: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FetchCertificates:
+class FetchCertificates(msgspec.Struct, frozen=True, gc=False):
     """Ask for certificates of these views (both included), every kind; each comes back as ``CertificateReceived``.
 
     A peer answers from ``engine.certificates``.
@@ -120,8 +114,7 @@ class FetchCertificates:
     holders: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finalised:
+class Finalised(msgspec.Struct, frozen=True, gc=False):
     """These blocks are final: execute them in this order, each height once, and answer ``HeightExecuted`` for each.
 
     After a restart the blocks above the floor are handed over again.
@@ -135,8 +128,7 @@ class Finalised:
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
-class EpochEnded:
+class EpochEnded(msgspec.Struct, frozen=True, gc=False):
     """The boundary block is final: this engine signs nothing more, and no further effect comes of it.
 
     It follows the ``Finalised`` whose last block is the boundary block. The shell keeps the proof, answers every
@@ -152,31 +144,27 @@ class EpochEnded:
     finalisation: Certificate
 
 
-@dataclass(frozen=True, slots=True)
-class WakeAt:
+class WakeAt(msgspec.Struct, frozen=True, gc=False):
     """Give ``TimePassed`` at this monotonic time. Replaces the one before."""
 
     monotonic_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Accuse:
+class Accuse(msgspec.Struct, frozen=True, gc=False):
     """Two signed messages of one validator that an honest one never signs both; given once per view and kind."""
 
     first: Vote | Proposal | ClosingProposal
     second: Vote | Proposal | ClosingProposal
 
 
-@dataclass(frozen=True, slots=True)
-class RootMismatch:
+class RootMismatch(msgspec.Struct, frozen=True, gc=False):
     """An uncertified proposal names other roots than ours; we do not vote for it. To be logged and counted."""
 
     header: Header
     ours: Executed
 
 
-@dataclass(frozen=True, slots=True)
-class Halt:
+class Halt(msgspec.Struct, frozen=True, gc=False):
     """End the process, saying this: a quorum contradicts what we hold, so one of us is broken. Nothing follows it.
 
     Attributes:

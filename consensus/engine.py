@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from consensus import finality, inputs, leader, recovery, timeouts, voter
+from consensus import finality, leader, recovery, timeouts, voter
 from consensus.config import EngineConfig, Floor
 from consensus.core import Core
 from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
-from consensus.inputs import CertificateReceived, HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
+from consensus.inputs import (
+    BlockReceived,
+    Built,
+    CertificateReceived,
+    ContentsChecked,
+    HeightExecuted,
+    Input,
+    Now,
+    PeerConnected,
+    PeerHead,
+    ProposalReceived,
+    Started,
+    TimePassed,
+    VoteReceived,
+    WorkPending,
+)  # fmt: skip
 from consensus.status import EngineStatus, describe
 from consensus.views import KINDS, contradiction
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind, vote_in
 
+SAID = (VoteReceived, CertificateReceived, PeerHead)  # by peers
 SETTLE_MAX = 64  # rounds of rules in one turn; a lone validator could otherwise pass views for ever in one moment
 ANSWER_CERTIFICATES_MAX = 64  # of one answer to a peer; it asks again for the rest
 
@@ -55,7 +71,7 @@ class Engine:
         seen = core.changes
         self._take(input)
         # Unless something changed, no rule can fire for what a peer said.
-        if core.changes != seen or not self._settled or not isinstance(input, VoteReceived | CertificateReceived):
+        if core.changes != seen or not self._settled or not isinstance(input, SAID):
             self._settle()
         effects = core.take_effects()
         # Nothing that this turn wanted to say is said: a contradiction may have been behind it.
@@ -63,32 +79,32 @@ class Engine:
         return effects if halted is None else [halted]
 
     def _take(self, input: Input) -> None:
-        match input:
-            case inputs.Started():
+        match input:  # the most frequent first
+            case VoteReceived():
+                self._take_vote(input.vote)
+            case CertificateReceived():
+                self._take_certificate(input.certificate)
+            case TimePassed():
+                self._core.wake_ms = None  # asked for again if it came early
+            case HeightExecuted():
+                self._take_executed(input)
+            case WorkPending():
+                self._core.work = input
+            case PeerHead():
+                self._take_head(input)
+            case ProposalReceived():
+                self._take_proposal(input)
+            case ContentsChecked():
+                self._take_contents(input)
+            case Built():
+                leader.complete(self._core, input)
+            case BlockReceived():
+                self._take_block(input.header, input.block_hash)
+            case PeerConnected():
+                timeouts.greet(self._core, input.validator)
+            case Started():
                 finality.advance(self._core)
                 recovery.start(self._core)
-            case inputs.VoteReceived(vote):
-                self._take_vote(vote)
-            case inputs.CertificateReceived(certificate):
-                self._take_certificate(certificate)
-            case inputs.ProposalReceived():
-                self._take_proposal(input)
-            case inputs.ContentsChecked():
-                self._take_contents(input)
-            case inputs.BlockReceived(header, block_hash):
-                self._take_block(header, block_hash)
-            case inputs.Built():
-                leader.complete(self._core, input)
-            case inputs.HeightExecuted():
-                self._take_executed(input)
-            case inputs.WorkPending():
-                self._core.work = input
-            case inputs.PeerConnected(validator):
-                timeouts.greet(self._core, validator)
-            case inputs.PeerHead(validator, view):
-                self._core.heads[validator] = view
-            case inputs.TimePassed():
-                self._core.wake_ms = None  # asked for again if it came early
             case _:
                 assert_never(input)
 
@@ -99,36 +115,43 @@ class Engine:
         for _ in range(SETTLE_MAX):
             seen = core.changes
             core.needs = []
-            finality.deliver(core)
-            if core.ended:
-                return
-            voter.finalize(core)
+            if core.views.pinned.block_hash != core.chain.final.block_hash:
+                finality.deliver(core)
+                if core.ended:
+                    return
+            if core.views.open:
+                voter.finalize(core)
             finality.advance(core)
             if core.config.me is not None:
-                leader.propose(core)
-                voter.notarize(core)
-                timeouts.expire(core)
+                held = core.views.at(core.view)
+                if core.leader == core.config.me:
+                    leader.propose(core, held)
+                voter.notarize(core, held)
+                timeouts.expire(core, held)
             self._settled = core.changes == seen or core.halted is not None
             if self._settled:
                 break
-        timeouts.follow_heads(core)
+        if core.heads:
+            timeouts.follow_heads(core)
         for effect in core.fetches.update(core.needs, core.now.monotonic_ms):
             core.emit(effect)
         self._set_alarm()
 
     def _set_alarm(self) -> None:
-        core, timers = self._core, self._core.timers
-        next_fetch_ms = core.fetches.next_due_ms()
-        times = [timers.resend_ms or timers.deadline_ms, timers.propose_ms, timers.clock_ms, next_fetch_ms]
+        core, timers, now_ms = self._core, self._core.timers, self._core.now.monotonic_ms
+        wake_ms = timers.resend_ms or timers.deadline_ms
+        for time_ms in (timers.propose_ms, timers.clock_ms, core.fetches.next_due_ms()):
+            if time_ms is not None and (wake_ms is None or time_ms < wake_ms):
+                wake_ms = time_ms
         due_ms = core.work.due_ms
         if due_ms is not None and due_ms > core.now.wall_ms:
-            times.append(core.now.monotonic_ms + due_ms - core.now.wall_ms)
-        wake_ms = min([time for time in times if time is not None], default=None)
+            due_ms = now_ms + due_ms - core.now.wall_ms
+            wake_ms = due_ms if wake_ms is None else min(due_ms, wake_ms)
         if not self._settled:
-            wake_ms = core.now.monotonic_ms
+            wake_ms = now_ms
         if wake_ms is None:
             return
-        wake_ms = max(wake_ms, core.now.monotonic_ms + 1)
+        wake_ms = max(wake_ms, now_ms + 1)
         if wake_ms != core.wake_ms:
             core.wake_ms = wake_ms
             core.emit(WakeAt(wake_ms))
@@ -157,6 +180,9 @@ class Engine:
             return
         held = core.views.at(statement.view)
         for signer, signature in zip(certificate.signer_indices(), certificate.signatures, strict=True):
+            known = held.votes[statement.kind].get(signer)
+            if known is not None and known.statement == statement:
+                continue
             vote = Vote(statement, signer, signature)
             core.compare(held, vote)  # who signed something else as well is convicted by what a certificate brought
             held.votes[statement.kind].setdefault(signer, vote)
@@ -178,7 +204,7 @@ class Engine:
         if core.views.certified_hash(header.view) == received.block_hash:
             core.note_certified(block)
 
-    def _take_contents(self, checked: inputs.ContentsChecked) -> None:
+    def _take_contents(self, checked: ContentsChecked) -> None:
         core = self._core
         block = core.chain.get(checked.block_hash)
         if block is None or block.header is None or block.at_hand:
@@ -197,6 +223,13 @@ class Engine:
             return
         core.changes += 1
         core.note_certified(core.chain.add(header, block_hash, at_hand=True))
+
+    def _take_head(self, head: PeerHead) -> None:
+        if head.view > self._core.view:
+            self._core.heads[head.validator] = head.view
+            self._core.changes += 1
+        else:
+            self._core.heads.pop(head.validator, None)
 
     def _take_executed(self, done: HeightExecuted) -> None:
         core, executed = self._core, done.executed
@@ -217,26 +250,32 @@ class Engine:
         0: this one is wanted for itself, at once: a nullify, evidence, a word of one that was missed. None: not at all.
         """
         core, statement, who = self._core, vote.statement, vote.validator
-        view, kind, config = statement.view, statement.kind, core.config
-        if core.ended or statement.epoch != config.epoch or who >= config.validators.count or who == config.me:
+        view, kind, pinned_view = statement.view, statement.kind, core.views.pinned.view
+        nullify = kind is VoteKind.NULLIFY
+        if view <= pinned_view and not nullify:
             return None
-        if view > core.view + config.view_window or view < 1:
+        if core.ended or statement.epoch != core.config.epoch or who >= core.seats or who == core.config.me:
             return None
-        calls = kind is VoteKind.NULLIFY and view <= core.view and timeouts.help_due(core, who)
-        if view <= core.views.pinned.view or calls:
-            return 0 if calls else None
+        if view > core.view + core.config.view_window or view < 1:
+            return None
+        calls = nullify and view <= core.view and timeouts.help_due(core, who)
+        if calls or view <= pinned_view or who in core.missed:
+            return 0 if calls or view > pinned_view else None
         held = core.views.rounds.get(view)
-        if who in core.missed:
-            return 0
         if held is None:
-            return 0 if kind is VoteKind.NULLIFY else config.validators.quorum
+            return 0 if nullify else core.quorum
         first = held.contradicted_by(vote)
         if first is not None:
             return None if held.accused >> (who * 4 + contradiction(first, vote)) & 1 else 0
-        if who in held.votes[kind] or kind in held.certificates:
+        if kind in held.certificates or who in held.votes[kind]:
             return None
         alike = [1 for one in held.votes[kind].values() if one.statement == statement]
-        return 0 if kind is VoteKind.NULLIFY else config.validators.quorum - len(alike)
+        return 0 if nullify else core.quorum - len(alike)
+
+    @property
+    def changes(self) -> int:
+        """Grows with whatever may alter what ``votes_lacking`` answers, but for votes that were handed over."""
+        return self._core.changes
 
     def wants_certificate(self, certificate: Certificate) -> bool:
         """Whether this certificate is worth checking: above the newest finalisation and not here yet.

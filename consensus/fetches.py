@@ -69,4 +69,4 @@ class Fetches:
 
     def next_due_ms(self) -> int | None:
         """When the next repeat is due, or None."""
-        return min((asked.due_ms for asked in self._asked.values()), default=None)
+        return min(asked.due_ms for asked in self._asked.values()) if self._asked else None

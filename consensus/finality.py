@@ -34,8 +34,7 @@ def deliver(core: Core) -> None:
     Some blocks never get a finalisation of their own; a descendant's serves for them.
     """
     pinned = core.views.pinned
-    if pinned.certificate is None or pinned.block_hash == core.chain.final.block_hash:
-        return
+    assert pinned.certificate is not None
     missing = core.chain.first_missing(pinned.block_hash)
     if missing is not None:
         core.needs.append(Need(missing, pinned.view, pinned.certificate.signer_indices()))

@@ -8,8 +8,9 @@ something no longer asked for is ignored. Certificates travelling inside a propo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from consensus.config import Switch
 from tallystick.blocks import Executed, Header
@@ -18,8 +19,7 @@ from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(msgspec.Struct, frozen=True, gc=False):
     """The time of a turn.
 
     Attributes:
@@ -31,13 +31,11 @@ class Now:
     wall_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(msgspec.Struct, frozen=True, gc=False):
     """The shell is ready to perform effects."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalReceived:
+class ProposalReceived(msgspec.Struct, frozen=True, gc=False):
     """A leader's proposal. The shell has decoded it, hashed the header, and checked the leader's signature.
 
     Ask ``engine.wants_proposal`` before checking the signature.
@@ -47,8 +45,7 @@ class ProposalReceived:
     block_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ContentsChecked:
+class ContentsChecked(msgspec.Struct, frozen=True, gc=False):
     """Answer to ``CheckContents``: the block's transactions are at hand.
 
     Attributes:
@@ -60,8 +57,7 @@ class ContentsChecked:
     valid: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BlockReceived:
+class BlockReceived(msgspec.Struct, frozen=True, gc=False):
     """Answer to ``FetchBlock``: a header of that hash, its transactions at hand and checked against it.
 
     The hash may name a closing header, which has no contents.
@@ -71,22 +67,19 @@ class BlockReceived:
     block_hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VoteReceived:
+class VoteReceived(msgspec.Struct, frozen=True, gc=False):
     """A vote whose signature the shell has checked. Ask ``engine.wants_vote`` before checking."""
 
     vote: Vote
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateReceived:
+class CertificateReceived(msgspec.Struct, frozen=True, gc=False):
     """A certificate that the shell has checked. Ask ``engine.wants_certificate`` before checking."""
 
     certificate: Certificate
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(msgspec.Struct, frozen=True, gc=False):
     """Answer to ``Build``: what the new block holds. The shell keeps the contents under the witness leaves.
 
     Attributes:
@@ -101,8 +94,7 @@ class Built:
     due_work: bool
 
 
-@dataclass(frozen=True, slots=True)
-class HeightExecuted:
+class HeightExecuted(msgspec.Struct, frozen=True, gc=False):
     """Our own node has executed and stored this height, handed over by ``Finalised``; in order, none skipped.
 
     Attributes:
@@ -113,8 +105,7 @@ class HeightExecuted:
     switch: Switch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkPending:
+class WorkPending(msgspec.Struct, frozen=True, gc=False):
     """What waits to be put into a block; given whenever it changes, and in doubt again.
 
     The shell passes waiting transactions on to its peers again, about once a second: at rest a leader waits for the
@@ -129,15 +120,13 @@ class WorkPending:
     due_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PeerConnected:
+class PeerConnected(msgspec.Struct, frozen=True, gc=False):
     """A connection to this validator, authenticated, was made: it may have missed what was said before."""
 
     validator: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerHead:
+class PeerHead(msgspec.Struct, frozen=True, gc=False):
     """A validator said which view it is in, as all do on connecting and now and then: at rest nothing else is heard.
 
     Useful where it is above ours; believed no further than to ask it for a certificate.
@@ -147,8 +136,7 @@ class PeerHead:
     view: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(msgspec.Struct, frozen=True, gc=False):
     """The time of the newest ``WakeAt`` has come. Harmless at any time."""
 
 

@@ -8,6 +8,7 @@ from consensus.effects import Broadcast, Build, HeaderRecord
 from consensus.fetches import Need
 from consensus.inputs import Built
 from consensus.pacing import Occasion, proposal_ms
+from consensus.views import Round
 from tallystick.blocks import Executed, Header
 from tallystick.epochs import ClosingHeader
 from tallystick.merkle import EMPTY_ROOT
@@ -17,13 +18,12 @@ from tallystick.votes import Certificate, VoteKind
 CERTIFICATES_MAX = 16  # of one proposal; voters ask for more
 
 
-def propose(core: Core) -> None:
+def propose(core: Core, held: Round) -> None:
     """Rule L: once per view, on the highest certified view below with nullifications in between."""
     core.timers.propose_ms = None
     view, config = core.view, core.config
-    if config.me is None or core.leader != config.me or core.building is not None:
+    if core.building is not None:
         return
-    held = core.views.at(view)
     if held.proposed is not None and held.proposal is None:
         _propose_again(core, held.proposed)
     if held.proposed is not None or held.own:  # L1: never twice, and never after we gave the view up

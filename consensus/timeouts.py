@@ -12,7 +12,7 @@ from tallystick.votes import Vote, VoteKind
 RESEND_VIEWS_MAX = 8  # older views whose votes and certificates one re-send repeats; the next one goes on from there
 
 
-def expire(core: Core) -> None:
+def expire(core: Core, held: Round) -> None:
     """Rule X: nullify when the time is up, the proposal can never be voted for, the leader gave up or is not there.
 
     Never after our finalize in this view (I2). An early nullify does not stop the view: certificates do.
@@ -24,7 +24,6 @@ def expire(core: Core) -> None:
         timers.busy_since_ms = None
     elif timers.busy_since_ms is None:
         timers.busy_since_ms = now_ms
-    held = core.views.at(core.view)
     timers.deadline_ms = deadline_ms(core.config, timers, core.timeout_ms())
     late = now_ms >= timers.deadline_ms
     hopeless = held.fault is not None or core.leader in held.votes[VoteKind.NULLIFY] or core.skips(core.leader)

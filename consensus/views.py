@@ -66,7 +66,7 @@ class Round:
         if vote.validator in votes:
             return None
         votes[vote.validator] = vote
-        if kind in self.certificates:
+        if kind in self.certificates or len(votes) < quorum:
             return None
         alike = {i: v.signature for i, v in votes.items() if v.statement.block_hash == vote.statement.block_hash}
         return certificate_of(vote.statement, alike) if len(alike) >= quorum else None

@@ -17,10 +17,9 @@ from tallystick.votes import VoteKind
 Verdict = tuple[Waiting, str] | None  # None: nothing stands in the way
 
 
-def notarize(core: Core) -> None:
+def notarize(core: Core, held: Round) -> None:
     """Rule N: vote once for the first valid proposal of the current view, unless we nullified the view."""
     core.timers.clock_ms = None
-    held = core.views.at(core.view)
     verdict = _judge(core, held)
     if verdict is not None:
         core.waiting = verdict

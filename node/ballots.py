@@ -26,9 +26,13 @@ class Ballots(Generic[Source]):
 
     def __init__(self) -> None:
         self._waiting: dict[int, dict[tuple[int, int], tuple[Vote, Source]]] = {}  # by view; validator and kind
+        self._reviewed = -1  # the engine's changes at the last review; -1 when votes were given out since
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
 
     def clear(self) -> None:
         """Another engine goes on."""
@@ -41,11 +45,13 @@ class Ballots(Generic[Source]):
             return []
         statement, who = vote.statement, vote.validator
         if not own:
+            self._reviewed = -1
             return [(vote, source)]
         view, key = statement.view, (who, statement.kind)
         here = self._waiting.get(view)
         if here is None:
             if lacking <= 1:
+                self._reviewed = -1
                 return [(vote, source)]
             here = self._waiting[view] = {}
         earlier = here.get(key)
@@ -58,6 +64,9 @@ class Ballots(Generic[Source]):
     def review(self, engine: Engine) -> Due[Source]:
         """After the engine went on: forget what it wants no more; what is to be checked now."""
         due: Due[Source] = []
+        if self._reviewed == engine.changes:
+            return due
+        self._reviewed = engine.changes
         for view in list(self._waiting):
             here = self._waiting[view]
             for key, (vote, _) in list(here.items()):
@@ -73,7 +82,7 @@ class Ballots(Generic[Source]):
         return due
 
     def _take(self, view: int, keys: list[tuple[int, int]]) -> Due[Source]:
-        here = self._waiting[view]
+        here, self._reviewed = self._waiting[view], -1
         taken = [here.pop(key) for key in keys]
         if not here:
             del self._waiting[view]

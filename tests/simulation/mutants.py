@@ -56,11 +56,11 @@ MUTANTS: tuple[Mutant, ...] = (
     # --- quorums and certificates
     _engine(
         "a quorum is one short", "C", "core",
-        "held.count(vote, self.config.validators.quorum)", "held.count(vote, self.config.validators.quorum - 1)",
+        "held.count(vote, self.quorum)", "held.count(vote, self.quorum - 1)",
     ),
     _engine(
         "a quorum is 2f + 1 whatever n is", "section 1", "core",
-        "held.count(vote, self.config.validators.quorum)", "held.count(vote, 2 * self.config.faults + 1)",
+        "held.count(vote, self.quorum)", "held.count(vote, 2 * self.config.faults + 1)",
     ),
     _engine(
         "votes for different blocks add up", "C", "views",
@@ -196,8 +196,7 @@ MUTANTS: tuple[Mutant, ...] = (
     # --- bounds and evidence
     _engine(
         "votes of every view are kept", "section 10", "engine",
-        "        if statement.view > core.view + core.config.view_window or statement.view < 1:\n",
-        "        if statement.view < 1:\n",
+        "        if view > core.view + core.config.view_window or view < 1:\n", "        if view < 1:\n",
     ),
     _engine(
         "rounds below finality are kept", "section 10", "views",

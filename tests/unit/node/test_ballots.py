@@ -156,6 +156,20 @@ def test_a_vote_of_one_that_was_missed_is_wanted_at_once() -> None:
     assert door.checked == [1]
 
 
+def test_votes_that_were_checked_for_themselves_shorten_the_wait_of_the_others() -> None:
+    door = Door()
+    door.driver.wait(3_000)
+    door.driver.give(TimePassed())
+    door.driver.hear_quorum(NULLIFY, 1)  # validator 1 was missed
+    two = child(None, 2)
+    door.driver.propose(two)
+    door.hear(vote(NOTARIZE, 2, two.block_hash(), by=0))
+    door.review()
+    door.hear(vote(NOTARIZE, 2, two.block_hash(), by=1))
+    door.review()
+    assert door.checked == [1, 0] and len(door.certificates) == 1
+
+
 def test_what_waits_is_bounded_and_goes_with_its_views() -> None:
     door = Door()
     for view in [*range(1, 3 * VIEW_WINDOW), VIEW_MAX]:

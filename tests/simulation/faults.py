@@ -177,6 +177,37 @@ def hold_finality(cluster: Cluster, duration_ms: int) -> None:
     world.filter = passes
 
 
+def late_notarisations(cluster: Cluster, side: int, duration_ms: int) -> None:
+    """The machines of a bit mask hear of a notarisation only after they gave its view up: so they never finalize it.
+
+    With more than f of them, views are notarised by all, nullified by some, finalized by the others, and only a
+    descendant can make their blocks final.
+    """
+    world = cluster.world
+    until_ms = world.now_ms + duration_ms
+
+    def too_early(target: int, message: object) -> bool:
+        if isinstance(message, Proposal):
+            return any(too_early(target, certificate) for certificate in message.certificates)
+        if not isinstance(message, Vote | Certificate) or message.statement.kind is not VoteKind.NOTARIZE:
+            return False
+        machine, statement = cluster.machines[target], message.statement
+        if not machine.up or machine.config.epoch != statement.epoch:
+            return False
+        held = machine.engine._core.views.rounds.get(statement.view)
+        return statement.view > machine.engine.status().final_view and (
+            held is None or VoteKind.NULLIFY not in held.own
+        )
+
+    def passes(source: int, target: int, message: object) -> bool:
+        if world.now_ms >= until_ms or not side >> target & 1 or not too_early(target, message):
+            return True
+        world.seen["notarisations heard too late"] += 1
+        return False
+
+    world.filter = passes
+
+
 DROPPED = ("proposals", "notarize", "nullify", "finalize", "certificates")
 
 
@@ -186,6 +217,7 @@ KINDS: dict[str, Callable[..., None]] = {
         transactions, resubmit,
         change_members, split, one_way, flapping, pause, crash, crash_at_effect, blackout, lose_disk,
         take_backup, restore_backup, clock, clock_day, stall, drop_kind, hold_finality,
+        late_notarisations,
     )
 }  # fmt: skip
 

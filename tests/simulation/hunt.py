@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 
+from tests.simulation.patience import patience
 from tests.simulation.plan import KINDS, run
 
 MEMORY_MAX = 1_500_000_000  # bytes
@@ -20,7 +21,8 @@ def main(kind: str, first: int, count: int) -> None:
         if seed % 20 == 0:
             gc.collect()
         try:
-            run(KINDS[kind](seed))
+            with patience():
+                run(KINDS[kind](seed))
         except Exception as error:
             print(json.dumps({"seed": seed, "complaint": f"{type(error).__name__}: {error}"}))
             return

@@ -246,6 +246,8 @@ class Machine(Doors, Work):
         elif kind is CheckContents:
             self.later(self.world.upto(5), self.check, effect, 0)
         elif kind is FetchBlock:
+            if self.engine.header(effect.block_hash) is not None:
+                raise Violation(f"node {self.index} asks for a block that it has")
             self.fetch_block(effect)
         elif kind is FetchCertificates:
             self.fetch_certificates(effect)

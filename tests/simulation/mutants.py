@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +116,8 @@ MUTANTS: tuple[Mutant, ...] = (
     _engine(
         "finalize waits for execution", "F", "voter",
         "        if block is None or not block.at_hand:\n            checking",
-        "        if block is None or not block.at_hand or core.chain.executed.height < block.height - 1:\n"
-        "            checking",
+        "        if block is not None and core.chain.executed.height < block.height - 1:\n            continue\n"
+        "        if block is None or not block.at_hand:\n            checking",
     ),
     _engine(
         "a gap without nullification", "I4, N2", "views",
@@ -348,16 +349,27 @@ def hunt(mutant: Mutant, seeds: int, first: int = 0) -> tuple[int | None, str]:
     return (None if answer["seed"] is None else answer["seed"] - first + 1), answer["complaint"]
 
 
-def run_mutants(seeds: int, jobs: int, only: str) -> int:
-    """After how many seeds each planted bug is caught; the number that survived."""
+def run_mutants(seeds: int, jobs: int, only: str, *, as_json: bool = False) -> int:
+    """After how many seeds each planted bug is caught; 0 when all were, 1 when one survived, 130 when stopped."""
     chosen = [mutant for mutant in MUTANTS if only in mutant.name]
-    survivors = 0
+    start, caught, survivors = time.perf_counter(), dict[str, int](), list[str]()
     with ThreadPoolExecutor(jobs) as pool:
         hunts = {pool.submit(hunt, mutant, seeds): mutant for mutant in chosen}
-        for done in as_completed(hunts):
-            mutant, (needed, complaint) = hunts[done], done.result()
-            survivors += needed is None
-            verdict = "SURVIVED" if needed is None else f"caught after {needed:4} seeds"
-            print(f"{verdict}  {mutant.name} ({mutant.breaks}): {complaint[:90]}", flush=True)
-    print(f"{len(chosen)} planted bugs, {survivors} survived {seeds} seeds")
-    return survivors
+        try:
+            for done in as_completed(hunts):
+                mutant, (needed, complaint) = hunts[done], done.result()
+                if needed is None:
+                    survivors.append(mutant.name)
+                else:
+                    caught[mutant.name] = needed
+                verdict = "SURVIVED" if needed is None else f"caught after {needed:4} seeds"
+                print(f"{verdict}  {mutant.name} ({mutant.breaks}): {complaint[:90]}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+    seconds, stopped = time.perf_counter() - start, len(caught) + len(survivors) < len(chosen)
+    print(
+        f"{len(caught)} of {len(chosen)} planted bugs caught, {len(survivors)} survived {seeds} seeds, {seconds:.0f} s"
+    )
+    if as_json:
+        print(json.dumps({"caught_after": caught, "survived": survivors, "of": len(chosen), "seconds": round(seconds)}))
+    return 1 if survivors else 130 if stopped else 0

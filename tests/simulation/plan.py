@@ -45,6 +45,8 @@ def draw(seed: int) -> Schedule:
     )
     if calm:
         return _calm(base, random)
+    if seed % 32 == 21:
+        return _late(base, random)
     if random.random() < 0.06:
         return _dark(base, random, chosen, lost)
     if random.random() < 0.08:
@@ -94,6 +96,16 @@ def _behind(base: Schedule, random: Random) -> Schedule:
     )
     traitors = dict.fromkeys(base.traitors, "sync liar")
     return _with(base, traitors=traitors, faults=faults, duration_ms=1_900, network=Network(delay_max_ms=5))
+
+
+def _late(base: Schedule, random: Random) -> Schedule:
+    """For a while more than f machines hear of notarisations too late: blocks become final through descendants."""
+    count = max(4, base.count)
+    late = sum(1 << index for index in random.sample(range(count), (count - 1) // 3 + 1))
+    work = tuple(Fault(at_ms, "transactions", (1,)) for at_ms in range(0, 1_500, 100))
+    fault = Fault(random.randint(50, 400), "late_notarisations", (late, random.randint(700, 2_000)))
+    faults = tuple(sorted([*work, fault], key=lambda fault: fault.at_ms))
+    return _with(base, count=count, observers=0, traitors={}, faults=faults, duration_ms=2_500)
 
 
 def _leaderless(base: Schedule, random: Random) -> Schedule:

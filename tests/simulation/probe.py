@@ -39,12 +39,13 @@ UNREACHABLE = {
     "if block.height <= self.final.height: return None": "more than f validators are faulty",
     "if block.block_hash != self.final.block_hash: return None": "more than f validators are faulty",
     "if held.own: return": "an own vote ends the building of a block",
-    "if not self._settled: wake_ms = core.now.monotonic_ms": "the simulated shell answers Build between two turns",
+    "if not self._settled: wake_ms = now_ms": "the simulated shell answers Build between two turns",
     "# pruned by a finalisation inside this loop continue": "three messages in one order: once in a thousand seeds",
     "_publish(core, header, block_hash) return": "a crash in the turn of a closing header: once in a thousand seeds",
     "if isinstance(header, ClosingHeader): _publish(core, header, block_hash)": "as above",
     "wall_ms = max(wall_ms, due_ms)": "the made-up ledger has no due work",
-    "core.now.monotonic_ms + due_ms - core.now.wall_ms": "the made-up ledger has no due work",
+    "due_ms = now_ms + due_ms - core.now.wall_ms": "the made-up ledger has no due work",
+    "wake_ms = due_ms if wake_ms is None": "the made-up ledger has no due work",
 }
 NO_RULES = ("status.py", "config.py", "inputs.py", "effects.py")  # words and data, no rules
 

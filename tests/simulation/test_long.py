@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.command import report, run_batch
+from tests.simulation.batch import run_batch
+from tests.simulation.command import report
 from tests.simulation.test_seeds import crash_points
 
 pytestmark = pytest.mark.long

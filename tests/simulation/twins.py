@@ -10,11 +10,14 @@ up to twelve alike cases is run.
 from __future__ import annotations
 
 import gc
+import json
+import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice, permutations, product
+from itertools import permutations, product
 from multiprocessing import Pool
 from random import Random
 from typing import Any
@@ -31,7 +34,8 @@ COUNT = 4
 TWIN = 0  # the validator with a twin; process 4 has its key
 CAMPS = 16  # bit masks over processes 1 to 4: who is not in process 0's camp
 BOUND_MS = 12_000
-CHUNK = 256
+CHUNK = 128
+PROGRESS_S = 10.0  # between two lines of progress
 Case = tuple[tuple[int, int], ...]  # leader and camp of each round
 
 
@@ -144,22 +148,43 @@ def run_chunk(chunk: list[Case]) -> tuple[int, Counter[str], list[str]]:
     return len(chunk), seen, complaints
 
 
-def run_twins(sample: int | None, jobs: int, seed: int = 1) -> int:
-    """All cases, or a sample of them; the number of complaints."""
-    start = time.perf_counter()
-    if sample is None:
-        todo: Iterator[Case] = cases()
-    else:
-        everything = list(cases())
-        todo = iter(Random(seed).sample(everything, min(sample, len(everything))))
+def run_twins(sample: int | None, jobs: int, seed: int = 1, *, as_json: bool = False) -> int:
+    """All cases, or a sample of them; 0 when all agreed, 1 when some did not, 130 when stopped before the end."""
+    start = shown = time.perf_counter()
+    todo = list(cases())
+    if sample is not None:
+        todo = Random(seed).sample(todo, min(sample, len(todo)))
+    total, stopped = len(todo), False
     count, seen, complaints = 0, Counter[str](), list[str]()
-    with Pool(jobs) as pool:
-        for number, found, bad in pool.imap_unordered(run_chunk, iter(lambda: list(islice(todo, CHUNK)), [])):
-            count, seen, complaints = count + number, seen + found, complaints + bad
+    with Pool(jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        try:
+            for number, found, bad in pool.imap_unordered(
+                run_chunk, [todo[at : at + CHUNK] for at in range(0, total, CHUNK)]
+            ):
+                count, seen, complaints = count + number, seen + found, complaints + bad
+                if time.perf_counter() - shown > PROGRESS_S:
+                    shown = time.perf_counter()
+                    left = (total - count) * (shown - start) / count / 60
+                    words = f"{count} of {total} cases, {len(complaints)} violations, {left:.1f} min left"
+                    print(words, file=sys.stderr, flush=True)
+        except KeyboardInterrupt:
+            stopped = True
     seconds = time.perf_counter() - start
-    print(f"twins: {count} cases, {len(complaints)} violations, {seconds:.0f} s, {60 * count / seconds:.0f} per minute")
+    print(
+        f"twins: {count} of {total} cases{', stopped' if stopped else ''}, {len(complaints)} violations, "
+        f"{seconds:.0f} s, {60 * count / seconds:.0f} per minute"
+    )
     for name, number in sorted(seen.items()):
         print(f"    {number:9} {name}")
     for complaint in complaints[:20]:
         print("  " + complaint[:400])
-    return len(complaints)
+    if as_json:
+        summary = {
+            "cases": count,
+            "of": total,
+            "stopped": stopped,
+            "violations": len(complaints),
+            "seconds": round(seconds, 1),
+        }
+        print(json.dumps({**summary, "seen": dict(sorted(seen.items()))}))
+    return 1 if complaints else 130 if stopped else 0

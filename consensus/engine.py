@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from consensus import finality, leader, recovery, timeouts, voter
+from consensus import finality, inputs, leader, recovery, timeouts, voter
 from consensus.config import EngineConfig, Floor
 from consensus.core import Core
 from consensus.effects import Accuse, DurableRecord, Effect, Halt, WakeAt
-from consensus.inputs import (
-    BlockReceived,
-    Built,
-    CertificateReceived,
-    ContentsChecked,
-    HeightExecuted,
-    Input,
-    Now,
-    PeerConnected,
-    PeerHead,
-    ProposalReceived,
-    Started,
-    TimePassed,
-    VoteReceived,
-    WorkPending,
-)  # fmt: skip
+from consensus.inputs import CertificateReceived, HeightExecuted, Input, Now, ProposalReceived, Started, VoteReceived
 from consensus.status import EngineStatus, describe
 from consensus.views import KINDS, contradiction
 from tallystick.blocks import Header
 from tallystick.epochs import ClosingHeader
 from tallystick.votes import Certificate, Statement, Vote, VoteKind, vote_in
 
-SAID = (VoteReceived, CertificateReceived, PeerHead)  # by peers
+SAID = (VoteReceived, CertificateReceived, inputs.PeerHead)  # by peers
 SETTLE_MAX = 64  # rounds of rules in one turn; a lone validator could otherwise pass views for ever in one moment
 ANSWER_CERTIFICATES_MAX = 64  # of one answer to a peer; it asks again for the rest
 
@@ -84,23 +69,23 @@ class Engine:
                 self._take_vote(input.vote)
             case CertificateReceived():
                 self._take_certificate(input.certificate)
-            case TimePassed():
+            case inputs.TimePassed():
                 self._core.wake_ms = None  # asked for again if it came early
             case HeightExecuted():
                 self._take_executed(input)
-            case WorkPending():
+            case inputs.WorkPending():
                 self._core.work = input
-            case PeerHead():
+            case inputs.PeerHead():
                 self._take_head(input)
             case ProposalReceived():
                 self._take_proposal(input)
-            case ContentsChecked():
+            case inputs.ContentsChecked():
                 self._take_contents(input)
-            case Built():
+            case inputs.Built():
                 leader.complete(self._core, input)
-            case BlockReceived():
+            case inputs.BlockReceived():
                 self._take_block(input.header, input.block_hash)
-            case PeerConnected():
+            case inputs.PeerConnected():
                 timeouts.greet(self._core, input.validator)
             case Started():
                 finality.advance(self._core)
@@ -204,7 +189,7 @@ class Engine:
         if core.views.certified_hash(header.view) == received.block_hash:
             core.note_certified(block)
 
-    def _take_contents(self, checked: ContentsChecked) -> None:
+    def _take_contents(self, checked: inputs.ContentsChecked) -> None:
         core = self._core
         block = core.chain.get(checked.block_hash)
         if block is None or block.header is None or block.at_hand:
@@ -224,7 +209,7 @@ class Engine:
         core.changes += 1
         core.note_certified(core.chain.add(header, block_hash, at_hand=True))
 
-    def _take_head(self, head: PeerHead) -> None:
+    def _take_head(self, head: inputs.PeerHead) -> None:
         if head.view > self._core.view:
             self._core.heads[head.validator] = head.view
             self._core.changes += 1

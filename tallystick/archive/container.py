@@ -96,6 +96,8 @@ def _member(data: bytes, at: int) -> tuple[str, bytes, int]:
     name = raw.decode("ascii", errors="backslashreplace")
     if len(raw) != name_size or not _is_name(name):
         raise ArchiveError("archive.name", f"{name[:_NAME_SIZE_MAX]!r} is no name of a member", name[:_NAME_SIZE_MAX])
+    if fields[3] != 0:
+        raise _broken("is compressed; members of an archive are uncompressed", name)
     if size > ARCHIVE_MEMBER_SIZE_MAX:
         raise _too_large(f"{size} bytes, at most {ARCHIVE_MEMBER_SIZE_MAX} allowed", name)
     content = data[name_end : name_end + size]

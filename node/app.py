@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from contracts.execution import execute_block
 from contracts.switch import PLAN_KEY
 from contracts.workspace import PARAMETERS_KEY
 from node.accuser import Accuser
-from node.admission import Admission, Door, Outcome, gossip_frames
+from node.admission import Admission, Door
 from node.backup.control import ControlDoor
 from node.bls_sealer import Sealer
 from node.bls_store import SealStore
@@ -36,6 +35,7 @@ from node.epochs import Epochs
 from node.executor import ExecuteBlock, ExecutedHeight
 from node.fetcher import Fetcher
 from node.founding import read_founding
+from node.gossip_again import GossipAgain
 from node.identity import read_identity, settle
 from node.joiner import Joiner
 from node.ledger import Ledger
@@ -47,6 +47,7 @@ from node.network.peers import Peer, Peers
 from node.network.seats import own_certificate, peer_seats
 from node.network.transport import Transport
 from node.own_record import OwnRecord
+from node.own_words import OwnWords
 from node.performer import Performer
 from node.proofs import ProofService
 from node.pruning import Pruner
@@ -57,16 +58,11 @@ from node.snapshots.service import SNAPSHOTS, SnapshotService
 from node.toml_reader import Address
 from node.tracker import Tracker
 from tallystick.admission import VerifiedTransaction
-from tallystick.encoding import Message
 from tallystick.errors import TallystickError
-from tallystick.limits import FRAME_TRANSACTIONS_MAX
-from tallystick.payloads import encode_payload
 from tallystick.records.base import read_public
 from tallystick.records.chain import ChainParameters
 from tallystick.records.membership import Seat, seat_key
-from tallystick.transactions import sign_transaction
 
-TRANSACTION_VALID_MS = 600_000  # of what the node itself says on the chain
 # The tree and the mempool have many thousand lasting objects without cycles; looking through them as often as Python
 # does by itself costs time in every block.
 GC_THRESHOLDS = (100_000, 20, 50)
@@ -99,7 +95,6 @@ class Node:
         self._execute = execute
         self._stopping = False
         self._voting: asyncio.Task[None] | None = None
-        self._waited: set[bytes] = set()  # ids of the oldest transactions at the last beat
 
     # --- life ---------------------------------------------------------------------------------------------
 
@@ -293,9 +288,9 @@ class Node:
             gossip_waits=lambda: len(self._admission) > 0,
         )
         self._engines = EngineRoom(self._engine_config, disk, self._runner, self._contents, self._mempool)
-        self._accuser = Accuser(
-            founding.chain_id, self._epochs, disk.executor.state, self._loop, lambda payload: self._say(payload)
-        )
+        self._gossip_again = GossipAgain(self._mempool, self._peers)
+        self._own_words = OwnWords(founding.chain_id, self._epochs, lambda: self._identity.seeds, self._next_time_ms)
+        self._accuser = Accuser(founding.chain_id, self._epochs, disk.executor.state, self._loop, self._own_words.say)
         self._performer = self._runner.inside = Performer(
             give=self._runner.give,
             log=lambda: disk.log,
@@ -330,6 +325,7 @@ class Node:
             hold_peer=_hold_peer,
             verified=self._contents.by_leaf,
         )
+        self._own_words.admission = self._admission
         self._catch_up = CatchUp(
             chain_id=chain_id,
             epochs=self._epochs,
@@ -394,7 +390,11 @@ class Node:
         files = self._identity.transport_for(self._shown)
         self._transport = Transport(self._peers, files.certificate, files.key)
         self._joiner = Joiner(
-            disk.executor.state, disk.ledger, founding.genesis.heartbeat_ms, lambda: self._identity.seeds, self._say
+            disk.executor.state,
+            disk.ledger,
+            founding.genesis.heartbeat_ms,
+            lambda: self._identity.seeds,
+            self._own_words.say,
         )
         self.proofs = ProofService(disk.ledger, disk.executor.state, self._epochs, self._peers.state_keepers)
         self.queries = Queries(
@@ -520,23 +520,6 @@ class Node:
         self._transport.show(files.certificate, files.key)
         self._shown = self._peers.own_certificate = named
 
-    def _say(self, payload: Message, key: bytes | None = None) -> None:
-        """Put a payload of the node's own on the chain, signed with a validator key of ours."""
-        members = self._epochs.validators.members
-        if key is None and self._epochs.me is not None:
-            key = members[self._epochs.me].key
-        seed = self._identity.seeds.get(key or b"")
-        if seed is None:
-            return
-        transaction = sign_transaction(
-            chain_id=self._founding.chain_id,
-            nonce=secrets.token_bytes(16),
-            valid_until_ms=self._next_time_ms() + TRANSACTION_VALID_MS,
-            seeds=(seed,),
-            payload=encode_payload(secrets.token_bytes(32), payload),
-        )
-        self._admission.submit((transaction.raw,)).add_done_callback(_log_refusal)
-
     # --- the rest -----------------------------------------------------------------------------------------
 
     def _admitted(self, transactions: list[VerifiedTransaction]) -> None:
@@ -560,28 +543,9 @@ class Node:
             self._catch_up.consider()
             self._joining.consider()
             self._engines.tell_work(again=True)
-            self._repeat_gossip()
+            self._gossip_again.beat()
             if not self._catch_up.running:
                 self._joiner.consider(self._next_time_ms())
-
-    def _repeat_gossip(self) -> None:
-        """Gossip is sent once and may be dropped: what has waited since the last beat is passed on again.
-
-        Otherwise a transaction that one node alone knows would wait for that node's own turn to lead.
-        """
-        oldest = self._mempool.oldest(FRAME_TRANSACTIONS_MAX)
-        again = [transaction.signed.raw for transaction in oldest if transaction.id in self._waited]
-        self._waited = {transaction.id for transaction in oldest}
-        for frame in gossip_frames(again):
-            self._peers.broadcast(TransactionFrame(frame), droppable=True)
-
-
-def _log_refusal(done: asyncio.Future[list[Outcome]]) -> None:
-    if done.cancelled() or done.exception() is not None:
-        return
-    for outcome in done.result():
-        if isinstance(outcome, TallystickError):
-            logger.warning("the node's own transaction was not admitted", extra=log_fields(error=str(outcome)))
 
 
 def _control_door(data: Path, ledger: Ledger) -> ControlDoor | None:

@@ -30,7 +30,7 @@ from node.network.peers import Peer
 from node.snapshots.maker import Plan, make_snapshot, plan_snapshot
 from node.snapshots.manifest import Manifest, SnapshotProof
 from node.snapshots.pace import CancelledError
-from node.snapshots.shelf import Shelf
+from node.snapshots.shelf import Shelf, remove
 from node.storage import StoreView
 from tallystick.blocks import HistoryLeaf
 from tallystick.errors import StorageError
@@ -108,7 +108,7 @@ class SnapshotService:
             manifest = await self._loop.run_in_executor(
                 self._thread, make_snapshot, view, plan, self._shelf.making, self._cancelled
             )
-            self._shelf.put(manifest)
+            await self._loop.run_in_executor(self._thread, remove, self._shelf.put(manifest))
         except CancelledError:
             return
         except (OSError, StorageError) as error:  # a broken database ends the node where it is read for the ledger

@@ -45,7 +45,7 @@ class Shelf:
         self._by_digest: dict[bytes, Shelved] = {}
         for path in sorted(folder.iterdir()) if folder.is_dir() else []:
             self._load(path)
-        self._clear()
+        remove(self._let_go())
 
     @property
     def making(self) -> Path:
@@ -61,8 +61,8 @@ class Shelf:
         found = [(shelved.manifest.height, digest) for digest, shelved in self._by_digest.items()]
         return tuple(sorted(found, reverse=True))
 
-    def put(self, manifest: Manifest) -> None:
-        """Take the one that was made; the oldest goes.
+    def put(self, manifest: Manifest) -> list[Path]:
+        """Take the one that was made; returns the folders of those that are let go, for ``remove``.
 
         Raises:
             OSError: the disk says no.
@@ -71,7 +71,7 @@ class Shelf:
         shutil.rmtree(folder, ignore_errors=True)
         self.making.rename(folder)
         self._by_digest[manifest.digest()] = Shelved(folder, manifest)
-        self._clear()
+        return self._let_go()
 
     def manifest(self, digest: bytes) -> Manifest | None:
         """A manifest, or None."""
@@ -86,7 +86,7 @@ class Shelf:
         data = read_up_to(chunk_file(shelved.folder, index), SNAPSHOT_CHUNK_SIZE_MAX)
         if chunk_hash(data) != shelved.manifest.chunks[index]:
             logger.error("a snapshot is damaged and dropped", extra=log_fields(height=shelved.manifest.height))
-            self._drop(digest)
+            remove([self._by_digest.pop(digest).folder])
             return b""
         return data
 
@@ -99,12 +99,15 @@ class Shelf:
             return
         self._by_digest[manifest.digest()] = Shelved(path, manifest)
 
-    def _clear(self) -> None:
-        for _, digest in self.offers()[KEPT:]:
-            self._drop(digest)
+    def _let_go(self) -> list[Path]:
+        """All but the newest, which are not offered any more."""
+        return [self._by_digest.pop(digest).folder for _, digest in self.offers()[KEPT:]]
 
-    def _drop(self, digest: bytes) -> None:
-        shutil.rmtree(self._by_digest.pop(digest).folder, ignore_errors=True)
+
+def remove(folders: list[Path]) -> None:
+    """Delete folders of snapshots, of many files each: in a thread where a loop runs."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_up_to(path: Path, size_max: int) -> bytes:

@@ -8,7 +8,6 @@ proof share the hashes above them. Specification: docs/spec/proofs.md, section 3
 from __future__ import annotations
 
 from hashlib import sha256
-from itertools import pairwise
 
 from tallystick.errors import ProofError
 from tallystick.hashing import TAG_TRIE_NODE
@@ -93,12 +92,12 @@ class PartialTrie:
             raise ProofError("unreadable", "a bucket of the state tree is too large or ends early")
         entries = data[at + 2 : end]
         keys = [entries[i : i + 32] for i in range(0, len(entries), ENTRY_SIZE)]
-        if any(first >= second for first, second in pairwise(keys)):
+        if keys != sorted(set(keys)):
             raise ProofError("unreadable", "entries of a bucket are not in order")
         for key in (*keys[:1], *keys[-1:]):  # those between are between
             if int.from_bytes(key, "big") >> free != prefix:
                 raise ProofError("unreadable", "an entry stands in a bucket where its key does not lead")
-        for index, key in enumerate(keys):
-            self._leaves[key] = entries[index * ENTRY_SIZE + 32 : (index + 1) * ENTRY_SIZE]
+        leaves = [entries[i : i + 32] for i in range(32, len(entries), ENTRY_SIZE)]
+        self._leaves.update(zip(keys, leaves, strict=True))
         self._buckets.setdefault(free, set()).add(prefix)
         return bucket_hash(entries), end

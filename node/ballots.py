@@ -72,7 +72,7 @@ class Ballots(Generic[Source]):
             for key, (vote, _) in list(here.items()):
                 lacking = engine.votes_lacking(vote)
                 if lacking is None:
-                    del here[key]
+                    here.pop(key, None)  # it may have been taken with another one
                 elif key in here:
                     alike = [other for other, (one, _) in here.items() if one.statement == vote.statement]
                     if len(alike) >= lacking:

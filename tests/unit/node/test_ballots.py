@@ -182,3 +182,15 @@ def test_what_waits_is_bounded_and_goes_with_its_views() -> None:
     door.review()
     assert len(door.ballots) == 0
     assert door.driver.engine.votes_lacking(vote(NULLIFY, VIEW_MAX, ZERO32, by=0)) is None
+
+
+def test_a_vote_that_nobody_wants_any_more_may_be_among_those_that_are_checked_together() -> None:
+    door = Door()
+    for said in (vote(NOTARIZE, 1, HASH, by=0), vote(NOTARIZE, 1, HASH, by=1)):
+        door.hear(said)
+    for block_hash in (b"\x08" * 32, b"\x09" * 32):  # by another way validator 1 is convicted meanwhile
+        door.driver.give(VoteReceived(vote(NOTARIZE, 1, block_hash, by=1)))
+    assert door.driver.effects_of(Accuse)
+    door.driver.propose(ONE)
+    door.review()
+    assert door.checked == [0, 1] and len(door.ballots) == 0

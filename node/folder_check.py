@@ -10,6 +10,7 @@ from node.ledger import Ledger
 from node.leveldb_files import FileDamage, check_logs, check_tables
 from node.record_check import Disagreement
 from node.signer_log import LOG_FORMAT, Opening, read_entry
+from node.tables import RETIRED
 from node.tree_file import TREE_FILE, TreeFile, TreeFileError
 from node.wal import read_records
 from tallystick.errors import DecodeError, StorageError
@@ -77,7 +78,7 @@ def _check_opening(entry: object, path: Path, ledger: Ledger, chain_id: bytes) -
     if not isinstance(entry, Opening) or entry.format != LOG_FORMAT or entry.chain_id != chain_id:
         raise Disagreement(f"the signer's log: {path} does not say whose it is", -1, remedy=SIGNER_REMEDY)
     known = ledger.signer(entry.key)
-    if known is not None and known.instance != entry.instance:
+    if known is not None and known.instance not in (entry.instance, RETIRED):  # a retired key's log is any log
         raise Disagreement(f"the signer's log: {path} is not the one this database was written with", -1)
 
 

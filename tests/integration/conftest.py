@@ -15,7 +15,7 @@ from scripts.story.network import Network
 @pytest.fixture(scope="session")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story on four nodes with the explorer, all of them still running."""
-    network = Network(tmp_path_factory.mktemp("story") / "network", FOUNDERS)
+    network = Network(tmp_path_factory.mktemp("story") / "network", FOUNDERS, seals=True)
     story = Story(network, Display(quiet=True))
     try:
         story.play()

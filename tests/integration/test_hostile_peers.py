@@ -181,6 +181,8 @@ def bad_later_words(network: Network) -> list[bytes]:
     notarize = Statement(0, VoteKind.NOTARIZE, 9, HASH)
     finalize = Statement(0, VoteKind.FINALIZE, 2**40, HASH)
     leader = {view % 4: view for view in range(4, 12)}
+    # A bad vote in its own name may wait until a quorum is there, and cost a later link: see test_ballots.
+    own = [validator.organisation for validator in network.genesis.validators().members].index(LIAR)
     proposals = [
         Proposal(header(network, proposer=who, view=view, height=view), (), None, (), SIGNATURE)
         for who, view in leader.items()
@@ -189,7 +191,7 @@ def bad_later_words(network: Network) -> list[bytes]:
         message_frame(Hello(1, network.chain_id, "twice")),
         message_frame(CertificateMessage(Certificate(finalize, 7, (SIGNATURE,) * 3))),
         message_frame(CertificateMessage(Certificate(finalize, 2**30, (SIGNATURE,)))),
-        b"".join(message_frame(VoteMessage(Vote(notarize, who, SIGNATURE))) for who in range(4)),
+        b"".join(message_frame(VoteMessage(Vote(notarize, who, SIGNATURE))) for who in range(4) if who != own),
         b"".join(message_frame(ProposalMessage(proposal)) for proposal in proposals),
         message_frame(ProposalMessage(Proposal(header(network, chain_id=HASH), (), None, (), SIGNATURE))),
         message_frame(TransactionFrame((genuine[:-1] + bytes((genuine[-1] ^ 1,)),))),

@@ -233,7 +233,10 @@ def _walk(network: Members) -> None:
     assert verify_record(bundle, with_genesis_alone).anchor.validators == node.epochs.validators
 
 
-def test_one_validator_becomes_three_and_one_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("size", [3, pytest.param(7, marks=pytest.mark.long)])
+def test_one_validator_becomes_several_and_one_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
     monkeypatch.setattr("tests.integration.network.ORGANISATIONS", ("org:grower",))
 
     async def until_epoch(network: Members, number: int, *names: str) -> None:
@@ -245,7 +248,8 @@ def test_one_validator_becomes_three_and_one_again(tmp_path: Path, monkeypatch: 
         await network.start()
         try:
             names = ["org:grower"]
-            for name in ("org:second", "org:third"):
+            for number in range(2, size + 1):
+                name = f"org:member-{number}"
                 seat = network.new_node(tmp_path, name)
                 root = keys.public_key_of(network.roots[name])
                 await network.put(network.governed(AdmitOrganisation(name, name, ("carrier",), (), (), root)))
@@ -255,7 +259,8 @@ def test_one_validator_becomes_three_and_one_again(tmp_path: Path, monkeypatch: 
                 names.append(name)
                 await until_epoch(network, len(names) - 1, *names)
                 assert network.node().epochs.validators.count == len(names)
-            for epoch, name in ((3, "org:third"), (4, "org:second")):
+            for epoch in range(size, 2 * size - 1):
+                name = names[-1]
                 order = ChangeValidators((), (name,), height_of(network.node()) + 20)
                 await network.put(network.governed(order))
                 await until_epoch(network, epoch, *names)

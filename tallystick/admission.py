@@ -21,19 +21,16 @@ class VerifiedTransaction(msgspec.Struct, frozen=True, gc=False):
     """A transaction whose structure, signatures and contents hold. Only this module builds one.
 
     Attributes:
+        id: the 32-byte transaction id; here once more, because it is asked for all the time.
         signed: the transaction with its derived hashes.
         events: one parsed event per event of a capture, in order; empty for a payload.
         payload: the payload's value; None for a capture.
     """
 
+    id: bytes
     signed: SignedTransaction
     events: tuple[ParsedEvent, ...]
     payload: Message | None
-
-    @property
-    def id(self) -> bytes:
-        """The 32-byte transaction id."""
-        return self.signed.id
 
 
 def verify_transaction(raw: bytes, chain_id: bytes) -> VerifiedTransaction:
@@ -81,7 +78,7 @@ def verify_all(transactions: Sequence[SignedTransaction]) -> list[VerifiedTransa
 
 def _read_contents(signed: SignedTransaction) -> VerifiedTransaction:
     if signed.head.kind is ContentKind.PAYLOAD:
-        return VerifiedTransaction(signed, (), decode_payload(signed.payload))
+        return VerifiedTransaction(signed.id, signed, (), decode_payload(signed.payload))
     events: list[ParsedEvent] = []
     for index, event in enumerate(signed.events):
         try:
@@ -90,4 +87,4 @@ def _read_contents(signed: SignedTransaction) -> VerifiedTransaction:
             raise EventError(error.rule, error.detail, f"/events/{index}{error.path}", error.remedy) from error
         except DecodeError as error:
             raise DecodeError(error.rule, error.detail, f"/events/{index}{error.path}") from error
-    return VerifiedTransaction(signed, tuple(events), None)
+    return VerifiedTransaction(signed.id, signed, tuple(events), None)

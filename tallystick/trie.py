@@ -13,19 +13,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
+from itertools import pairwise
 from typing import TypeAlias
 
 from tallystick.limits import BUCKET_KEYS_MAX
 
 ENTRY_SIZE = 64
 
-# A bucket is its entries' bytes. A larger subtree is (preimage of its hash, key count, left, right): it holds its
-# children's hashes and not its own, so a path is hashed anew without a look at any neighbour. Tuples, because they are
-# smaller and faster than objects with slots, and a million keys make ninety thousand of them.
-Branch: TypeAlias = "tuple[bytes, int, Subtree, Subtree]"
+# A bucket is its entries' bytes. A larger subtree is (left, right, 03 || hash of left, hash of right): it holds its
+# children's hashes and not its own, so a path is hashed anew without a look at any neighbour, and no count of its keys,
+# because a branch becomes a bucket only where both its sides are buckets, which say themselves how large they are.
+# Tuples, because they are smaller and faster than objects with slots, and a million keys make ninety thousand of them.
+Branch: TypeAlias = "tuple[Subtree, Subtree, bytes, bytes]"
 Subtree: TypeAlias = "bytes | Branch"
 Hashed: TypeAlias = "tuple[bytes, Subtree]"  # hash of a subtree, the subtree
-Changes: TypeAlias = list[tuple[bytes, bytes | None]]
+Changes: TypeAlias = Mapping[bytes, bytes | None]
+
+# The bits of every byte: the way through eight levels in one look.
+_BITS = [bytes(byte >> 7 - bit & 1 for bit in range(8)) for byte in range(256)]
+_SHALLOW = 32  # levels: nobody finds seventeen key hashes that share so many bits without years of work
 
 
 def bucket_hash(entries: bytes) -> bytes:
@@ -48,19 +54,21 @@ class Trie:
         root: the 32-byte state root.
     """
 
-    __slots__ = ("_bucket_max", "_node", "root")
+    __slots__ = ("_bucket_max", "_count", "_node", "root")
 
-    def __init__(self, hashed: Hashed = EMPTY, bucket_keys_max: int = BUCKET_KEYS_MAX) -> None:
+    def __init__(self, hashed: Hashed = EMPTY, bucket_keys_max: int = BUCKET_KEYS_MAX, count: int = 0) -> None:
         self.root, self._node = hashed
         self._bucket_max = bucket_keys_max
+        self._count = count
 
     @classmethod
     def of_sorted(cls, entries: bytes, bucket_keys_max: int = BUCKET_KEYS_MAX) -> Trie:
         """The trie over entries (key hash, leaf hash) that stand in strictly ascending order of key hash."""
-        return cls(_build(entries, 0, bucket_keys_max * ENTRY_SIZE), bucket_keys_max)
+        hashed = _build(entries, 0, bucket_keys_max * ENTRY_SIZE)
+        return cls(hashed, bucket_keys_max, len(entries) // ENTRY_SIZE)
 
     def __len__(self) -> int:
-        return _count(self._node)
+        return self._count
 
     def get(self, key_hash: bytes) -> bytes | None:
         """The leaf hash of a key hash, or None."""
@@ -70,7 +78,7 @@ class Trie:
         """The entries of the bucket where a key hash must be."""
         node, depth = self._node, 0
         while isinstance(node, tuple):
-            node = node[3] if _bit(key_hash, depth) else node[2]
+            node = node[_bit(key_hash, depth)]
             depth += 1
         return node
 
@@ -78,9 +86,8 @@ class Trie:
         """The trie with these leaves set (or removed, where None). Keys are key hashes, each 32 bytes."""
         if not changes:
             return self
-        ordered = sorted(changes.items())
-        size_max = self._bucket_max * ENTRY_SIZE
-        return Trie(_update(self._node, 0, ordered, 0, len(ordered), size_max), self._bucket_max)
+        hashed, more = _update(self._node, sorted(changes), changes, self._bucket_max * ENTRY_SIZE)
+        return Trie(hashed, self._bucket_max, self._count + more // ENTRY_SIZE)
 
     def prove(self, key_hashes: list[bytes]) -> bytes:
         """The part of the tree that shows these keys, present or absent, as ``partial_trie`` reads it."""
@@ -101,15 +108,11 @@ class Trie:
             if isinstance(node, bytes):
                 yield node
             else:
-                waiting += (node[3], node[2])
+                waiting += (node[1], node[0])
 
 
 def _bit(key_hash: bytes, depth: int) -> int:
-    return key_hash[depth >> 3] >> (7 - (depth & 7)) & 1
-
-
-def _count(node: Subtree) -> int:
-    return node[1] if isinstance(node, tuple) else len(node) // ENTRY_SIZE
+    return _BITS[key_hash[depth >> 3]][depth & 7]
 
 
 def _find(entries: bytes, key_hash: bytes) -> bytes | None:
@@ -124,116 +127,112 @@ def _entries(entries: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield entries[at : at + 32], entries[at + 32 : at + 64]
 
 
-def _all_entries(node: Subtree) -> bytes:
-    if isinstance(node, bytes):
-        return node
-    return _all_entries(node[2]) + _all_entries(node[3])
+def _update(node: Subtree, keys: list[bytes], changes: Changes, size_max: int) -> tuple[Hashed, int]:
+    """The tree with changes applied, whose keys are given in order, and how many bytes of entries it has more.
 
-
-def _update(node: Subtree, depth: int, changes: Changes, low: int, high: int, size_max: int) -> Hashed:
-    """The subtree at ``depth`` with ``changes[low:high]`` applied; all of them belong below it."""
-    if high - low == 1:
-        return _update_one(node, depth, *changes[low], size_max)
-    if isinstance(node, bytes):
-        return _build(_merge(node, changes, low, high), depth, size_max)
-    middle = _split(changes, low, high, depth)
-    preimage, _, left, right = node
-    left_hash, right_hash = preimage[1:33], preimage[33:]
-    if low < middle:
-        left_hash, left = _update(left, depth + 1, changes, low, middle, size_max)
-    if middle < high:
-        right_hash, right = _update(right, depth + 1, changes, middle, high, size_max)
-    count = _count(left) + _count(right)
-    if count * ENTRY_SIZE <= size_max:
-        entries = _all_entries(left) + _all_entries(right)
-        return sha256(b"\x02" + entries).digest(), entries
-    preimage = b"\x03" + left_hash + right_hash
-    return sha256(preimage).digest(), (preimage, count, left, right)
-
-
-def _update_one(node: Subtree, depth: int, key: bytes, leaf: bytes | None, size_max: int) -> Hashed:
-    """``_update`` for one change, as most are below the first levels: down to the bucket and back in two loops."""
-    path: list[tuple[Branch, int]] = []
-    while isinstance(node, tuple):
-        bit = key[depth >> 3] & (128 >> (depth & 7))
-        path.append((node, bit))
-        node = node[3] if bit else node[2]
-        depth += 1
-    entries = _set(node, key, leaf)
-    more = len(entries) - len(node)
-    if len(entries) <= size_max:
-        hash_, node = sha256(b"\x02" + entries).digest(), entries
-    else:
-        hash_, node = _build(entries, depth, size_max)
-    if more < 0:
-        return _climb_smaller(path, hash_, node, size_max)
-    more //= ENTRY_SIZE
-    while path:
-        (preimage, count, left, right), bit = path.pop()
-        if bit:
-            preimage = preimage[:33] + hash_
-            node = (preimage, count + more, left, node)
+    One walk over the changed buckets from left to right. ``path`` has the branches above the present place; one whose
+    right side the walk is in has its new left side already.
+    """
+    path: list[Branch] = []
+    shared = _shared_bits(keys)
+    index = depth = more = 0
+    climb = _climb
+    while True:
+        first, key = index, keys[index]
+        bits = _BITS[key[0]] + _BITS[key[1]] + _BITS[key[2]] + _BITS[key[3]]
+        while isinstance(node, tuple):
+            path.append(node)
+            node = node[bits[depth] if depth < _SHALLOW else _bit(key, depth)]
+            depth += 1
+        if depth > _SHALLOW:
+            bits = b"".join([_BITS[byte] for byte in key])
+        while (common := shared[index]) >= depth:  # the next change is one of this bucket too
+            index += 1
+        index += 1
+        if index - first == 1:
+            entries = _set(node, key, changes[key])
         else:
-            preimage = b"".join((b"\x03", hash_, preimage[33:]))
-            node = (preimage, count + more, node, right)
-        hash_ = sha256(preimage).digest()
+            entries = _merge(node, keys[first:index], changes)
+        if len(entries) != len(node):
+            more += len(entries) - len(node)
+            if len(entries) < len(node):
+                climb = _climb_smaller
+        if len(entries) <= size_max:
+            hash_, node = sha256(b"\x02" + entries).digest(), entries
+        else:
+            hash_, node = _build(entries, depth, size_max)
+        depth = common + 1
+        hash_, node = climb(path, depth, bits, hash_, node, size_max)
+        if common < 0:
+            return (hash_, node), more
+        _, right, _, second = path[common]
+        path[common] = (node, right, b"\x03" + hash_, second)
+        node = right
+
+
+def _shared_bits(keys: list[bytes]) -> list[int]:
+    """For each key how many bits it and the next one begin with alike; -1 for the last."""
+    heads = [int.from_bytes(key[:8], "big") for key in keys]
+    shared = [64 - (one ^ other).bit_length() for one, other in pairwise(heads)]
+    for index, bits in enumerate(shared):
+        if bits == 64:
+            apart = int.from_bytes(keys[index], "big") ^ int.from_bytes(keys[index + 1], "big")
+            shared[index] = 256 - apart.bit_length()
+    return [*shared, -1]
+
+
+def _climb(path: list[Branch], top: int, bits: bytes, hash_: bytes, node: Subtree, size_max: int) -> Hashed:
+    """Put a changed subtree into the branches above it up to depth ``top``, which leave ``path``."""
+    above = path[top:]
+    above.reverse()
+    for (left, right, first, second), bit in zip(above, bits[len(path) - 1 :: -1], strict=False):
+        if bit:
+            node = (left, node, first, hash_)
+            hash_ = sha256(first + hash_).digest()
+        else:
+            first = b"\x03" + hash_
+            node = (node, right, first, second)
+            hash_ = sha256(first + second).digest()
+    del path[top:]
     return hash_, node
 
 
-def _climb_smaller(path: list[tuple[Branch, int]], hash_: bytes, node: Subtree, size_max: int) -> Hashed:
-    """The way back up after a key was removed, on which subtrees may become buckets."""
-    for (preimage, count, left, right), bit in reversed(path):
-        left, right = (left, node) if bit else (node, right)
-        if (count - 1) * ENTRY_SIZE <= size_max:
-            node = _all_entries(left) + _all_entries(right)
+def _climb_smaller(path: list[Branch], top: int, bits: bytes, hash_: bytes, node: Subtree, size_max: int) -> Hashed:
+    """The same after a key was removed, on which two buckets may become one."""
+    for depth in range(len(path) - 1, top - 1, -1):
+        branch = path.pop()
+        left, right = (branch[0], node) if bits[depth] else (node, branch[1])
+        if isinstance(left, bytes) and isinstance(right, bytes) and len(left) + len(right) <= size_max:
+            node = left + right
             hash_ = bucket_hash(node)
         else:
-            preimage = preimage[:33] + hash_ if bit else b"\x03" + hash_ + preimage[33:]
-            hash_, node = sha256(preimage).digest(), (preimage, count - 1, left, right)
+            hash_, node = _climb([branch], 0, bits[depth : depth + 1], hash_, node, size_max)
     return hash_, node
 
 
 def _set(entries: bytes, key: bytes, leaf: bytes | None) -> bytes:
     """Entries with one change applied."""
     at = entries.find(key)
-    if at < 0 or at % ENTRY_SIZE:  # not there, or those bytes stand in a leaf hash too
-        at, size = 0, len(entries)
-        while at < size and entries[at : at + 32] < key:
-            at += ENTRY_SIZE
-    end = at + ENTRY_SIZE if entries[at : at + 32] == key else at
-    if leaf is None:
-        return entries[:at] + entries[end:]
-    return b"".join((entries[:at], key, leaf, entries[end:]))
-
-
-def _split(changes: Changes, low: int, high: int, depth: int) -> int:
-    """First index in ``changes[low:high]`` whose key has bit ``depth`` set; they share the bits before."""
-    byte, mask = depth >> 3, 128 >> (depth & 7)
-    while low < high:
-        middle = (low + high) >> 1
-        if changes[middle][0][byte] & mask:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
-def _merge(entries: bytes, changes: Changes, low: int, high: int) -> bytes:
-    """Entries with changes applied, both in key order."""
-    parts: list[bytes] = []
+    if at >= 0 and not at % ENTRY_SIZE:  # else those bytes are not there, or stand in a leaf hash
+        if leaf is None:
+            return entries[:at] + entries[at + ENTRY_SIZE :]
+        return b"".join((entries[: at + 32], leaf, entries[at + ENTRY_SIZE :]))
     at, size = 0, len(entries)
-    for index in range(low, high):
-        key, leaf = changes[index]
-        start = at
-        while at < size and entries[at : at + 32] < key:
-            at += ENTRY_SIZE
-        parts.append(entries[start:at])
-        if at < size and entries[at : at + 32] == key:
-            at += ENTRY_SIZE
-        if leaf is not None:
-            parts.append(key + leaf)
-    parts.append(entries[at:])
-    return b"".join(parts)
+    while at < size and entries[at : at + 32] < key:
+        at += ENTRY_SIZE
+    end = at + ENTRY_SIZE if entries[at : at + 32] == key else at
+    return b"".join((entries[:at], key + leaf if leaf is not None else b"", entries[end:]))
+
+
+def _merge(entries: bytes, keys: list[bytes], changes: Changes) -> bytes:
+    """Entries with several changes applied."""
+    if len(keys) * ENTRY_SIZE <= len(entries):
+        for key in keys:
+            entries = _set(entries, key, changes[key])
+        return entries
+    merged: dict[bytes, bytes | None] = dict(_entries(entries))
+    merged.update((key, changes[key]) for key in keys)
+    return b"".join([key + leaf for key, leaf in sorted(merged.items()) if leaf is not None])
 
 
 def _build(entries: bytes, depth: int, size_max: int) -> Hashed:
@@ -258,8 +257,7 @@ def _build_part(entries: bytes, first: int, end: int, depth: int, size_max: int)
             low = middle + 1
     left_hash, left = _build_part(entries, first, low, depth + 1, size_max)
     right_hash, right = _build_part(entries, low, end, depth + 1, size_max)
-    preimage = b"\x03" + left_hash + right_hash
-    return sha256(preimage).digest(), (preimage, end - first, left, right)
+    return sha256(b"\x03" + left_hash + right_hash).digest(), (left, right, b"\x03" + left_hash, right_hash)
 
 
 def _prune(hash_: bytes, node: Subtree, depth: int, key_hashes: list[bytes], out: bytearray) -> None:
@@ -270,5 +268,5 @@ def _prune(hash_: bytes, node: Subtree, depth: int, key_hashes: list[bytes], out
         out += b"\x02" + bytes((len(node) // ENTRY_SIZE,)) + node
     else:
         out += b"\x01"
-        _prune(node[0][1:33], node[2], depth + 1, [key for key in key_hashes if not _bit(key, depth)], out)
-        _prune(node[0][33:], node[3], depth + 1, [key for key in key_hashes if _bit(key, depth)], out)
+        _prune(node[2][1:], node[0], depth + 1, [key for key in key_hashes if not _bit(key, depth)], out)
+        _prune(node[3], node[1], depth + 1, [key for key in key_hashes if _bit(key, depth)], out)

@@ -45,6 +45,38 @@ def test_any_history_gives_the_root_of_the_naive_tree_over_what_is_left(
         assert dict(trie.items()) == model
 
 
+@settings(deadline=None)
+@given(operations, st.sampled_from([1, 2, 16]), st.integers(0, 31))
+def test_keys_that_share_many_bits_give_the_root_of_the_naive_tree_too(
+    batches: list[dict[int, int | None]], bucket: int, shared: int
+) -> None:
+    trie, model = Trie(bucket_keys_max=bucket), dict[bytes, bytes]()
+    for batch in batches:
+        changes = {
+            bytes(shared) + key(k)[:1] + bytes(31 - shared): None if v is None else leaf(v) for k, v in batch.items()
+        }
+        trie = trie.update(changes)
+        model |= {k: v for k, v in changes.items() if v is not None}
+        for k in [k for k, v in changes.items() if v is None]:
+            model.pop(k, None)
+        assert trie.root == naive_root(model, bucket)
+        assert dict(trie.items()) == model and len(trie) == len(model)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers(0, 2_000), min_size=1), st.lists(st.integers(0, 2_000), min_size=1))
+def test_a_large_tree_that_shrinks_and_grows_stays_canonical(removed: list[int], added: list[int]) -> None:
+    model = {key(i): leaf(i) for i in range(0, 2_000, 2)}
+    changes: dict[bytes, bytes | None] = {key(i): None for i in removed} | {key(i): leaf(-i) for i in added}
+    after = model | {k: v for k, v in changes.items() if v is not None}
+    for k in [k for k, v in changes.items() if v is None]:
+        after.pop(k, None)
+    trie = Trie().update(dict(model)).update(changes)
+    assert trie.root == naive_root(after, 16) and len(trie) == len(after)
+    emptied = trie.update(dict.fromkeys(list(after)[5:]))
+    assert emptied.root == naive_root(dict(list(after.items())[:5]), 16) and len(emptied) == min(5, len(after))
+
+
 def big_trie(count: int = 500) -> Trie:
     return Trie().update({key(i): leaf(i) for i in range(count)})
 

@@ -108,16 +108,28 @@ class Chain:
             time_ms, executed = (0, self.executed) if boundary is None else (boundary.time_ms, boundary.executed)
         return Block(block_hash, header.view, height, time_ms, header.parent_hash, executed, header, False, closes)
 
-    def first_missing(self, tip_hash: bytes) -> bytes | None:
-        """Walking down from a finalised tip: the first block that is not at hand, or None when it joins ours."""
-        cursor = tip_hash
+    def missing(self, tip_hash: bytes) -> list[bytes]:
+        """Walking down from a finalised tip: the first block that is not at hand; none when it joins ours.
+
+        And where the walk from an earlier tip stands, so that tips that keep coming do not put an end to it.
+        """
+        first = self._walk(tip_hash)
+        if first is None:
+            return []
+        deeper = None if self._walked is None else self._walk(self._walked[1])
+        if self._walked is None or deeper in (None, first):
+            self._walked = (tip_hash, first)
+            return [first]
+        self._walked = (self._walked[0], deeper)
+        return [first, deeper]
+
+    def _walk(self, cursor: bytes) -> bytes | None:
         while cursor != self.final.block_hash:
             if self._walked is not None and cursor == self._walked[0] != self._walked[1]:
                 cursor = self._walked[1]
                 continue
             block = self._blocks.get(cursor)
             if block is None or not block.at_hand:
-                self._walked = (tip_hash, cursor)
                 return cursor
             if block.height <= self.final.height:
                 return None
@@ -152,9 +164,8 @@ class Chain:
         keep = {tip.block_hash, *self._handed_over.values()}
         for block_hash in [h for h, b in self._blocks.items() if b.view <= tip.view and h not in keep]:
             del self._blocks[block_hash]
-        for height in [height for height in self.own if height < tip.executed.height]:
-            if height < self.executed.height:
-                del self.own[height]
+        for height in [h for h in self.own if h < tip.executed.height and h < self.executed.height]:
+            del self.own[height]
         self.changes += 1
 
     def next_validators(self, executed_height: int) -> bytes | None:

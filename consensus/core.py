@@ -35,7 +35,7 @@ class Core:
         self.validators_hash = config.validators.digest()
         self.seats, self.quorum = config.validators.count, config.validators.quorum
         self.chain = Chain(floor)
-        self.views = Views(config, Pinned(floor.view, floor.block_hash, floor.certificate))
+        self.views = Views(Pinned(floor.view, floor.block_hash, floor.certificate))
         self.fetches = Fetches(config.fetch_retry_ms, config.me)
         self.timers = Timers()
         self.now = Now(0, 0)

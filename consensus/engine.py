@@ -204,7 +204,7 @@ class Engine:
 
     def _take_block(self, header: Header | ClosingHeader, block_hash: bytes) -> None:
         core = self._core
-        if not core.fetches.wants_block(block_hash):
+        if not core.fetches.answered(block_hash):
             return
         core.changes += 1
         core.note_certified(core.chain.add(header, block_hash, at_hand=True))

@@ -35,9 +35,10 @@ def deliver(core: Core) -> None:
     """
     pinned = core.views.pinned
     assert pinned.certificate is not None
-    missing = core.chain.first_missing(pinned.block_hash)
-    if missing is not None:
-        core.needs.append(Need(missing, pinned.view, pinned.certificate.signer_indices()))
+    missing = core.chain.missing(pinned.block_hash)
+    if missing:
+        holders = pinned.certificate.signer_indices()
+        core.needs += [Need(block_hash, pinned.view, holders) for block_hash in missing]
         return
     blocks = core.chain.hand_over(pinned.block_hash)
     if blocks is None:

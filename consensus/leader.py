@@ -126,7 +126,6 @@ def _next_validators(core: Core, tip: Block, executed: Executed) -> bytes:
 def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
     happened = core.chain.busy_height(tip)
     crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
-    pending = core.pending()
     behind = core.chain.executed.height < tip.height
     if crowded:
         awaited = behind and tip.block_hash == core.views.pinned.block_hash
@@ -135,7 +134,7 @@ def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
     return Occasion(
         forced=tip.closes is not None or core.view - tip.view - 1 >= core.config.faults + 1,
         rest=core.at_rest(),
-        pending=pending,
+        pending=core.pending(),
         crowded=crowded,
         awaited=awaited,
     )

@@ -57,9 +57,7 @@ def child_fault(header: Header | ClosingHeader, parent: Block, *, finalisation: 
         return "a boundary block on its parent's tuple" if is_boundary(header) else None
     if not parent.executed.height < header.executed.height <= parent.height:  # V9
         return f"executed height {header.executed.height} after the parent's {parent.executed.height}"
-    if not finalisation:  # V9: a newer tuple brings a finalisation along
-        return "a newer executed tuple without a finalisation"
-    return None
+    return None if finalisation else "a newer executed tuple without a finalisation"  # V9
 
 
 def beyond_clocks(header: Header, parent: Block) -> bool:

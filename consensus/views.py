@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 
-from consensus.config import EngineConfig
 from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.votes import Certificate, Vote, VoteKind, certificate_of
 
@@ -127,8 +126,7 @@ class Views:
     grow by one for each view that a quorum ended since the newest finality.
     """
 
-    def __init__(self, config: EngineConfig, pinned: Pinned) -> None:
-        self._quorum = config.validators.quorum
+    def __init__(self, pinned: Pinned) -> None:
         self.pinned = pinned
         self.rounds: dict[int, Round] = {}
         self.open: dict[int, None] = {}  # notarised views whose block is not here or that we may still finalize

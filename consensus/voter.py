@@ -59,7 +59,8 @@ def _judge(core: Core, held: Round) -> Verdict:
     if not block.at_hand and not held.contents_asked:
         held.contents_asked = True
         core.emit(CheckContents(header, block.block_hash, proposal.witness_leaves, core.leader))
-    return _roots(core, held, header, parent) or _clock(core, header, parent) or _contents(held, block)
+    contents = None if block.at_hand else (Waiting.CONTENTS, f"{len(proposal.witness_leaves)}")
+    return _roots(core, held, header, parent) or _clock(core, header, parent) or contents
 
 
 def _certified_parent(core: Core, held: Round, header: Header | ClosingHeader) -> Block | tuple[Waiting, str]:
@@ -78,10 +79,8 @@ def _certified_parent(core: Core, held: Round, header: Header | ClosingHeader) -
         last = header.parent_view if gap is None else gap[1]
         core.needs.append(Need((first, last), last, _all_from(core, core.leader)))
         return Waiting.CERTIFICATES, f"views {first} to {last}"
-    parent = core.chain.get(header.parent_hash)
-    if parent is None:  # asked for by the rules that follow certificates
-        return Waiting.PARENT, header.parent_hash.hex()
-    return parent
+    # What is missing is asked for by the rules that follow certificates.
+    return core.chain.get(header.parent_hash) or (Waiting.PARENT, header.parent_hash.hex())
 
 
 def _all_from(core: Core, first: int) -> tuple[int, ...]:
@@ -119,11 +118,6 @@ def _clock(core: Core, header: Header, parent: Block) -> Verdict:
     if ahead_ms <= core.config.clock_drift_max_ms:
         core.timers.clock_ms = core.now.monotonic_ms + ahead_ms
     return Waiting.CLOCK, f"{ahead_ms} ms ahead"
-
-
-def _contents(held: Round, block: Block) -> Verdict:
-    leaves = held.proposal.witness_leaves if isinstance(held.proposal, Proposal) else ()
-    return None if block.at_hand else (Waiting.CONTENTS, f"{len(leaves)}")
 
 
 def finalize(core: Core) -> None:

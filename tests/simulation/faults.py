@@ -123,7 +123,7 @@ def clock(cluster: Cluster, index: int, skew_ms: int, duration_ms: int) -> None:
     before = machine.skew_ms
     machine.skew_ms += skew_ms
     cluster.world.seen["clock jumps"] += 1
-    cluster.world.later(duration_ms, partial(_set_clock, cluster, index, before))
+    cluster.world.later(duration_ms, _put_back, cluster, machine, "skew_ms", before)
 
 
 def clock_day(cluster: Cluster, ahead_ms: int) -> None:
@@ -131,7 +131,7 @@ def clock_day(cluster: Cluster, ahead_ms: int) -> None:
     cluster.world.seen["clock days"] += 1
     for machine in cluster.machines:
         machine.skew_ms += ahead_ms
-        cluster.world.later(400, partial(_set_clock, cluster, machine.index, 0))
+        cluster.world.later(400, _put_back, cluster, machine, "skew_ms", 0)
 
 
 def stall(cluster: Cluster, index: int, execution_ms: int, duration_ms: int) -> None:
@@ -139,7 +139,7 @@ def stall(cluster: Cluster, index: int, execution_ms: int, duration_ms: int) -> 
     machine = cluster.machines[index]
     before, machine.execution_ms = machine.execution_ms, execution_ms
     cluster.world.seen["execution stalls"] += 1
-    cluster.world.later(duration_ms, partial(setattr, machine, "execution_ms", before))
+    cluster.world.later(duration_ms, _put_back, cluster, machine, "execution_ms", before)
 
 
 def drop_kind(cluster: Cluster, which: int, duration_ms: int) -> None:
@@ -251,5 +251,7 @@ def _join(cluster: Cluster, faults: Faults, pairs: set[tuple[int, int]]) -> None
     cluster.world.settle()
 
 
-def _set_clock(cluster: Cluster, index: int, skew_ms: int) -> None:
-    cluster.machines[index].skew_ms = skew_ms
+def _put_back(cluster: Cluster, machine: Machine, name: str, before: int) -> None:
+    """What the end of a fault leaves behind may itself be wrong or slow, and the healing has ended that too."""
+    if not cluster.healed:
+        setattr(machine, name, before)

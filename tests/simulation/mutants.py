@@ -139,7 +139,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _engine(
         "contents are not awaited", "N7", "voter",
-        "    return None if block.at_hand else (Waiting.CONTENTS", "    return None if True else (Waiting.CONTENTS",
+        "contents = None if block.at_hand else (", "contents = None if True else (",
     ),
     _engine(
         "a bound on the lag without the exception", "V8", "validity",
@@ -182,7 +182,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _engine(
         "the same holder is asked again and again", "section 9", "fetches",
-        "        start = turn % len(others) if others else 0\n", "        start = 0\n",
+        "key=lambda holder: self._silent.get(holder, -1)", "key=lambda holder: -1",
     ),
     _engine(
         "ancestors of a finalised block are left out", "Z", "chain",

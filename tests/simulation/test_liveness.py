@@ -53,6 +53,13 @@ class LateListener(Machine):
             super().take_certificate(certificate)
 
 
+class SilentHolder(Machine):
+    """Votes, and so is a holder of every block; never gives one."""
+
+    def serve_block(self, asker: int, block_hash: bytes) -> None:
+        """Says nothing."""
+
+
 def test_views_that_are_notarised_twice_nullified_and_twice_finalized_do_not_stop_the_chain() -> None:
     cluster = Cluster(Schedule(seed=5, count=4, duration_ms=0), {0: LateListener, 1: LateListener})
     cluster.start()
@@ -169,6 +176,26 @@ def test_a_machine_that_was_away_catches_up_through_one_certificate() -> None:
     cluster.run(2_500)
     assert gap > 10
     assert cluster.machines[3].final_height >= cluster.machines[0].final_height - 1
+
+
+@pytest.mark.parametrize("ways", [(True, True), (True, False)])
+def test_who_is_behind_catches_up_although_those_asked_first_do_not_answer_and_finality_never_pauses(
+    ways: tuple[bool, bool],
+) -> None:
+    """One with a seat, or an observer; blocks come several times faster than a question is repeated."""
+    classes = {index: SilentHolder for index, silent in enumerate(ways) if silent}
+    for behind, observers in ((4, 0), (7, 1)):
+        schedule = Schedule(seed=10, count=7, duration_ms=0, observers=observers, idle_block_ms=1_000)
+        cluster = Cluster(schedule, classes)
+        cluster.start()
+        cluster.run(200)
+        cluster.machines[behind].crash()
+        cluster.run(4_000, [(20 * i, 1) for i in range(200)])
+        gap = cluster.machines[2].final_height - cluster.machines[behind].final_height
+        assert gap > 20
+        cluster.machines[behind].start()
+        cluster.run(2_500, [(20 * i, 1) for i in range(125)])
+        assert cluster.machines[behind].final_height >= cluster.machines[2].final_height - 5
 
 
 def test_slow_execution_keeps_blocks_empty_instead_of_letting_the_lag_grow() -> None:

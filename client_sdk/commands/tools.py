@@ -69,7 +69,7 @@ def _qr(context: Context, arguments: argparse.Namespace) -> int:
         written.append(str(arguments.svg))
     drawn = "" if written else qr.to_terminal(matrix, colour=not arguments.plain) + "\n"
     fields = {"link": link, "modules": len(matrix) - 2 * qr.QUIET_ZONE, "files": written}
-    context.output.result(fields, drawn + link + "".join(f"\n  {name}" for name in written))
+    context.output.result(fields, link + "".join(f"\n  {name}" for name in written), drawing=drawn)
     return ExitCode.OK
 
 

@@ -8,7 +8,8 @@ from fastapi.responses import Response
 from explorer.answers import message, page
 from explorer.site import Site, words_of
 from tallystick.compact import CHAIN_SIGN, COMPACT_SIZE_MAX, LINK_PATH, TEXT_PREFIX, read_compact
-from tallystick.errors import ProofError
+from tallystick.epcis import parse_key
+from tallystick.errors import EventError, ProofError
 
 
 def paper_page(site: Site, request: Request) -> Response:
@@ -19,9 +20,11 @@ def paper_page(site: Site, request: Request) -> Response:
             raise ProofError("unreadable", "too long")
         proof = read_compact((TEXT_PREFIX + text).encode())
         proof.session.public()
-    except (ProofError, UnicodeEncodeError):
+        contents = proof.contents.members().contents if proof.contents is not None else ()
+        for key in contents:  # else anybody's link would put anybody's sentences on this site
+            parse_key(key)
+    except (ProofError, EventError, UnicodeEncodeError):
         return message(site, request, words, "paper.unreadable", status=404, given=text[:80])
     if proof.chain != site.founding.chain_id[:CHAIN_SIGN]:
         return message(site, request, words, "paper.elsewhere", status=404, given=proof.subject)
-    contents = proof.contents.members().contents if proof.contents is not None else ()
     return page(site, request, words, "paper.html", paper=proof, contents=contents, text=TEXT_PREFIX + text)

@@ -155,20 +155,32 @@ function show(outcome) {
   at('detail').textContent = outcome.detail ? `${outcome.detail} [${outcome.code}]` : '';
 }
 
+// A verdict is about what was checked, and not about what is typed or chosen after it.
+function withdraw() {
+  last = null;
+  at('verdict').hidden = true;
+  delete at('verdict').dataset.code;
+}
+
 for (const name of ['trust', 'proof']) {
   at(`${name}-file`).addEventListener('change', async (event) => {
     const [file] = event.target.files;
+    withdraw();
     if (file) at(name).value = file.size > SIZE_MAX ? '' : await file.text();
   });
 }
+for (const name of ['trust', 'proof', 'subject']) at(name).addEventListener('input', withdraw);
 at('language').addEventListener('click', () => {
   language = language === 'zh' ? 'en' : 'zh';
   translate();
 });
 at('verify').addEventListener('click', async () => {
-  last = null;
-  delete at('verdict').dataset.code;
-  show((await isSupported()) ? await verify() : { code: 'no-crypto' });
+  withdraw();
+  try {
+    show((await isSupported()) ? await verify() : { code: 'no-crypto' });
+  } catch (error) {
+    show({ code: 'unreadable', detail: String(error) }); // a fault of ours proves nothing either
+  }
 });
 if (data.trust) at('trust').value = JSON.stringify(data.trust, null, 1);
 translate();

@@ -149,8 +149,9 @@ async function check() {
     document.getElementById('verdict').dataset.ms = String(performance.now() - started);
     show(result.verdict, sentencesOf(result, performance.now() - started));
   } catch (error) {
-    if (!(error instanceof ProofError)) throw error;
-    show(error.code, [words.codes[error.code] ?? words.codes.unreadable]);
+    const code = error instanceof ProofError ? error.code : 'unreadable'; // a fault of ours proves nothing either
+    show(code, [words.codes[code] ?? words.codes.unreadable]);
+    if (code !== error.code) throw error;
   }
 }
 

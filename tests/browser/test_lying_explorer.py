@@ -143,6 +143,11 @@ def test_the_honest_page_is_proven_and_shows_both(chromium: Chromium, explorer: 
     assert code_of(page) == "proven"
 
 
+def test_a_fault_of_the_check_itself_is_no_tick(chromium: Chromium, explorer: Explorer, site: str) -> None:
+    page = page_with(chromium, explorer, site, "Array.prototype.includes = () => { throw new TypeError('fault') }", None)
+    assert code_of(page) == "unreadable"
+
+
 DOCTORED: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "its record": (without_recall, "partly"),
     "every record that names it": (unrecalled_records, "record-altered"),

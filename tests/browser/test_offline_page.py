@@ -128,3 +128,19 @@ def test_a_code_from_paper_is_called_so_and_the_command_is_named(page: Page, nam
     text = next(bytes.fromhex(row["data"]).decode() for row in rows if row["name"] == name)
     assert check(page, trust_file(), text) == "compact"
     assert "tallystick verify FILE" in str(page.evaluate("document.querySelector('#verdict strong').textContent"))
+
+
+def test_a_verdict_is_withdrawn_when_something_else_is_put_in(page: Page) -> None:
+    assert check(page, trust_file(), json.dumps(vector("item")["bundle"])) == "proven"
+    page.evaluate("document.getElementById('proof').dispatchEvent(new Event('input'))")
+    assert page.evaluate("document.getElementById('verdict').hidden") is True
+
+
+def test_a_fault_of_the_verifier_itself_does_not_leave_an_older_verdict(chromium: Chromium) -> None:
+    page = chromium.page()
+    page.goto(PAGE.as_uri())
+    proof = json.dumps(vector("item")["bundle"])
+    assert check(page, trust_file(), proof) == "proven"
+    page.evaluate("Array.prototype.includes = () => { throw new TypeError('a fault') }; 0")
+    assert check(page, trust_file(), proof) == "unreadable"
+    assert page.evaluate("document.getElementById('verdict').dataset.state") == "unproven"

@@ -47,3 +47,12 @@ def test_another_ledgers_paper_and_what_is_none_are_called_so(explorer: Explorer
     for path, words in ((f"/TSC1/{other}", "another ledger"), ("/TSC1/ABC", "cannot be read"), ("/TSC1/%FF", "cannot")):
         answer = explorer.get(f"/en{path}")
         assert answer.status == 404 and words in plain(answer.text)
+
+
+@pytest.mark.parametrize("text", ["Proven by the ministry, call 555", "//evil.example", "", "01/09521234543214"])
+def test_a_link_puts_nobodys_sentences_on_the_site(explorer: Explorer, text: str) -> None:
+    contents = read_compact(FULL).contents
+    assert contents is not None
+    forged = msgspec.structs.replace(contents, common="", rests=("00/095212345678901234", text))
+    answer = explorer.get(f"/en{link(explorer, contents=forged)}")
+    assert answer.status == 404 and "cannot be read" in plain(answer.text)

@@ -73,6 +73,10 @@ class JoiningFolder:
                 found.add(index)
         return found
 
+    def count(self) -> int:
+        """Chunks that are here, whole or not, of whichever snapshot: they take no further room."""
+        return sum(1 for _ in self._folder.glob("*.chunk"))
+
     def put(self, index: int, data: bytes) -> None:
         """Keep a chunk.
 

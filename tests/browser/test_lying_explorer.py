@@ -144,7 +144,8 @@ def test_the_honest_page_is_proven_and_shows_both(chromium: Chromium, explorer: 
 
 
 def test_a_fault_of_the_check_itself_is_no_tick(chromium: Chromium, explorer: Explorer, site: str) -> None:
-    page = page_with(chromium, explorer, site, "Array.prototype.includes = () => { throw new TypeError('fault') }", None)
+    fault = "Array.prototype.includes = () => { throw new TypeError('fault') }"
+    page = page_with(chromium, explorer, site, fault, None)
     assert code_of(page) == "unreadable"
 
 

@@ -320,7 +320,7 @@ class Node:
             self.counters,
             self._loop,
             admitted=self._admitted,
-            gossip=lambda raws: self._peers.broadcast(TransactionFrame(raws), droppable=True),
+            gossip=self._gossip,
             blame=self._peers.penalise,
             hold_peer=_hold_peer,
             verified=self._contents.by_leaf,
@@ -526,6 +526,10 @@ class Node:
         self._tracker.admitted([transaction.id for transaction in transactions])
         self._contents.arrived(transactions)
         self._engines.tell_work()
+
+    def _gossip(self, raws: tuple[bytes, ...]) -> None:
+        self._peers.broadcast(TransactionFrame(raws), droppable=True)
+        self._peers.flush()  # before the client is answered: the leader may be waiting for it
 
     def _next_time_ms(self) -> int:
         return max(self._clock.chain_ms(), self._disk.executor.tip.executed.time_ms + 1)

@@ -1,6 +1,7 @@
 """From final to stored: execution in order, one synced batch for a group of heights, then everybody is told.
 
-Blocks are executed in turns of the loop, so that votes get in between. Small batches are written on the loop (a hop
+Blocks are executed in turns of the loop, so that votes get in between, and after what their finality had us say: to
+peers, and to clients that wait for it. Small batches are written on the loop (a hop
 to a thread costs more than the write); large ones in one storage thread, and the next group waits for them.
 """
 
@@ -68,7 +69,7 @@ class Committer:
         self._idle.clear()
         if not self._busy:
             self._busy = True
-            self._loop.call_soon(self._run)
+            self._loop.call_soon(self._loop.call_soon, self._run)  # in the next turn everybody is told, then this
 
     @property
     def busy(self) -> bool:

@@ -133,6 +133,10 @@ class Performer:
         if peer is not None:
             peer.send(message)
 
+    def flush(self) -> None:
+        """Write to the sockets what was sent."""
+        self._peers.flush()
+
     # --- contents -----------------------------------------------------------------------------------------
 
     def build(self, effect: Build) -> None:

@@ -45,6 +45,9 @@ class Inside(Protocol):
 
     def send(self, effect: Broadcast | Send) -> None: ...
 
+    def flush(self) -> None:
+        """What was sent leaves before anything else is done."""
+
     def build(self, effect: Build) -> None: ...
 
     def check_contents(self, effect: CheckContents) -> None: ...
@@ -135,6 +138,8 @@ class Runner:
         self.inside.sync()
         for effect in leaving:
             self.inside.send(effect)
+        if leaving:
+            self.inside.flush()
         self.review()
         if self._inbox:
             self._schedule()

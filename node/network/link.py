@@ -41,6 +41,9 @@ class LinkOwner(Protocol):
 class Link(asyncio.Protocol):
     """A connection. Frames of one loop turn are written together: one TLS record and one call instead of many.
 
+    Whoever knows that nothing more follows calls ``flush``: otherwise they leave a turn later, behind whatever work
+    that turn holds.
+
     Attributes:
         dialled: we opened it.
         certificate: DER bytes that the other end proved to own.
@@ -111,7 +114,7 @@ class Link(asyncio.Protocol):
             self.abort()
             return False
         if not self._out:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._out.append(frame)
         self._out_size += len(frame)
         return True
@@ -141,7 +144,7 @@ class Link(asyncio.Protocol):
     def close(self) -> None:
         """Send what waits, then close."""
         if self._transport is not None:
-            self._flush()
+            self.flush()
             self._transport.close()
 
     @property
@@ -149,7 +152,8 @@ class Link(asyncio.Protocol):
         """Whether anything can still be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits."""
         if self._transport is not None and self._out:
             self._transport.write(b"".join(self._out))
         self._out.clear()

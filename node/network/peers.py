@@ -177,6 +177,12 @@ class Peers:
         for peer in self._others:
             peer.send_frame(frame, droppable=droppable)
 
+    def flush(self) -> None:
+        """Write now what was sent to whomever: nothing more follows in this turn of the loop."""
+        for peer in self._others:
+            if peer.link is not None:
+                peer.link.flush()
+
     def penalise(self, peer: Peer, error: Exception) -> None:
         """Cut a peer off that broke the protocol, and take nothing from it for a while."""
         peer.faults += 1

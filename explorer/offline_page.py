@@ -133,12 +133,15 @@ def _digest(text: str) -> str:
 _STYLE = """
 main.offline { max-width: 50rem; margin: 0 auto; padding: 1.25rem; }
 .offline label { display: block; margin-top: 1rem; font-weight: 600; }
-.offline textarea, .offline input[type=text] {
-  width: 100%; font: 0.875rem/1.4 ui-monospace, monospace; padding: 0.5rem;
+.offline textarea, .offline input {
+  display: block; width: 100%; font: 0.875rem/1.4 ui-monospace, monospace; padding: 0.6rem;
+  color: inherit; background: var(--card); border: 1px solid var(--soft); border-radius: 8px; margin-bottom: 0.5rem;
 }
-.offline button { min-height: 44px; padding: 0 1.25rem; margin-top: 1rem; font: inherit; font-weight: 600; }
+.offline input[type=file] { font: inherit; }
+.offline button { margin: 1rem 0; }
+.offline #language { float: right; margin: 0 0 0.5rem 1rem; }
 .offline dt { font-weight: 600; margin-top: 0.5rem; }
-.offline dd { margin: 0; }
+.offline .alarm { color: var(--bad); font-weight: 700; font-size: 1.05rem; }
 """
 
 _PAGE = """<!doctype html>
@@ -153,14 +156,14 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main class="offline">
-<button type="button" id="language">中文</button>
+<button type="button" class="button quiet" id="language">中文</button>
 <h1 data-t="title"></h1>
 <p data-t="intro"></p>
-<label for="trust" data-t="trustLabel"></label>
-<input type="file" id="trust-file" accept=".json,application/json" aria-labelledby="trust">
+<label for="trust" id="trust-label" data-t="trustLabel"></label>
+<input type="file" id="trust-file" accept=".json,application/json" aria-labelledby="trust-label">
 <textarea id="trust" rows="4" spellcheck="false"></textarea>
-<label for="proof" data-t="proofLabel"></label>
-<input type="file" id="proof-file" accept=".json,application/json" aria-labelledby="proof">
+<label for="proof" id="proof-label" data-t="proofLabel"></label>
+<input type="file" id="proof-file" accept=".json,application/json" aria-labelledby="proof-label">
 <textarea id="proof" rows="6" spellcheck="false"></textarea>
 <label for="subject" data-t="subjectLabel"></label>
 <input type="text" id="subject" spellcheck="false" autocomplete="off">

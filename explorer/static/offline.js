@@ -77,18 +77,23 @@ function time(milliseconds) {
   return `${new Intl.DateTimeFormat(language === 'zh' ? 'zh-Hans' : 'en-GB', options).format(milliseconds)} UTC`;
 }
 
-/** Rows of term and text that say what was verified. */
+/** Whether a row is to be read before everything else. */
+const isAlarm = ([term]) => term === t('recall');
+
+/** Rows of term and text that say what was verified; a recall first. */
 function rowsOf({ result, bundle, ms }) {
   const { anchor } = result;
   const state = result.leaf ?? anchor.asOf ?? anchor.executed;
+  const details = (DETAILS[bundle.kind] ?? (() => []))(result);
   const rows = [
+    ...details.filter(isAlarm),
     [t('kind'), t(`kind.${bundle.kind}`)],
     [t('about'), aboutOf(bundle, result)],
     [t('asOf'), `${time(state.timeMs)} (${t('height')} ${state.height})`],
     [t('signedBy'), `${anchor.signers.join(', ')} (${anchor.signers.length} / ${anchor.validatorCount})`],
   ];
   if (anchor.asOf) rows.push([t('earlier'), time(anchor.executed.timeMs)]);
-  rows.push(...(DETAILS[bundle.kind] ?? (() => []))(result));
+  rows.push(...details.filter((row) => !isAlarm(row)));
   rows.push([t('took'), `${Math.max(1, Math.round(ms))} ms`]);
   return rows;
 }
@@ -150,6 +155,7 @@ function show(outcome) {
     const value = document.createElement('dd');
     name.textContent = term;
     value.textContent = text;
+    for (const part of isAlarm([term]) ? [name, value] : []) part.classList.add('alarm');
     list.append(name, value);
   }
   at('detail').textContent = outcome.detail ? `${outcome.detail} [${outcome.code}]` : '';

@@ -12,6 +12,7 @@ const STATES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-
 
 const pinned = JSON.parse(document.getElementById('pinned').textContent);
 const words = pinned.words;
+const language = document.documentElement.lang;
 
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -24,7 +25,7 @@ function show(code, sentences) {
   section.dataset.code = code;
   section.querySelector('.mark').textContent = MARKS[state];
   section.querySelector('strong').textContent = words.verdicts[state];
-  section.querySelector('.reason').textContent = sentences.join(' ');
+  section.querySelector('.reason').textContent = sentences.join(language === 'en' ? ' ' : '');
 }
 
 // In the page events stand as text, which compresses better; a bundle has them in base64url.
@@ -127,7 +128,7 @@ function sentencesOf(result, milliseconds) {
   }));
   const moment = new Date((anchor.asOf ?? anchor.executed).timeMs);
   const options = { dateStyle: 'long', timeStyle: 'short', timeZone: 'UTC', hour12: false };
-  const locale = document.documentElement.lang === 'en' ? 'en-GB' : document.documentElement.lang;
+  const locale = language === 'en' ? 'en-GB' : language;
   const time = `${new Intl.DateTimeFormat(locale, options).format(moment)} UTC`;
   sentences.push(fill(words.asOf, { time }));
   const minutes = Math.floor((Date.now() - anchor.executed.timeMs) / 60000);

@@ -144,3 +144,23 @@ def test_a_fault_of_the_verifier_itself_does_not_leave_an_older_verdict(chromium
     page.evaluate("Array.prototype.includes = () => { throw new TypeError('a fault') }; 0")
     assert check(page, trust_file(), proof) == "unreadable"
     assert page.evaluate("document.getElementById('verdict').dataset.state") == "unproven"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_on_a_telephone_nothing_overflows_and_a_recall_is_read_first(chromium: Chromium, language: str) -> None:
+    page = chromium.page(width=360, height=740)
+    page.goto(PAGE.as_uri())
+    if (page.evaluate("document.documentElement.lang") == "en") != (language == "en"):
+        page.evaluate("document.getElementById('language').click()")
+    assert check(page, trust_file(), json.dumps(vector("item")["bundle"])) == "proven"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    first = page.evaluate("document.querySelector('#facts dt').textContent")
+    assert first == {"en": "RECALL", "zh": "召回"}[language]
+
+
+def test_every_field_has_a_name(page: Page) -> None:
+    named = (
+        "[...document.querySelectorAll('input, textarea')].every((one) => one.labels.length > 0 || "
+        "document.getElementById(one.getAttribute('aria-labelledby')).matches('label'))"
+    )
+    assert page.evaluate(named) is True

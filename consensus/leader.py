@@ -98,8 +98,14 @@ def complete(core: Core, built: Built) -> None:
 
 
 def _time_ms(core: Core, tip: Block) -> int:
-    """Our clock, after the parent; or the time of due work if a peer calls for it whose clock is a little ahead."""
+    """Our clock, after the parent; or the time of due work if a peer calls for it whose clock is a little ahead.
+
+    After a proposal on this parent that failed, our clock less the drift: perhaps it was too early for a clock whose
+    vote is needed, and would be again. Every clock within the drift of ours has passed that time.
+    """
     wall_ms, due_ms = core.now.wall_ms, core.work.due_ms
+    if any(core.views.proposed(view) for view in range(tip.view + 1, core.view)):
+        return max(wall_ms - core.config.clock_drift_max_ms, tip.time_ms + 1)
     called = core.woken_view == core.view and not core.work.transactions
     if called and due_ms is not None and due_ms - wall_ms <= core.timeout_ms() // 2:  # so that all can still vote
         wall_ms = max(wall_ms, due_ms)

@@ -147,6 +147,11 @@ class Views:
         found = self.rounds.get(view)
         return found.certificates.get(kind) if found is not None else None
 
+    def proposed(self, view: int) -> bool:
+        """Whether a proposal of this view, above the newest finalisation, is here."""
+        found = self.rounds.get(view)
+        return found is not None and found.proposal is not None
+
     def certified_hash(self, view: int) -> bytes | None:
         """Hash of the block that is notarised in this view, or finalised as the newest one."""
         if view == self.pinned.view:

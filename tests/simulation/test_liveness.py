@@ -12,7 +12,7 @@ from consensus.effects import PeerMessage
 from tallystick.votes import Certificate, Vote, VoteKind
 from tests.simulation.cluster import Cluster
 from tests.simulation.machine import Machine
-from tests.simulation.schedule import Fault, Schedule
+from tests.simulation.schedule import Fault, Schedule, Temper
 from tests.simulation.world import Faults
 
 YEAR_MS = 366 * 24 * 3_600_000
@@ -95,6 +95,22 @@ def test_clocks_that_jumped_a_year_and_came_back_do_not_stop_the_chain() -> None
     assert lost <= 1, "the proposal that was on its way when the clocks came back"
 
 
+def test_no_fault_from_before_the_healing_comes_back_after_it() -> None:
+    """Else the demand for progress would ask more than the specification promises."""
+    faults = (
+        Fault(50, "clock", (0, -2_433, 1_667)),
+        Fault(60, "stall", (1, 600, 1_000)),
+        Fault(70, "clock_day", (YEAR_MS,)),
+    )
+    cluster = network(faults=faults, tempers=(Temper(skew_ms=-904), Temper(execution_ms=400)))
+    cluster.start()
+    cluster.run(200)
+    cluster.heal()
+    cluster.run(3_000)
+    assert [machine.skew_ms for machine in cluster.machines] == [0] * 4
+    assert max(machine.execution_ms for machine in cluster.machines) <= 5
+
+
 def test_one_clock_ahead_within_the_drift_delays_and_is_never_invalid() -> None:
     cluster = network(seed=7)
     cluster.start()
@@ -104,6 +120,24 @@ def test_one_clock_ahead_within_the_drift_delays_and_is_never_invalid() -> None:
     cluster.run(3_000, [(100 * i, 1) for i in range(20)])
     assert cluster.world.seen["nullify votes"] == before
     assert all(machine.is_done(leaf) for machine in cluster.machines for leaf in cluster.submitted)
+
+
+@pytest.mark.parametrize(
+    "skews", [(-600, 0, 0), (-900, 0, 0), (-1_900, 0, 0), (0, -1_900, 0), (1_900, 0, 0), (-900, 0, 900)]
+)
+@pytest.mark.parametrize("dead", range(4))
+def test_clocks_within_the_drift_do_not_keep_work_out_although_everybody_alive_is_needed(
+    dead: int, skews: tuple[int, ...]
+) -> None:
+    """Who is behind outwaits no time-out, and the always votable block carries nothing."""
+    cluster = network(4, 6, dead)
+    for machine, skew_ms in zip(cluster.machines[dead + 1 :] + cluster.machines[:dead], skews, strict=True):
+        machine.skew_ms = skew_ms
+    cluster.start()
+    cluster.run(500)
+    cluster.submit(3)
+    cluster.run(50)
+    cluster.demand_progress(5_000)
 
 
 def test_a_dead_leader_costs_nothing_after_it_missed_twice() -> None:

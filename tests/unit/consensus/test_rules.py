@@ -236,6 +236,29 @@ def test_after_f_plus_one_nullified_views_the_leader_proposes_the_always_votable
     assert header.executed == GENESIS and not header.due_work
 
 
+@pytest.mark.parametrize(("proposed", "behind_ms"), [(True, 2_000), (False, 0)])
+def test_after_a_proposal_that_failed_the_leader_takes_a_time_that_every_clock_within_the_drift_has_passed(
+    proposed: bool, behind_ms: int
+) -> None:
+    driver = Driver(me=2)
+    driver.wall_ms += 5_000
+    driver.give(WorkPending(transactions=True, due_ms=None))
+    if proposed:
+        driver.propose(child(None, 1, time_ms=driver.wall_ms))
+    driver.wait(20)
+    driver.hear_quorum(NULLIFY, 1)
+    assert [question.time_ms for question in driver.effects_of(Build)] == [driver.wall_ms - behind_ms]
+
+
+def test_a_time_behind_our_clock_is_still_after_the_parents() -> None:
+    driver = Driver(me=2)
+    driver.give(WorkPending(transactions=True, due_ms=None))
+    driver.propose(child(None, 1))
+    driver.wait(20)
+    driver.hear_quorum(NULLIFY, 1)
+    assert [question.time_ms for question in driver.effects_of(Build)] == [GENESIS.time_ms + 1]
+
+
 def test_views_far_ahead_move_nobody_without_a_quorum() -> None:
     driver = Driver()
     assert not driver.engine.wants_vote(vote(NULLIFY, VIEW_MAX, by=0))

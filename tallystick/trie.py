@@ -72,14 +72,19 @@ class Trie:
 
     def get(self, key_hash: bytes) -> bytes | None:
         """The leaf hash of a key hash, or None."""
-        return _find(self.bucket(key_hash), key_hash)
+        entries = self.bucket(key_hash)
+        at = _find(entries, key_hash)
+        return None if at < 0 else entries[at + 32 : at + ENTRY_SIZE]
 
     def bucket(self, key_hash: bytes) -> bytes:
         """The entries of the bucket where a key hash must be."""
-        node, depth = self._node, 0
-        while isinstance(node, tuple):
-            node = node[_bit(key_hash, depth)]
-            depth += 1
+        node = self._node
+        for byte in key_hash:
+            for bit in _BITS[byte]:
+                if isinstance(node, bytes):
+                    return node
+                node = node[bit]
+        assert isinstance(node, bytes), "no two keys share all their bits"
         return node
 
     def update(self, changes: Mapping[bytes, bytes | None]) -> Trie:
@@ -115,11 +120,12 @@ def _bit(key_hash: bytes, depth: int) -> int:
     return _BITS[key_hash[depth >> 3]][depth & 7]
 
 
-def _find(entries: bytes, key_hash: bytes) -> bytes | None:
-    for at in range(0, len(entries), ENTRY_SIZE):
-        if entries[at : at + 32] == key_hash:
-            return entries[at + 32 : at + 64]
-    return None
+def _find(entries: bytes, key_hash: bytes) -> int:
+    """Where the entry of a key begins, or -1; the same bytes may stand in a leaf hash too."""
+    at = entries.find(key_hash)
+    while at >= 0 and at % ENTRY_SIZE:
+        at = entries.find(key_hash, at + 1)
+    return at
 
 
 def _entries(entries: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -212,16 +218,16 @@ def _climb_smaller(path: list[Branch], top: int, bits: bytes, hash_: bytes, node
 
 def _set(entries: bytes, key: bytes, leaf: bytes | None) -> bytes:
     """Entries with one change applied."""
-    at = entries.find(key)
-    if at >= 0 and not at % ENTRY_SIZE:  # else those bytes are not there, or stand in a leaf hash
-        if leaf is None:
-            return entries[:at] + entries[at + ENTRY_SIZE :]
-        return b"".join((entries[: at + 32], leaf, entries[at + ENTRY_SIZE :]))
+    at = _find(entries, key)
+    if at >= 0:
+        kept = entries[at + ENTRY_SIZE :]
+        return entries[:at] + kept if leaf is None else b"".join((entries[: at + 32], leaf, kept))
+    if leaf is None:
+        return entries
     at, size = 0, len(entries)
     while at < size and entries[at : at + 32] < key:
         at += ENTRY_SIZE
-    end = at + ENTRY_SIZE if entries[at : at + 32] == key else at
-    return b"".join((entries[:at], key + leaf if leaf is not None else b"", entries[end:]))
+    return b"".join((entries[:at], key, leaf, entries[at:]))
 
 
 def _merge(entries: bytes, keys: list[bytes], changes: Changes) -> bytes:

@@ -95,6 +95,40 @@ def test_every_height_has_the_state_that_dictionaries_give(store: Store, group: 
     assert dict(ledger.records()) == world().state.records
 
 
+class Watched(MemoryStore):
+    """A store that remembers which records it was asked for in vain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_vain: list[bytes] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        value = super().get(key)
+        if value is None and key[0] == Table.RECORDS:
+            self.in_vain.append(key)
+        return value
+
+
+def test_the_disk_is_never_asked_for_a_record_that_is_not_there() -> None:
+    store = Watched()
+    ledger = founded(store)
+    executor = Executor(ledger, execute_block)
+    for block in blocks(world()):
+        executor.execute(block)
+        write(executor, ledger)
+    assert store.in_vain == []
+    assert executor.state.get(b"\x01 nobody has this key") is None
+
+
+def test_a_record_that_the_tree_has_and_the_database_lost_is_damage_and_no_absence() -> None:
+    ledger = founded(store := MemoryStore())
+    executor = Executor(ledger, execute_block)
+    key = next(key for key, _ in ledger.records())
+    store.write([(bytes_key(Table.RECORDS, key), None)])
+    with pytest.raises(StorageError, match=f"lacks the record of key {key.hex()}"):
+        executor.state.get(key)
+
+
 def test_a_restart_at_any_height_goes_on_as_if_nothing_had_happened() -> None:
     store = MemoryStore()
     ledger = founded(store)

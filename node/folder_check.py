@@ -1,4 +1,7 @@
-"""Checking the files of a data folder beside the rows of its database: LevelDB's own, the signer's logs, tree, seal."""
+"""Checking the files of a data folder beside the rows of its database.
+
+They are LevelDB's own, the signer's logs, the saved tree, the newest seal, and snapshots.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from node.ledger import Ledger
 from node.leveldb_files import FileDamage, check_logs, check_tables
 from node.record_check import Disagreement
 from node.signer_log import LOG_FORMAT, Opening, read_entry
+from node.snapshots.check import check_snapshots
+from node.snapshots.service import SNAPSHOTS
 from node.tables import RETIRED
 from node.tree_file import TREE_FILE, TreeFile, TreeFileError
 from node.wal import read_records
@@ -35,7 +40,7 @@ def check_before_opening(data: Path) -> None:
 
 
 def check_files(data: Path, ledger: Ledger, chain_id: bytes) -> None:
-    """Everything else: ends of tables, rows that nothing else reads, signer's logs, the saved tree.
+    """Everything else: ends of tables, rows that nothing else reads, signer's logs, the saved tree, snapshots.
 
     Raises:
         Disagreement: at the first file that is damaged.
@@ -51,6 +56,7 @@ def check_files(data: Path, ledger: Ledger, chain_id: bytes) -> None:
             _check_signer_log(folder, ledger, chain_id)
     _check_tree(data, ledger, chain_id)
     _check_seal(data)
+    check_snapshots(data / SNAPSHOTS, ledger, chain_id)
 
 
 def _check_signer_log(folder: Path, ledger: Ledger, chain_id: bytes) -> None:

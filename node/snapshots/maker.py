@@ -51,7 +51,18 @@ class Plan:
 
 def plan_snapshot(ledger: Ledger, chain_id: bytes) -> Plan | None:
     """The snapshot of the newest stored height; None where that cannot have one."""
-    height = ledger.tip().executed.height
+    tail = tail_of(ledger, ledger.tip().executed.height)
+    if tail is None:
+        return None
+    record = ledger.record(EXPIRING_HOURS_KEY)
+    if record is None:
+        raise StorageError("the state does not say which hours have unexpired transactions")
+    peaks = peaks_at(ledger, tail[0].header.height)
+    return Plan(chain_id, peaks, tail, read_stored(record.public, ExpiringHours).first)
+
+
+def tail_of(ledger: Ledger, height: int) -> tuple[TailHeight, ...] | None:
+    """The tail of a snapshot of a stored height; None where that cannot have one."""
     newest = ledger.block(height)
     if newest is None or newest.header is None:
         return None
@@ -67,10 +78,7 @@ def plan_snapshot(ledger: Ledger, chain_id: bytes) -> Plan | None:
             return None
         executed = row.executed
         tail.append(TailHeight(row.header, executed.state_root, executed.receipts_root, row.receipt_count))
-    record = ledger.record(EXPIRING_HOURS_KEY)
-    if record is None:
-        raise StorageError("the state does not say which hours have unexpired transactions")
-    return Plan(chain_id, peaks_at(ledger, first), tuple(tail), read_stored(record.public, ExpiringHours).first)
+    return tuple(tail)
 
 
 def make_snapshot(view: StoreView, plan: Plan, folder: Path, cancelled: Event) -> Manifest:

@@ -20,6 +20,11 @@ MAKING = "making"
 logger = logging.getLogger("tallystick.snapshots")
 
 
+def folder_of(shelf: Path, height: int) -> Path:
+    """Where the snapshot of a height is."""
+    return shelf / f"{height:016d}"
+
+
 def chunk_file(folder: Path, index: int) -> Path:
     """Where a chunk is."""
     return folder / f"{index:05d}.chunk"
@@ -67,7 +72,7 @@ class Shelf:
         Raises:
             OSError: the disk says no.
         """
-        folder = self._folder / f"{manifest.height:016d}"
+        folder = folder_of(self._folder, manifest.height)
         shutil.rmtree(folder, ignore_errors=True)
         self.making.rename(folder)
         self._by_digest[manifest.digest()] = Shelved(folder, manifest)

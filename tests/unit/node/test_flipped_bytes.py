@@ -6,13 +6,21 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from node.__main__ import main
 from node.bls_store import SealStore
 from node.folder import NEWEST_SEAL
+from node.ledger import Ledger
 from node.leveldb_files import FileDamage, check_logs, check_tables, crc32c, masked_crc
+from node.record_check import Disagreement
+from node.snapshots.check import check_snapshots
+from node.snapshots.maker import make_snapshot, plan_snapshot
+from node.snapshots.service import SNAPSHOTS
+from node.snapshots.shelf import Shelf
+from node.storage import LevelStore
 from node.tree_file import CHANGES_MIN, TREE_FILE
 from scripts.benchmark.filled_node import FilledNode
 from tests import compact_world as w
@@ -24,9 +32,10 @@ NOT_DATA = ("LOG", "LOG.old", "LOCK", "lock")  # LevelDB's diary, and locks
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A node's folder with two tables, a log, a saved tree, a signer's log and a seal."""
+    """A node's folder with two tables, a log, a saved tree, a signer's log, a seal and a snapshot."""
     node = FilledNode(tmp_path_factory.mktemp("filled"))
     node.grow(CHANGES_MIN + 200)
+    keep_snapshot(node)
     for keys in (60, 40):  # every opening turns the database's log into a table
         node.close()
         node.open()
@@ -34,6 +43,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     node.close()
     SealStore(node.home / "data" / NEWEST_SEAL).keep(w.certificate(), w.key_set())
     return node.home
+
+
+def keep_snapshot(node: FilledNode) -> None:
+    """A snapshot of the newest height, as a running node makes one."""
+    shelf = Shelf(node.home / "data" / SNAPSHOTS)
+    plan = plan_snapshot(node.disk.ledger, node.chain_id)
+    assert plan is not None
+    shelf.put(make_snapshot(node.disk.ledger.view(), plan, shelf.making, Event()))
 
 
 def check(home: Path) -> int:
@@ -69,7 +86,7 @@ def test_an_untouched_folder_is_whole(copy: Path) -> None:
 
 def test_the_folder_has_a_file_of_every_kind(home: Path) -> None:
     names = [path.name for path in files(home)]
-    assert {TREE_FILE, NEWEST_SEAL, "CURRENT"} <= set(names)
+    assert {TREE_FILE, NEWEST_SEAL, "CURRENT", "manifest.bin", "00000.chunk"} <= set(names)
     assert sum(name.endswith(".ldb") for name in names) >= 2
     assert any(name.startswith("MANIFEST") for name in names)
     logs = [path.parent.name for path in files(home) if path.suffix == ".log"]
@@ -97,6 +114,56 @@ def test_a_flipped_bit_in_any_file_is_found(home: Path, copy: Path, capsys: pyte
             if code not in (1, 3) or "Traceback" in said.err or "fault in this software" in said.err:
                 missed.append(where)
     assert missed == []
+
+
+def test_every_byte_of_a_snapshots_manifest_is_held_against_the_database(copy: Path) -> None:
+    ledger = Ledger(LevelStore(copy / "data" / "database"))
+    genesis = ledger.block(0)
+    assert genesis is not None
+    chain_id = genesis.block_hash
+    folder = copy / "data" / SNAPSHOTS
+    check_snapshots(folder, ledger, chain_id)
+    manifest = next(folder.glob("*/manifest.bin"))
+    data = manifest.read_bytes()
+    chance = random.Random(SEED)
+    for place in range(len(data)):
+        bad = bytearray(data)
+        bad[place] ^= 1 << chance.randrange(8)
+        manifest.write_bytes(bad)
+        with pytest.raises(Disagreement):
+            check_snapshots(folder, ledger, chain_id)
+    manifest.write_bytes(data)
+    ledger.close()
+
+
+@pytest.mark.parametrize("damage", ["a chunk is missing", "a chunk too many", "another height's name", "of no height"])
+def test_a_snapshot_that_is_not_what_its_manifest_says_is_named(
+    copy: Path, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = next((copy / "data" / SNAPSHOTS).iterdir())
+    named = snapshot.name
+    if damage == "a chunk is missing":
+        (snapshot / "00000.chunk").unlink()
+        named = "00000.chunk"
+    elif damage == "a chunk too many":
+        named = "00099.chunk"
+        (snapshot / named).write_bytes(b"more")
+    elif damage == "another height's name":
+        named = f"{int(snapshot.name) - 1:016d}"
+        snapshot.rename(snapshot.with_name(named))
+    else:
+        named = f"{10**15:016d}"
+        snapshot.rename(snapshot.with_name(named))
+    assert check(copy) == 3
+    said = capsys.readouterr()
+    assert named in said.out + said.err and "delete" in said.out + said.err
+
+
+def test_a_snapshot_that_was_never_finished_is_no_damage(copy: Path) -> None:
+    making = copy / "data" / SNAPSHOTS / "making"
+    making.mkdir()
+    (making / "00000.chunk").write_bytes(b"the node ended here")
+    assert check(copy) == 0
 
 
 def test_every_bit_of_what_leveldb_overlooks_is_found(home: Path, copy: Path) -> None:

@@ -187,7 +187,7 @@ def main() -> int:
     """Print a table and one JSON line."""
     parser = argparse.ArgumentParser(prog="./scripts/bench", description="Measure four nodes on this machine.")
     parser.add_argument("--quick", action="store_true", help="5 s a phase instead of 30 s")
-    parser.add_argument("--state", action="store_true", help="what 10,000 to 1,000,000 keys cost; about ten minutes")
+    parser.add_argument("--state", action="store_true", help="what 10,000 to 1,000,000 keys cost; about three minutes")
     parser.add_argument(
         "--keys", type=int, nargs="+", metavar="N", help="with --state, --proofs or --snapshots: other sizes, ascending"
     )

@@ -25,6 +25,7 @@ from tallystick.errors import StorageError, UnavailableError
 CONTROL = "control"  # in the data folder
 BACKUP = b"backup\n"
 POLL_S = 0.2  # between two looks whether the node ends
+QUESTION_S = 5.0  # from a connection to its question
 PATIENCE_S = 60.0  # without progress after which a caller is given up
 READ_SIZE = 1_048_576
 
@@ -76,7 +77,7 @@ class ControlDoor:
 
     def _serve(self, caller: socket.socket) -> None:
         caller.settimeout(POLL_S)
-        if caller.recv(len(BACKUP)) != BACKUP:
+        if self._question(caller) != BACKUP:
             return
         logger.info("a backup is made")
         view = self._ledger.view()
@@ -85,6 +86,21 @@ class ControlDoor:
                 self._send(caller, piece)
         finally:
             view.close()
+
+    def _question(self, caller: socket.socket) -> bytes:
+        """What a caller asks, who may take a moment for it."""
+        asked, since = b"", monotonic()
+        while len(asked) < len(BACKUP) and not self._cancelled.is_set():
+            try:
+                piece = caller.recv(len(BACKUP) - len(asked))
+            except TimeoutError:
+                if monotonic() - since > QUESTION_S:
+                    raise
+                continue
+            if not piece:
+                break
+            asked += piece
+        return asked
 
     def _send(self, caller: socket.socket, piece: bytes) -> None:
         rest, moved_at = memoryview(piece), monotonic()

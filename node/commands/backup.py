@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,12 +48,14 @@ def backup(options: argparse.Namespace) -> int:
     if options.out.exists() and not options.out.is_dir():
         raise ConfigError(f"{options.out}: the file exists; name another, nothing is overwritten")
     folder = options.out if options.out.is_dir() else options.out.absolute().parent
-    temporary = folder / f".{config.organisation.replace(':', '-')}.backup.part"
+    name = config.organisation.replace(":", "-")
+    temporary: Path | None = None
     try:
-        head, size = _write(temporary, _pieces(config))
+        descriptor, temporary = _new_part(folder, name)
+        head, size = _write(descriptor, _pieces(config))
         out = options.out
         if out.is_dir():
-            out = out / f"{config.organisation.replace(':', '-')}-{head.height}.backup"
+            out = out / f"{name}-{head.height}.backup"
             if out.exists():
                 raise ConfigError(f"{out}: the file exists; a backup of this height was made before")
         os.link(temporary, out)  # unlike a rename, never over another file
@@ -58,7 +63,8 @@ def backup(options: argparse.Namespace) -> int:
     except OSError as error:
         raise ConfigError(f"{folder}: the backup cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
     if options.json:
         print_json(
             {"file": str(out), "height": head.height, "state_root": head.state_root.hex(), "size": size, "whole": True}
@@ -68,11 +74,25 @@ def backup(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(path: Path, pieces: Iterator[bytes]) -> tuple[BackupHead, int]:
+def _new_part(folder: Path, name: str) -> tuple[int, Path]:
+    """A new file to write to, open, locked and for nobody else; what a killed backup left over is thrown away.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    for left in folder.glob(f".{name}.backup.*.part"):
+        with contextlib.suppress(OSError), left.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of a backup that is being written it fails
+            left.unlink()
+    descriptor, path = tempfile.mkstemp(prefix=f".{name}.backup.", suffix=".part", dir=folder)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor, Path(path)
+
+
+def _write(descriptor: int, pieces: Iterator[bytes]) -> tuple[BackupHead, int]:
     """Write a backup through to the disk; its head and size."""
     reader = BackupReader()
     size = 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         for piece in pieces:
             reader.feed(piece)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from contracts.execution import execute_block
 from node.__main__ import main
 from node.backup.archive import BackupError, BackupReader, backup_rows, write_backup
-from node.backup.control import ControlDoor, ask_for_backup
+from node.backup.control import BACKUP, POLL_S, ControlDoor, ask_for_backup
+from node.commands import backup as commands_backup
 from node.config_template import render_config
 from node.executor import Executor
 from node.folder import DATABASE, SIGNER_LOG, FolderLock
@@ -99,6 +102,46 @@ def test_bytes_behind_the_end_are_refused(whole: bytes) -> None:
     for more in (b"\x00", whole[8:]):
         with pytest.raises(BackupError):
             read(whole + more)
+
+
+def test_two_backups_into_one_folder_do_not_touch_each_other(
+    stopped: Path, tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (".org-grower.backup.part", ".org-grower.backup.killed.part"):  # one leads elsewhere, one was left over
+        (out / name).symlink_to(tmp_path / "precious") if "killed" not in name else (out / name).touch()
+    (tmp_path / "precious").write_text("mine")
+    started: list[str] = []
+
+    def pieces(config: object) -> Iterator[bytes]:
+        yield whole[:1_000]
+        if not started:
+            started.append("second")
+            assert main(["backup", str(out / "second"), "--config", str(stopped)]) == 0
+        yield whole[1_000:]
+
+    monkeypatch.setattr(commands_backup, "_pieces", pieces)
+    assert main(["backup", str(out / "first"), "--config", str(stopped)]) == 0
+    assert started and (out / "first").read_bytes() == (out / "second").read_bytes() == whole
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert sorted(path.name for path in out.iterdir()) == [".org-grower.backup.part", "first", "second"]
+
+
+def test_a_caller_that_is_slow_to_ask_gets_its_backup(tmp_path: Path, whole: bytes) -> None:
+    """A machine under load may need a moment between connecting and asking."""
+    door = ControlDoor(tmp_path, chain(HEIGHT).ledger)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+            caller.settimeout(10)
+            caller.connect(str(tmp_path / "control"))
+            caller.sendall(BACKUP[:3])
+            time.sleep(3 * POLL_S)
+            caller.sendall(BACKUP[3:])
+            answer = b"".join(iter(lambda: caller.recv(65_536), b""))
+        assert answer == whole
+    finally:
+        door.close()
 
 
 def test_a_stopped_node_is_backed_up_and_restored_elsewhere(

@@ -29,6 +29,7 @@ def open_database(address: str, chain_id: bytes, network: str) -> Engine:
         ConfigError: the address is wrong, the database is of another chain or of another version of this software.
     """
     try:
+        _make_private(address)
         engine = _engine(address)
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _tune)
@@ -58,6 +59,22 @@ def _engine(address: str) -> Engine:
     if address in ("sqlite://", "sqlite:///:memory:"):
         return create_engine(address, poolclass=StaticPool, connect_args={"check_same_thread": False})
     return create_engine(address)
+
+
+def _make_private(address: str) -> None:
+    """A file of ours is for nobody else from its first byte on: members' parts stand in it. SQLite's files beside it
+    get the same mode; one that is there keeps the mode that its owner gave it.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
+    path = address.removeprefix("sqlite:///")
+    if path in (address, "", ":memory:") or path.startswith("file:") or "?" in path:
+        return
+    try:
+        Path(path).touch(mode=0o600)
+    except OSError as error:
+        raise ConfigError(f"cannot open the database {_shown(address)}: {error.strerror}") from error
 
 
 def _make_or_check(engine: Engine, address: str, chain_id: bytes, network: str) -> None:

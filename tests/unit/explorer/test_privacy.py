@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from explorer import schema
+from explorer.database import open_database
 from tallystick.api import unb64
 from tests.unit.explorer.chain import BATCH, FOREIGN, LOT_A, NEVER, PACK, PALLET, PRODUCT, SECRET_WORDS
 from tests.unit.explorer.sites import Explorer
@@ -19,6 +22,17 @@ def test_members_parts_are_in_members_tables(recalled: Explorer) -> None:
         parts = b"".join(connection.execute(select(schema.members_events.c.members)).scalars())
     for word in ("SECRET-ORDER-77", "possessing_party", "bizLocation", '"quantity"'):
         assert word.encode() in parts
+
+
+def test_the_copy_on_the_disk_is_for_nobody_else(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        engine = open_database(f"sqlite:///{tmp_path / 'copy.db'}", bytes(32), "test")
+        with engine.connect():
+            modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert "copy.db-wal" in modes and set(modes.values()) == {0o600}
 
 
 @pytest.mark.parametrize("table", schema.MEMBERS_TABLES, ids=lambda table: table.name)

@@ -30,7 +30,8 @@ from tallystick.archive import (
     verify_archive,
 )
 from tallystick.encoding import decode
-from tallystick.epcis import format_timestamp
+from tallystick.epcis import format_timestamp, parse_key
+from tallystick.epcis.key_types import IdentifierKind
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import Genesis
 from tallystick.limits import ARCHIVE_DEPTH_MAX
@@ -282,7 +283,10 @@ def archive_words(archive: VerifiedArchive) -> str:
 
 def _item_line(identifier: str, item: Any) -> str:
     recalled = any(one.state is not RecallState.LIFTED for one in item.closure.recalls.values())
-    return f"  {'!! RECALL ' if recalled else ''}{identifier}: {WORDS[ProofCode(item.verdict)][0]}"
+    said = WORDS[ProofCode(item.verdict)][0]
+    if item.verdict is ProofCode.UNKNOWN and parse_key(identifier).kind is IdentifierKind.CLASS:
+        said = "Proven: nothing was said of this product as such, only of its lots and pieces."
+    return f"  {'!! RECALL ' if recalled else ''}{identifier}: {said}"
 
 
 COMMANDS: tuple[Command, ...] = (

@@ -73,6 +73,12 @@ def recover_key(options: argparse.Namespace) -> int:
     try:
         seat = _own_seat(config, disk)
         if not _is_lost(founding, disk, seat) and not options.restored:
+            if disk.ledger.restored() is not None:
+                raise ConfigError(
+                    f"{config.data}: it was restored from a backup, which holds no record of own votes; nothing was "
+                    "changed. Start the node: it asks the others what it signed last, votes if that is known here, and "
+                    "else says that this command is to be run. Or say --restored: the key is then given up for good"
+                )
             raise ConfigError(
                 f"{config.data}: the record of what this validator has signed is whole; nothing was changed. If the "
                 "disk was restored from an older copy, say --restored: the key is then given up for good"

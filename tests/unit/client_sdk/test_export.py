@@ -418,6 +418,8 @@ def test_the_command_writes_whole_files_and_verify_needs_no_node(
     words = retailer.run("verify", out, "--genesis", chain_id, json_output=False).out
     assert f"as of height {goods.height}, " in words and "complete: nothing of this scope was left out" in words
     assert "CONFIDENTIAL" in words
+    (of_class,) = [line for line in words.splitlines() if line.startswith(f"  {LOT.partition('/10/')[0]}: ")]
+    assert "nothing was said of this product as such" in of_class and "never issued" not in words
     (tmp_path / "genesis.bin").write_bytes(encode(goods.world.genesis))
     assert retailer.run("verify", out, "--genesis", tmp_path / "genesis.bin").code == ExitCode.OK
     wrong = retailer.run("verify", out, "--genesis", "00" * 32)

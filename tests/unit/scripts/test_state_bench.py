@@ -11,7 +11,15 @@ from scripts.benchmark.state import measure_state, print_state
 
 def test_every_figure_is_measured_and_drawn(tmp_path: Path, capsys: object) -> None:
     figures = measure_state(tmp_path / "net", (1_500, 3_000))
-    for name in ("tree_us_per_key", "of_which_sha256_us", "prove_ms", "block_ms", "start_s", "resident_mb"):
+    for name in (
+        "tree_us_per_key",
+        "of_which_sha256_us",
+        "tree_per_key_in_sha256",
+        "prove_ms",
+        "block_ms",
+        "start_s",
+        "resident_mb",
+    ):
         values = figures[name]
         assert isinstance(values, dict) and set(values) == {1_500, 3_000} and min(values.values()) > 0
     whole, beside = (figures[f"item_of_12_events_bundle_bytes{end}"] for end in ("", "_beside_events"))

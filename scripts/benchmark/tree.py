@@ -84,9 +84,9 @@ def _hashed_by(work: Callable[[], Trie]) -> list[bytes]:
         inputs.append(data)
         return sha256(data)
 
-    trie_module.sha256 = recording  # type: ignore[assignment]
+    trie_module.sha256 = recording  # type: ignore[assignment, attr-defined]
     try:
         work()
     finally:
-        trie_module.sha256 = sha256
+        trie_module.sha256 = sha256  # type: ignore[attr-defined]
     return inputs

@@ -58,7 +58,7 @@ def good() -> list[dict[str, str]]:
     header = world.header()
     certificate = w.certify(header)
     event = Event(b'{"a":1}', bytes(range(32)), b'{"b":2}', 3, sha256(b"sealed").digest())
-    entry = HistoryEntry(sha256(b"event").digest(), 7, 3, 1, HistoryKind.PACK, sha256(b"link").digest())
+    entry = HistoryEntry(sha256(b"event").digest(), 7, 3, 1, HistoryKind.PACK, sha256(b"link").digest(), "org:carrier")
     leaf = HistoryLeaf(7, header.block_hash(), header.time_ms, bytes(32), bytes(32), 4)
     closing = ClosingHeader(w.CHAIN_ID, 0, 26, header.block_hash(), 25, 2, header.block_hash())
     return [
@@ -151,7 +151,7 @@ def derived() -> dict[str, str]:
 def broken() -> list[dict[str, str]]:
     """Bytes of one defect each, with the rule that refuses them."""
     header = encode(w.finished_world().header())
-    entry = encode(HistoryEntry(bytes(32), 7, 3, 1, HistoryKind.PACK, bytes(32)))
+    entry = encode(HistoryEntry(bytes(32), 7, 3, 1, HistoryKind.PACK, bytes(32), "org:carrier"))
     return [
         {"name": "header-one-byte-short", "type": "Header", "bytes": header[:-1].hex(), "rule": "malformed"},
         {"name": "header-trailing-byte", "type": "Header", "bytes": (header + b"\x00").hex(), "rule": "malformed"},

@@ -131,12 +131,14 @@ class ProofWorld:
 
     Attributes:
         state_height: the height whose state this is; the newest executed one, or one before.
+        recorded_by: the organisation of each capture.
     """
 
     records: dict[bytes, Record] = field(default_factory=dict)
     histories: dict[bytes, list[HistoryEntry]] = field(default_factory=dict)
     transactions: dict[tuple[int, int], SignedTransaction] = field(default_factory=dict)
     state_height: int = 20
+    recorded_by: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def put(self, key: bytes, public: Message, members: Message | None = None) -> None:
         """Write a record; members' halves get a fixed salt."""
@@ -157,6 +159,7 @@ class ProofWorld:
             events=tuple(parts),
         )
         self.transactions[height, 0] = transaction
+        self.recorded_by[height, 0] = organisation
         for index, (event, commitment) in enumerate(zip(events, transaction.commitments, strict=True)):
             key = event_key(organisation, commitment)
             if "eventID" in event and "errorDeclaration" not in event:
@@ -168,7 +171,9 @@ class ProofWorld:
         self, owner: bytes, commitment: bytes, height: int, index: int, kind: HistoryKind, link: bytes = ZERO32
     ) -> None:
         """Append to the history of a record."""
-        self.histories.setdefault(owner, []).append(HistoryEntry(commitment, height, 0, index, kind, link))
+        organisation = self.recorded_by[height, 0]
+        entry = HistoryEntry(commitment, height, 0, index, kind, link, organisation)
+        self.histories.setdefault(owner, []).append(entry)
 
     def history(self, owner: bytes) -> History:
         """The history of a record as it stands in the record."""
@@ -359,6 +364,7 @@ def finished_world(extra_records: int = 200) -> ProofWorld:
     world.append(session, shipped, 9, 1, HistoryKind.SHIP)
     world.append(session, warm, 9, 2, HistoryKind.OBSERVE)
     world.append(session, corrected, 11, 0, HistoryKind.CORRECT, key_hash(correction_key(warm)))
+    world.histories[item_key(PALLET)] = list(world.histories[session])
     world.put(correction_key(warm), Correction(corrected, "incorrect_data", (), 11))
     world.put(
         session,

@@ -114,8 +114,17 @@ def _record_event(context: EventContext, index: int) -> EventOutcome:
         else:  # about an event that was never recorded here: a word of its signer, kept as such
             status = _state(context, lines)
     context.flush()
-    work.write(key, EventRecord(status, work.block.height, work.transaction_index, index, commitment, digest))
+    sessions = _sessions_of(context, lines) if context.sessions and digest != ZERO32 else ()
+    place = work.block.height, work.transaction_index, index
+    work.write(key, EventRecord(status, *place, commitment, digest, sessions))
     return EventOutcome(commitment, status, Reason.NONE)
+
+
+def _sessions_of(context: EventContext, lines: Sequence[Line]) -> tuple[int, ...]:
+    """What a record keeps of the container sessions that its event entered, so that a correction finds them."""
+    named = sorted({identifier.key for identifier, _ in lines})
+    sessions = tuple(context.sessions.get(identifier, 0) for identifier in named)
+    return sessions if any(sessions) else ()
 
 
 def _any_controlled(context: EventContext, lines: Sequence[Line]) -> bool:

@@ -85,6 +85,7 @@ class EventContext:
         event: the parsed event.
         commitment: 32 bytes.
         members_salt: of the event's members' part, empty when it has none.
+        sessions: number of the container session whose history the event entered, by key text of the container.
     """
 
     def __init__(self, work: Workspace, event: ParsedEvent, commitment: bytes, index: int, members_salt: bytes) -> None:
@@ -92,6 +93,7 @@ class EventContext:
         self.event = event
         self.commitment = commitment
         self.members_salt = members_salt
+        self.sessions: dict[str, int] = {}
         self._index = index
         self._items: dict[str, Item | None] = {}
         self._sessions: dict[bytes, Session] = {}
@@ -168,12 +170,17 @@ class EventContext:
         closed (a late reading). So what happened to a container reaches the histories of what was inside.
         """
         entry = self.entry(kind, link)
-        item.set_public(history=self.work.append_history(item.key, item.public.history, entry))
+        self.append_to_item(item, entry)
         if item.public.session_count:
             session = self.last_session(item)
             assert session is not None
             if session.public.open or self.event.event_time_ms < session.public.closed_ms:
                 self.append_to_session(session, entry)
+                self.sessions[item.identifier] = session.public.number
+
+    def append_to_item(self, item: Item, entry: HistoryEntry) -> None:
+        """Enter a leaf into an item's own history."""
+        item.set_public(history=self.work.append_history(item.key, item.public.history, entry))
 
     def append_to_session(self, session: Session, entry: HistoryEntry) -> None:
         """Enter a leaf into a session's history."""
@@ -182,7 +189,9 @@ class EventContext:
     def entry(self, kind: HistoryKind, link: bytes = ZERO32) -> HistoryEntry:
         """The event as a history leaf."""
         work = self.work
-        return HistoryEntry(self.commitment, work.block.height, work.transaction_index, self._index, kind, link)
+        return HistoryEntry(
+            self.commitment, work.block.height, work.transaction_index, self._index, kind, link, work.organisation
+        )
 
     def write_milestone(self, identifier: str, kind: HistoryKind, quantity: int) -> None:
         """Note the organisation's newest effective event of a kind on an item, for conditions of escrow."""

@@ -20,6 +20,7 @@ from tallystick.records.goods import (
     HistoryKind,
     Statements,
     correction_key,
+    session_key,
     statements_key,
     subjects_digest,
 )
@@ -52,17 +53,27 @@ def declare_error(context: EventContext, subjects: list[str], known: EventRecord
     if len(declaration.reason or "") > REASON_SIZE_MAX:
         raise Refusal(Reason.RECORD_TOO_LARGE, "reason")
     work.write(key, Correction(context.commitment, declaration.reason or "", corrective, work.block.height))
-    _append_everywhere(context, subjects, key_hash(key))
+    _append_everywhere(context, subjects, known, key_hash(key))
     return known.status
 
 
-def _append_everywhere(context: EventContext, subjects: list[str], link: bytes) -> None:
-    for identifier in subjects:
-        item = context.item(identifier)
-        if item is not None:
-            context.append(item, HistoryKind.CORRECT, link)
-        else:
+def _append_everywhere(context: EventContext, subjects: list[str], known: EventRecord, link: bytes) -> None:
+    """Enter the declaration into every history that the erroneous event entered by name.
+
+    Those are the histories of what it names, or the statements about it, and the container sessions that its record
+    lists. What an unpacking takes out without naming it has an entry with a link to the session, and finds it there.
+    """
+    named = sorted(set(subjects))  # by code points, which is the order of their bytes
+    if known.status is EventStatus.STATED:
+        for identifier in named:
             append_statement(context, identifier, HistoryKind.CORRECT, link)
+        return
+    entry = context.entry(HistoryKind.CORRECT, link)
+    for identifier in named:
+        context.append_to_item(context.present(identifier), entry)
+    for identifier, number in zip(named, known.sessions, strict=False):
+        if number:
+            context.append_to_session(context.session(session_key(identifier, number)), entry)
 
 
 def append_statement(context: EventContext, identifier: str, kind: HistoryKind, link: bytes) -> None:

@@ -130,6 +130,7 @@ class _Spread:
             0,
             HistoryKind.RECALL,
             key_hash(self._key),
+            self._recall.issuer,
         )
         history = work.append_history(key, item.history, entry)
         work.write_public(key, replace(item, history=history, recalls=(*recalls, self._id)))

@@ -248,9 +248,9 @@ const anchor = object(
 const record = object({ key: hexText, public: b64, members_hash: hash });
 const history = object({ owner: hexText, entries: list(b64) });
 const signed = object({ head: b64, signatures: list(b64) });
-const EVENT_DEFAULTS = { signed: null, index: 0, path: [], event_id: null };
+const EVENT_DEFAULTS = { signed: null, index: 0, path: [] };
 const event = object(
-  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash), event_id: maybe(string) },
+  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash) },
   EVENT_DEFAULTS,
 );
 const height = object({ leaf: b64, path: list(hash) });

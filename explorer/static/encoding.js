@@ -290,6 +290,7 @@ export const Head = struct({
 });
 export const HistoryEntry = struct({
   commitment: hash, height: natural, transactionIndex: natural, eventIndex: natural, kind: oneOf(17), link: hash,
+  organisation: name,
 });
 export const ItemPublic = struct({
   status: oneOf(4), origin: oneOf(3), history, lot: text, container: hash, madeBy: hash, sessionCount: natural,
@@ -304,9 +305,6 @@ export const Transformation = struct({
 export const Correction = struct({
   declaredBy: hash, reason: text, correctiveEventIds: listOf(textOf(0, 512), 0, 32), height: natural,
 });
-export const EventRecord = struct({
-  status: oneOf(3), height: natural, transactionIndex: natural, eventIndex: natural, commitment: hash, subjects: hash,
-});
 export const Statements = struct({ history });
 export const Inspection = struct({
   inspector: name, verdict: oneOf(2), commitment: hash, report: hash, height: natural,
@@ -314,10 +312,6 @@ export const Inspection = struct({
 export const Recall = struct({
   issuer: name, roots: listOf(name, 1, 100), reason: textOf(1, 500), severity: oneOf(3), state: oneOf(3),
   height: natural, reached: natural,
-});
-export const Organisation = struct({
-  name, status: oneOf(2), roles: listOf(name, 0, 16), prefixes: listOf(name, 0, 64), currencies: listOf(name, 0, 16),
-  admittedHeight: natural, keyCount: natural, rootKeyCount: natural,
 });
 export const Key = struct({
   organisation: name, status: oneOf(2), uses: listOf(oneOf(7), 1, 8), person: text, sinceHeight: natural,

@@ -113,7 +113,7 @@ const DETAILS = {
     return rows;
   },
   event: ({ event, correction, signer }) => [
-    [t(correction ? 'wrongEvent' : 'event'), `${JSON.stringify(event.value)}${signer ? ` — ${signer.name}` : ''}`],
+    [t(correction ? 'wrongEvent' : 'event'), `${JSON.stringify(event.value)}${signer ? ` — ${signer.organisation}` : ''}`],
   ],
   record: ({ value }) => [[t('record'), value === null ? t('absent') : hex(value)]],
   block: ({ leaf }) => [[t('block'), hex(leaf.blockHash)], [t('state'), hex(leaf.stateRoot)]],
@@ -136,7 +136,7 @@ const DETAILS = {
 function eventText(name, events, signers) {
   const value = events.get(name)?.value;
   const step = value?.bizStep ?? value?.type ?? name.slice(0, 16);
-  return [value?.eventTime, step, signers.get(name)?.name].filter(Boolean).join('  ');
+  return [value?.eventTime, step, signers.get(name)?.organisation].filter(Boolean).join('  ');
 }
 
 function show(outcome) {

@@ -6,9 +6,8 @@ import {
   verifyAnchor,
 } from './binding.js';
 import {
-  Correction, EventRecord, Head, HistoryEntry, Inspection, ItemPublic, Key, Organisation, ProofError, Recall,
-  SessionPublic, Statements, Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, sha256, tagged,
-  unb64, unhex, utf8,
+  Correction, Head, HistoryEntry, Inspection, ItemPublic, Key, ProofError, Recall, SessionPublic, Statements,
+  Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, sha256, tagged, unb64, unhex, utf8,
 } from './encoding.js';
 
 export { ProofError, isSupported };
@@ -100,30 +99,24 @@ function verdictOf(closure) {
   return closure.statements.length > 0 ? 'stated' : 'unknown-item';
 }
 
-// Whose capture the ledger recorded at this place, or null where that is not shown (section 4).
+// Whose capture the ledger recorded: the keys' organisation is that of the entry; null where it is not shown (section 4).
 async function signerOf(event, entry, state) {
   if (event.signers.length === 0) return null;
-  let organisation = '';
-  let recorded;
-  let member;
   try {
     for (const signer of event.signers) {
       const key = await state.record(memberKey(signer), Key);
       if (key === null || key.sinceHeight > entry.height || (key.untilHeight > 0 && key.untilHeight < entry.height)) {
         throw new ProofError('key-not-valid-then', `a key at height ${entry.height}`);
       }
-      organisation = key.organisation;
+      if (key.organisation !== entry.organisation) {
+        throw new ProofError('bad-event-signature', `${entry.organisation} recorded it, another signed this`);
+      }
     }
-    recorded = await state.record(eventKey(organisation, event), EventRecord);
-    member = await state.record(organisationKey(organisation), Organisation);
   } catch (error) {
     if (error instanceof NotShown) return null;
     throw error;
   }
-  const there = recorded !== null && same(recorded.commitment, event.commitment) && recorded.height === entry.height
-    && recorded.transactionIndex === entry.transactionIndex && recorded.eventIndex === entry.eventIndex;
-  if (!there) throw new ProofError('bad-event-signature', 'the capture shown is not the one that was recorded there');
-  return { organisation, name: member?.name ?? organisation };
+  return { organisation: entry.organisation };
 }
 
 export async function shownOr(code, read) {
@@ -242,7 +235,7 @@ async function readEvent(shown, captures, chainId, checked = new Map()) {
   if (!same(root, head.digest)) throw new ProofError('event-altered', 'an event is not in the capture said to hold it');
   if (!checked.has(capture)) checked.set(capture, verifyHead(head, headBytes, capture.signatures, chainId));
   await checked.get(capture);
-  return { ...event, signers: head.signers, eventId: shown.event_id };
+  return { ...event, signers: head.signers };
 }
 
 async function verifyHead(head, headBytes, signatures, chainId) {
@@ -258,8 +251,8 @@ async function verifyHead(head, headBytes, signatures, chainId) {
 }
 
 // --- the walk ---
-const SPACE = { event: 5, correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
-const KIND = { pack: 5, unpack: 6, produce: 8, recall: 14 };
+const SPACE = { correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
+const KIND = { pack: 5, unpack: 6, produce: 8, inspect: 9, correct: 13, recall: 14 };
 const INPUT_DEPTH = 1;
 const PARTS_MAX = 2000;
 
@@ -268,13 +261,6 @@ const hashKey = (space, hash) => concat(Uint8Array.of(space), hash);
 const itemKey = (identifier) => textKey(SPACE.item, identifier);
 const correctionKey = (commitment) => hashKey(SPACE.correction, commitment);
 const memberKey = (publicKey) => hashKey(3, publicKey);
-const organisationKey = (organisation) => textKey(2, organisation);
-
-// An event goes by its eventID where it has one, else by its commitment; the second zero byte tells them apart.
-function eventKey(organisation, event) {
-  const name = event.eventId === null ? event.commitment : concat(Uint8Array.of(0), utf8(event.eventId));
-  return hashKey(SPACE.event, sha256(utf8(organisation), Uint8Array.of(0), name));
-}
 
 function statementsKey(identifier) {
   const text = utf8(identifier);
@@ -317,8 +303,7 @@ class Walker {
       return;
     }
     const entries = await this.#entries(itemKey(identifier), item.history, identifier);
-    const inspectionKey = textKey(SPACE.inspection, identifier);
-    const inspection = (await this.#optional(inspectionKey, Inspection, `inspection of ${identifier}`)) ?? null;
+    const inspection = await this.#inspection(identifier, entries);
     closure.parts.set(identifier, { identifier, item, entries, inspection });
     for (const recall of item.recalls) await this.#recall(recall);
     await this.#follow(entries, depth);
@@ -341,16 +326,34 @@ class Walker {
       this.#noteUnlessShown(error, `history of ${words}`);
       return [];
     }
-    for (const entry of entries) if (entry.kind !== KIND.recall) await this.#event(entry);
+    for (const entry of entries) if (entry.kind !== KIND.recall) this.#event(entry);
+    const links = new Set(entries.filter((entry) => entry.kind === KIND.correct).map((entry) => hex(entry.link)));
+    if (links.size > 0) await this.#corrections(entries, links);
     return entries;
   }
 
-  async #event(entry) {
+  #event(entry) {
     const commitment = hex(entry.commitment);
     if (!this.source.events.has(commitment)) this.#miss(`event ${commitment.slice(0, 16)}`);
-    const words = `whether event ${commitment.slice(0, 16)} was declared erroneous`;
-    const correction = await this.#optional(correctionKey(entry.commitment), Correction, words);
-    if (correction) this.closure.corrections.set(commitment, correction);
+  }
+
+  // The corrections that a history links to; each is of an event in the same history.
+  async #corrections(entries, links) {
+    for (const entry of entries) {
+      const key = correctionKey(entry.commitment);
+      if (!links.delete(hex(sha256(key)))) continue;
+      const commitment = hex(entry.commitment);
+      const correction = await this.#linked(key, Correction, `correction of event ${commitment.slice(0, 16)}`);
+      if (correction) this.closure.corrections.set(commitment, correction);
+    }
+    if (links.size > 0) throw new ProofError('record-altered', 'a history corrects an event that is not in it');
+  }
+
+  // The newest inspection; a history without an inspecting shows that there is none.
+  async #inspection(identifier, entries) {
+    if (!entries.some((entry) => entry.kind === KIND.inspect)) return null;
+    const key = textKey(SPACE.inspection, identifier);
+    return (await this.#linked(key, Inspection, `inspection of ${identifier}`)) ?? null;
   }
 
   async #follow(entries, depth) {
@@ -396,6 +399,13 @@ class Walker {
     if (this.closure.recalls.has(id)) return;
     const recall = await this.#optional(textKey(SPACE.recall, id), Recall, `recall ${id}`);
     if (recall) this.closure.recalls.set(id, recall);
+  }
+
+  // A record that a history says is there; undefined, and noted as missing, where it is not shown.
+  async #linked(key, shape, words) {
+    const record = await this.#optional(key, shape, words);
+    if (record === null) throw new ProofError('record-altered', `a history links to what is not there: ${words}`);
+    return record;
   }
 
   // The record, null where it is absent, undefined (and noted as missing) where neither is shown.

@@ -200,7 +200,7 @@ def _serial(number: int, height: int, index: int) -> tuple[dict[bytes, Record], 
     """The records of one commissioned serial as the rules write them."""
     commitment = sha256(b"serial %d" % number).digest()
     item = item_key(f"01/{PACK_GTIN}/21/F{number:09}")
-    entry = HistoryEntry(commitment, height, index, 0, HistoryKind.COMMISSION, ZERO32)
+    entry = HistoryEntry(commitment, height, index, 0, HistoryKind.COMMISSION, ZERO32, PROCESSOR)
     public = ItemPublic(ItemStatus.ACTIVE, Origin.COMMISSIONED, History().append(entry), "", ZERO32, ZERO32, 0, ())
     members = ItemMembers(PROCESSOR, "", "", 0, 0, "", b"")
     event = EventRecord(EventStatus.EFFECTIVE, height, index, 0, commitment, sha256(item).digest())

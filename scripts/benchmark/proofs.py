@@ -63,7 +63,7 @@ class LargeWorld(w.ProofWorld):
     def of(cls, keys_wanted: int) -> LargeWorld:
         """The world with so many keys in its state."""
         small = w.finished_world()
-        world = cls(small.records, small.histories, small.transactions)
+        world = cls(small.records, small.histories, small.transactions, small.state_height, small.recorded_by)
         world._observe()
         own = {key_hash(key): record.leaf_hash() for key, record in world.records.items()}
         others = (sha256(b"%d" % number).digest() for number in count())

@@ -8,6 +8,7 @@ from scripts.proof_vectors.attacks import broken_trees
 from scripts.proof_vectors.chain import broken_chain, broken_earlier
 from scripts.proof_vectors.epochs import broken_epochs
 from scripts.proof_vectors.evidence import SUBJECT, broken_evidence
+from scripts.proof_vectors.histories import broken_histories, subject_of
 from scripts.proof_vectors.items import broken_items
 from scripts.proof_vectors.making import Bundle, transaction_of
 from scripts.proof_vectors.receivables import broken_receivables
@@ -39,6 +40,7 @@ PARTS: tuple[tuple[Callable[[], Cases], Callable[[str], str]], ...] = (
     (broken_receivables, lambda _: w.OBLIGATION.hex()),
     (broken_evidence, lambda _: SUBJECT),
     (broken_trees, _about_any),
+    (broken_histories, subject_of),
 )
 
 

@@ -7,6 +7,7 @@ from scripts.proof_vectors.evidence import good_evidence
 from scripts.proof_vectors.making import (
     Bundle,
     block,
+    corrected_event,
     event,
     event_at,
     item,
@@ -33,6 +34,8 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "stated": ("stated", w.STATED, item(w.STATED)),
         "never-issued": ("unknown-item", never, item(never)),
         "event": ("proven", w.FIELD_LOT, event()),
+        "container": ("proven", w.PALLET, item(w.PALLET)),
+        "event-corrected": ("proven", w.PALLET, corrected_event()),
         "item-as-of": ("proven", w.SERIAL, item_at()),
         "item-as-of-never-issued": ("unknown-item", never, item_at(never)),
         "event-as-of": ("proven", w.FIELD_LOT, event_at()),

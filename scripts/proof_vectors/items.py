@@ -62,7 +62,7 @@ def forged_entry() -> Bundle:
     world = w.finished_world()
     commitment = world.capture("org:grower", 17, w.event(bizStep="shipping", epcList=[w.uri(w.SERIAL)]))[0]
     old = read(event()["entry"], HistoryEntry, 256)
-    bundle["entry"] = b64(encode(HistoryEntry(commitment, 17, 0, 0, old.kind, old.link)))
+    bundle["entry"] = b64(encode(HistoryEntry(commitment, 17, 0, 0, old.kind, old.link, old.organisation)))
     return bundle
 
 

@@ -34,6 +34,13 @@ def event() -> Bundle:
     return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world)))
 
 
+def corrected_event() -> Bundle:
+    """The bundle of the pallet's transport that was declared erroneous."""
+    world = w.finished_world()
+    commitment = world.histories[item_key(w.PALLET)][2].commitment
+    return loads(write_bundle(build_event(commitment, w.PALLET, world)))
+
+
 def record() -> Bundle:
     """The bundle of the lot's record."""
     return loads(write_bundle(build_record(item_key(w.LOT), w.finished_world())))

@@ -24,23 +24,20 @@ from tallystick.proofs.bundle import (
 )
 from tallystick.proofs.closure import INPUT_DEPTH, NotShown, walk
 from tallystick.proofs.codes import ProofCode
-from tallystick.records.base import Record, key_hash, read_public
+from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import (
     Correction,
-    EventRecord,
     History,
     HistoryEntry,
     HistoryKind,
     ItemPublic,
     correction_key,
-    event_id_key,
-    event_key,
     inspection_key,
     item_key,
     session_key,
     transformation_key,
 )
-from tallystick.records.members import Key, member_key, organisation_key
+from tallystick.records.members import member_key
 from tallystick.records.reading import public_of
 from tallystick.transactions import SignedTransaction
 
@@ -78,7 +75,6 @@ class _Recorder:
         self.records: dict[bytes, Record | None] = {}
         self.histories: dict[bytes, tuple[HistoryEntry, ...]] = {}
         self.events: dict[bytes, _Placed] = {}
-        self.event_ids: dict[bytes, str] = {}
 
     def public(self, key: bytes) -> bytes | None:
         if key not in self.records:
@@ -113,28 +109,14 @@ class _Recorder:
     def event(self, entry: HistoryEntry) -> None:
         self.events[entry.commitment] = self._placed(entry)
 
-    def signer(self, placed: _Placed, commitment: bytes) -> None:
-        """Touch the records that show who signed a capture, and note the id by which the event's record goes."""
-        event = placed.transaction.events[placed.index]
-        event_id = parse_parts(event.public, event.members).event_id
+    def signer(self, placed: _Placed) -> None:
+        """Touch the records that show whose keys signed a capture."""
         for signer in placed.transaction.head.signers:
-            key = public_of(self.public, member_key(signer), Key)
-            if key is None:
-                continue
-            self.public(organisation_key(key.organisation))
-            if event_id is not None and self._goes_by_id(key.organisation, event_id, commitment):
-                self.event_ids[commitment] = event_id
-                self.public(event_id_key(key.organisation, event_id))
-            else:
-                self.public(event_key(key.organisation, commitment))
-
-    def _goes_by_id(self, organisation: str, event_id: str, commitment: bytes) -> bool:
-        record = self.state.record(event_id_key(organisation, event_id))
-        return record is not None and read_public(record, EventRecord).commitment == commitment
+            self.public(member_key(signer))
 
     def shown_records(self) -> list[RecordShown]:
         """Every record touched that exists, by key."""
-        return [_show(key, record) for key, record in sorted(self.records.items()) if record is not None]
+        return [show_record(key, record) for key, record in sorted(self.records.items()) if record is not None]
 
     def shown_state(self) -> str:
         """The partial trie over every key touched, present or absent."""
@@ -154,9 +136,9 @@ def build_item(subject: str, state: CertifiedState, as_of: HeightShown | None = 
     walk(subject, recorder, INPUT_DEPTH)
     captures = _Captures()
     events = []
-    for commitment, placed in recorder.events.items():
-        recorder.signer(placed, commitment)
-        events.append(captures.show(placed, recorder.event_ids.get(commitment)))
+    for placed in recorder.events.values():
+        recorder.signer(placed)
+        events.append(captures.show(placed))
     histories = [
         HistoryShown(owner.hex(), [b64(encode(entry)) for entry in entries])
         for owner, entries in sorted(recorder.histories.items())
@@ -192,9 +174,9 @@ def build_event(
     recorder.event(entry)
     public_of(recorder.public, correction_key(commitment), Correction)
     placed = recorder.events[commitment]
-    recorder.signer(placed, commitment)
+    recorder.signer(placed)
     captures = _Captures()
-    shown = captures.show(placed, recorder.event_ids.get(commitment))
+    shown = captures.show(placed)
     return EventBundle(
         format=FORMAT,
         subject=subject,
@@ -233,7 +215,7 @@ class _Captures:
         self._index: dict[bytes, int] = {}
         self._leaves: dict[bytes, list[bytes]] = {}
 
-    def show(self, placed: _Placed, event_id: str | None) -> EventShown:
+    def show(self, placed: _Placed) -> EventShown:
         transaction = placed.transaction
         if transaction.id not in self._index:
             self._index[transaction.id] = len(self.signed)
@@ -248,11 +230,11 @@ class _Captures:
             signed=self._index[transaction.id],
             index=placed.index,
             path=[step.hex() for step in inclusion_path(self._leaves[transaction.id], placed.index)],
-            event_id=event_id,
         )
 
 
-def _show(key: bytes, record: Record) -> RecordShown:
+def show_record(key: bytes, record: Record) -> RecordShown:
+    """A record's public half as bundles show it."""
     members = record.members_hash()
     assert len(members) == len(ZERO32)
     return RecordShown(key.hex(), b64(record.public), members.hex())

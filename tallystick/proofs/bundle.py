@@ -88,7 +88,6 @@ class EventShown(Shape, frozen=True, omit_defaults=True):
         signed: index into the bundle's ``signed`` list, or None when the signer is not shown.
         index: place of the event in its capture.
         path: audit path from the event's commitment to the head's digest.
-        event_id: the ``eventID`` under which the ledger recorded the event, or None where it goes by its commitment.
     """
 
     public: B64
@@ -97,7 +96,6 @@ class EventShown(Shape, frozen=True, omit_defaults=True):
     signed: int | None = None
     index: int = 0
     path: list[Hex32] = []
-    event_id: str | None = None
 
 
 class HeightShown(Shape, frozen=True):

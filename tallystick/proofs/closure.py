@@ -2,7 +2,8 @@
 
 The closure of a serial is the serial, its lot, its class, every container session it or its container was in, and the
 inputs of what made it, to a depth that the *verifier* chooses. Each record of it is present or shown to be absent, each
-history is whole. What a source cannot show is noted in ``missing``; with anything missing a page says *partly*.
+history is whole, so that one without an entry of a correction or an inspection shows that there is none. What a source
+cannot show is noted in ``missing``; with anything missing a page says *partly*.
 Specification: docs/spec/proofs.md, section 5.
 """
 
@@ -14,7 +15,7 @@ from typing import Protocol, TypeVar
 from tallystick.encoding import ZERO32, Message
 from tallystick.errors import ProofError
 from tallystick.proofs.codes import ProofCode
-from tallystick.records.base import Space
+from tallystick.records.base import Space, key_hash
 from tallystick.records.goods import (
     Correction,
     History,
@@ -150,7 +151,7 @@ class _Walker:
             self.identifier(class_of(identifier), depth)
             return
         entries = self._entries(item_key(identifier), item.history, identifier)
-        inspection = self._optional(inspection_key(identifier), Inspection, f"inspection of {identifier}")
+        inspection = self._inspection(identifier, entries)
         self.closure.parts[identifier] = Part(identifier, item, entries, inspection)
         for recall_id in item.recalls:
             self._recall(recall_id)
@@ -178,6 +179,9 @@ class _Walker:
         for entry in entries:
             if entry.kind is not HistoryKind.RECALL:
                 self._event(entry)
+        links = {entry.link for entry in entries if entry.kind is HistoryKind.CORRECT}
+        if links:
+            self._corrections(entries, links)
         return entries
 
     def _event(self, entry: HistoryEntry) -> None:
@@ -185,10 +189,25 @@ class _Walker:
             self._source.event(entry)
         except NotShown:
             self._miss(f"event {entry.commitment.hex()[:16]}…")
-        words = f"whether event {entry.commitment.hex()[:16]}… was declared erroneous"
-        correction = self._optional(correction_key(entry.commitment), Correction, words)
-        if correction is not None:
-            self.closure.corrections[entry.commitment] = correction
+
+    def _corrections(self, entries: tuple[HistoryEntry, ...], links: set[bytes]) -> None:
+        """The corrections that a history links to; each is of an event in the same history."""
+        for entry in entries:
+            key = correction_key(entry.commitment)
+            if key_hash(key) not in links:
+                continue
+            links.discard(key_hash(key))
+            correction = self._linked(key, Correction, f"correction of event {entry.commitment.hex()[:16]}…")
+            if correction is not None:
+                self.closure.corrections[entry.commitment] = correction
+        if links:
+            raise ProofError(ProofCode.RECORD_ALTERED, "a history corrects an event that is not in it")
+
+    def _inspection(self, identifier: str, entries: tuple[HistoryEntry, ...]) -> Inspection | None:
+        """The newest inspection; a history without an inspecting shows that there is none."""
+        if all(entry.kind is not HistoryKind.INSPECT for entry in entries):
+            return None
+        return self._linked(inspection_key(identifier), Inspection, f"inspection of {identifier}")
 
     def _follow(self, entries: tuple[HistoryEntry, ...], depth: int) -> None:
         for entry in entries:
@@ -236,6 +255,17 @@ class _Walker:
         recall = self._optional(recall_key(recall_id), Recall, f"recall {recall_id}")
         if recall is not None:
             self.closure.recalls[recall_id] = recall
+
+    def _linked(self, key: bytes, type_: type[T], words: str) -> T | None:
+        """A record that a history says is there; None, and noted as missing, where it is not shown."""
+        try:
+            record = self._read(key, type_)
+        except NotShown:
+            self._miss(words)
+            return None
+        if record is None:
+            raise ProofError(ProofCode.RECORD_ALTERED, f"a history links to what is not there: {words}")
+        return record
 
     def _optional(self, key: bytes, type_: type[T], words: str) -> T | None:
         try:

@@ -24,14 +24,12 @@ class ShownEvent:
         public: canonical JSON bytes.
         signers: public keys that signed the capture, or empty when the signer is not shown.
         transaction: id of the capture, or empty.
-        event_id: the id under which the ledger is said to have recorded it, or None for its commitment.
     """
 
     commitment: bytes
     public: bytes
     signers: tuple[bytes, ...]
     transaction: bytes
-    event_id: str | None
 
 
 def read_event(
@@ -52,7 +50,7 @@ def read_event(
     slot = tagged(TAG_EVENT_PUBLIC, public)
     commitment = commitment_of_slots(slot, bytes.fromhex(shown.members), bytes.fromhex(shown.sealed))
     if shown.signed is None:
-        return ShownEvent(commitment, public, (), b"", None)
+        return ShownEvent(commitment, public, (), b"")
     if not 0 <= shown.signed < len(signed):
         raise ProofError(ProofCode.UNREADABLE, "an event names a capture that is not shown")
     capture = signed[shown.signed]
@@ -69,7 +67,7 @@ def read_event(
         _verify_head(head, head_bytes, capture)
         if checked is not None:
             checked.add(shown.signed)
-    return ShownEvent(commitment, public, head.signers, transaction_id(head_bytes), shown.event_id)
+    return ShownEvent(commitment, public, head.signers, transaction_id(head_bytes))
 
 
 def _verify_head(head: Head, head_bytes: bytes, capture: SignedShown) -> None:

@@ -42,7 +42,7 @@ class HistoryKind(IntEnum):
     DECOMMISSION = 10
     SELL = 11
     RETURN = 12  # a shipment back to where it came from, possible for recalled goods
-    CORRECT = 13  # an error declaration; link: the correction record
+    CORRECT = 13  # an error declaration about an event of this history; link: its correction record
     RECALL = 14  # link: the recall record; commitment: hash of the recall's payload
     TRANSACT = 15
     STATE = 16  # statement about an identifier that nobody controls
@@ -50,12 +50,13 @@ class HistoryKind(IntEnum):
 
 
 class HistoryEntry(Message, frozen=True):
-    """One leaf of an item's, session's or transformation's history.
+    """One leaf of the history of an item, of a container session or of the statements about an identifier.
 
     Attributes:
         commitment: 32 bytes, the event's commitment (or the payload's digest for a recall).
         height, transaction_index, event_index: its place on the chain.
         link: hashed key of the record that ties the item to or from another, or 32 zero bytes.
+        organisation: id of the organisation that recorded the event here, or issued the recall.
     """
 
     commitment: Bytes32
@@ -64,6 +65,7 @@ class HistoryEntry(Message, frozen=True):
     event_index: Natural
     kind: HistoryKind
     link: Bytes32
+    organisation: Name
 
     def leaf_hash(self) -> bytes:
         """Leaf hash in the history's RFC 6962 tree."""
@@ -223,6 +225,8 @@ class EventRecord(Message, frozen=True):
         commitment: of the event.
         subjects: ``subjects_digest`` of the identifiers that the event names, for an event under its ``eventID``: an
             error declaration names the same. Zeros otherwise.
+        sessions: for such an event, per distinct identifier in order of the bytes, the number of the container session
+            whose history it entered, 0 for none; empty where it entered none at all.
     """
 
     status: EventStatus
@@ -231,6 +235,7 @@ class EventRecord(Message, frozen=True):
     event_index: Natural
     commitment: Bytes32
     subjects: Bytes32
+    sessions: tuple[Natural, ...] = ()
 
 
 class DescendantsPublic(Message, frozen=True):

@@ -54,6 +54,12 @@ class LargeWorld(w.ProofWorld):
     """The proof world in a state of many keys, with twelve events in its serial's closure."""
 
     whole: Trie
+    keys_shown: int  # by the newest tree
+
+    def prove(self, key_hashes: list[bytes]) -> bytes:
+        """See ``CertifiedState``; counts the keys."""
+        self.keys_shown = len(key_hashes)
+        return super().prove(key_hashes)
 
     def trie(self) -> Trie:
         """See ``ProofWorld``; made once."""
@@ -86,10 +92,13 @@ class LargeWorld(w.ProofWorld):
 def proofs_bench(keys_wanted: int = KEYS) -> int:
     """Measure; a table, then one JSON line. 0 when what was measured is within its limits."""
     world = LargeWorld.of(keys_wanted)
-    item = json.dumps(crossed(json.loads(write_bundle(build_item(w.SERIAL, world))), of=world)).encode()
+    shown = build_item(w.SERIAL, world)
+    item_keys = world.keys_shown
+    item = json.dumps(crossed(json.loads(write_bundle(shown)), of=world)).encode()
     record = crossed(json.loads(write_bundle(build_record(item_key(w.LOT), world))), of=world)
     figures: dict[str, Any] = {
         "keys": len(world.whole),
+        "item_keys": item_keys,
         **_sizes(item, json.dumps(record).encode()),
         **_in_python(item),
     }

@@ -99,6 +99,8 @@ class Walk:
         assert item.as_of is not None  # of the height asked for, or ``wrong-height``
         self._moment(name, item.anchor, item.as_of.time_ms, item.as_of.state_root)
         self._shown(bundle.records)
+        for organisation in sorted({signer.organisation for signer in item.signers.values()}):
+            self._record(organisation_key(organisation))
         if self._for_members:
             self._halves_of(bundle.events)
         return item

@@ -25,6 +25,7 @@ from tallystick.records.goods import (
     inspection_key,
     item_key,
     milestone_key,
+    session_key,
     statements_key,
 )
 from tests.world import World, gtin, sscc
@@ -214,6 +215,64 @@ def test_a_late_declaration_reaches_the_items_after_custody_has_passed(world: Wo
     world.hand_over("org:retailer", "org:processor", A)
     world.must(world.capture("org:carrier", declaration(event)))
     assert world.state.histories[item_key(A)][-1].kind is HistoryKind.CORRECT
+
+
+def corrects(world: World, owner: bytes, commitment: bytes) -> bool:
+    """Whether the newest entry of a history is the correction of an event."""
+    entry = world.state.histories[owner][-1]
+    return (entry.kind, entry.link) == (HistoryKind.CORRECT, key_hash(correction_key(commitment)))
+
+
+def test_a_correction_enters_the_container_sessions_that_its_event_entered_and_no_others(world: World) -> None:
+    pallet = sscc("95211110")
+    world.make("org:grower", pallet)
+    world.must(world.capture("org:grower", world.packing(pallet, A)))
+    event = reading(world, pallet)
+    original = world.capture("org:grower", event)
+    world.must(original)
+    world.must(world.capture("org:grower", world.packing(pallet, A, action="DELETE")))
+    world.must(world.capture("org:grower", world.packing(pallet, A)))
+    later = len(world.state.histories[session_key(pallet, 2)])
+    declared = world.capture("org:grower", declaration(event))
+    assert world.status(declared) is EventStatus.EFFECTIVE
+    assert corrects(world, item_key(pallet), original.commitments[0])
+    assert corrects(world, session_key(pallet, 1), original.commitments[0])
+    assert len(world.state.histories[session_key(pallet, 2)]) == later
+    assert violations(world.state.records, world.state.histories) == []
+
+
+def test_a_corrected_unpacking_is_found_in_the_session_by_what_it_did_not_name(world: World) -> None:
+    pallet = sscc("95211110")
+    world.make("org:grower", pallet)
+    world.must(world.capture("org:grower", world.packing(pallet, A)))
+    emptying = {**world.packing(pallet, action="DELETE"), "eventID": event_id(7)}
+    original = world.capture("org:grower", emptying)
+    world.must(original)
+    world.must(world.capture("org:grower", declaration(emptying)))
+    left = world.state.histories[item_key(A)][-1]
+    assert (left.kind, left.link) == (HistoryKind.UNPACK, key_hash(session_key(pallet, 1)))
+    assert corrects(world, session_key(pallet, 1), original.commitments[0])
+
+
+def test_a_statement_is_corrected_among_the_statements_when_the_thing_is_under_control_since(world: World) -> None:
+    late = f"{GRAIN}/21/LATE"
+    event = reading(world, late)
+    original = world.capture("org:grower", event)
+    assert world.status(original) is EventStatus.STATED
+    world.make("org:grower", late)
+    assert world.status(world.capture("org:grower", declaration(event))) is EventStatus.STATED
+    assert corrects(world, statements_key(late), original.commitments[0])
+    assert [entry.kind for entry in world.state.histories[item_key(late)]] == [HistoryKind.COMMISSION]
+
+
+def test_entries_name_the_organisation_that_recorded_the_event(world: World) -> None:
+    world.hand_over("org:grower", "org:carrier", A)
+    names = [(entry.kind, entry.organisation) for entry in world.state.histories[item_key(A)]]
+    assert names == [
+        (HistoryKind.COMMISSION, "org:grower"),
+        (HistoryKind.SHIP, "org:grower"),
+        (HistoryKind.RECEIVE, "org:carrier"),
+    ]
 
 
 def test_a_report_is_named_by_a_hash_or_not_at_all(world: World) -> None:

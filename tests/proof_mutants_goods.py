@@ -32,6 +32,8 @@ def goods_mutants(bundle: Bundle) -> Iterator[Mutant]:
             yield from _record(bundle, ("records", index))
             space = int(bundle["records"][index]["key"][:2], 16)
             codes = set(LOST) if space in SIGNER_SPACES else {hidden}
+            if bundle["kind"] == "event" and space == Space.CORRECTION:
+                codes = {"correction-hidden"}
             yield mutant(f"record {index} left out", codes, bundle, ("records",), without(bundle["records"], index))
     if bundle.get("record") is not None:
         yield from _record(bundle, ("record",))

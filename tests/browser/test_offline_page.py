@@ -90,7 +90,7 @@ def test_a_proof_about_something_else_and_one_without_trust_are_refused(page: Pa
 def test_recall_correction_and_liens_are_shown(page: Page) -> None:
     check(page, trust_file(), json.dumps(vector("item")["bundle"]))
     words = page.evaluate("document.getElementById('facts').textContent")
-    assert "RECALL" in words and "salmonella" in words and "declared erroneous" in words and "Carrier" in words
+    assert "RECALL" in words and "salmonella" in words and "declared erroneous" in words and "org:carrier" in words
     check(page, trust_file(), json.dumps(vector("receivable")["bundle"]))
     words = page.evaluate("document.getElementById('facts').textContent")
     assert "org:lender-a" in words and "no other obligation" in words

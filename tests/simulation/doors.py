@@ -49,9 +49,10 @@ class Doors:
     def broadcast(self: Any, message: PeerMessage) -> None:
         """To everybody else."""
         self.judge(message)
+        send, index = self.world.send, self.index
         for peer in self.cluster.machines:
             if peer is not self:
-                self.world.send(self.index, peer.index, peer.hear, self.index, message)
+                send(index, peer.index, peer.hear, index, message)
 
     def send(self: Any, seat: int, message: PeerMessage) -> None:
         """To one."""
@@ -87,12 +88,14 @@ class Doors:
     def receive(self: Any, source: int, message: PeerMessage) -> None:
         """Filter, check, hand over."""
         if isinstance(message, Vote):
-            if message.statement.epoch != self.config.epoch:
-                self.other_epoch(source, message.statement.epoch)
+            epoch = message.statement.epoch
+            if epoch != self.config.epoch:
+                self.other_epoch(source, epoch)
             else:
-                signer = self.cluster.holder_of(self.config.epoch, message.validator)
-                own = self.cluster.machines[source].holder == signer
-                self.check_votes(self.ballots.add(self.engine, message, source, own=own))
+                own = self.cluster.machines[source].holder == self.judges.holder_of(epoch, message.validator)
+                due = self.ballots.add(self.engine, message, source, own=own)
+                if due:
+                    self.check_votes(due)
         elif isinstance(message, Certificate):
             if message.statement.epoch != self.config.epoch:
                 self.other_epoch(source, message.statement.epoch)

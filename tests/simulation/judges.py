@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from consensus.effects import EpochEnded, Finalised
@@ -61,9 +62,11 @@ class Judges:
 
     def holder_of(self, epoch: int, index: int) -> int:
         """Who votes from a seat; -1 where there is none."""
-        if not 0 <= epoch < len(self.seats) or not 0 <= index < len(self.seats[epoch]):
-            return -1
-        return self.seats[epoch][index]
+        if 0 <= epoch < len(self.seats):
+            seats = self.seats[epoch]
+            if 0 <= index < len(seats):
+                return seats[index]
+        return -1
 
     def _size_of(self, epoch: int) -> int:
         """n of an epoch; 0 of one that has not begun."""
@@ -349,12 +352,18 @@ def entries(root: object) -> int:
         elif isinstance(found, list | set):
             total += len(found)
             todo += found
-        elif type(found).__module__.startswith("consensus.") and type(found).__name__ != "EngineConfig":
+        elif _is_part(type(found)):
             todo += [getattr(found, name) for name in _fields(type(found)) if hasattr(found, name)]
             todo += getattr(found, "__dict__", {}).values()
     return total
 
 
+@cache
+def _is_part(type_: type) -> bool:
+    return type_.__module__.startswith("consensus.") and type_.__name__ != "EngineConfig"
+
+
+@cache
 def _fields(type_: type) -> tuple[str, ...]:
     slots: tuple[str, ...] = ()
     for base in type_.__mro__:

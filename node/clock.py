@@ -6,6 +6,10 @@ import time
 from typing import Protocol
 
 from consensus.inputs import Now
+from contracts.interface import StateView
+from contracts.workspace import PARAMETERS_KEY
+from tallystick.records.base import read_public
+from tallystick.records.chain import ChainParameters
 
 
 class Clock(Protocol):
@@ -48,3 +52,10 @@ class ChainClock:
     def chain_ms(self) -> int:
         """What a block made now would carry as its time, at least."""
         return self._clock.wall_ms() + self.offset_ms
+
+
+def clock_offset_ms(state: StateView) -> int:
+    """By how much the state has the chain's clock ahead of the machines'."""
+    record = state.get(PARAMETERS_KEY)
+    assert record is not None, "genesis writes the parameters"
+    return read_public(record, ChainParameters).clock_offset_ms

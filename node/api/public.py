@@ -189,7 +189,8 @@ class PublicDoor:
             raise ProblemError(
                 "not-found",
                 f"epoch {epoch} was ended by a recovery: no quorum of its validators hands over to the next",
-                "compare the present validators with several members, and pin them anew",
+                "have several members read N:HASH of the present epoch to you (tallystick trust), compare, remove your "
+                "trust file, and run tallystick pin GENESIS --epoch N:HASH",
                 path="/path/epoch",
             )
         if step is None:

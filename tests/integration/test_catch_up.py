@@ -269,7 +269,7 @@ def test_a_slow_peer_does_not_hold_back_the_others(tmp_path: Path) -> None:
             await network.start(late)
             node = network.nodes[late]
             await network.until(lambda: node.queries.status().executed_height >= height, catchup.ANSWER_TIMEOUT_S - 1)
-            await network.until(lambda: not node._catch_up.running, 2)  # nor is its answer waited for afterwards
+            await network.until(lambda: not node._parts.catch_up.running, 2)  # nor is its answer waited for afterwards
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

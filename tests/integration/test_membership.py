@@ -338,7 +338,7 @@ def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
                     statement = Statement(0, VoteKind.NOTARIZE, view, bytes((fill,)) * 32)
                     message = statement.signing_bytes()
                     signature = keys.sign(seed, keys.Purpose.VOTE, network.chain_id, message)
-                    node._runner.give(VoteReceived(Vote(statement, index, signature)))
+                    node._parts.runner.give(VoteReceived(Vote(statement, index, signature)))
             nodes = list(network.nodes.values())
             await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes), 15)
             proofs = nodes[0].proofs

@@ -137,7 +137,7 @@ def test_words_that_we_never_signed_are_a_fault_of_who_shows_them(tmp_path: Path
     async def story(network: Network) -> None:
         await network.stop()
         node = await started(network)
-        record, peer = node._own_record, next(iter(node.peers))
+        record, peer = node._parts.own_record, next(iter(node.peers))
         said = Statement(0, VoteKind.NULLIFY, 10**6, bytes(32))
         forged = keys.sign(keys.generate(), keys.Purpose.VOTE, network.chain_id, said.signing_bytes())
         record.take(peer, RecordAnswer(bytes(16), Vote(said, 0, forged)))  # another question's answer: not looked at

@@ -113,7 +113,7 @@ def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
     async def scenario() -> None:
         try:
             await leave_behind(network)
-            liar = network.node(0)._snapshots
+            liar = network.node(0)._parts.snapshots
 
             def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
                 if self is liar and isinstance(message, ChunkRequest):
@@ -142,7 +142,7 @@ def test_a_manifest_that_is_a_lie_is_found_out_and_never_taken_again(
     async def scenario() -> None:
         try:
             await leave_behind(network)
-            liar = network.node(0)._snapshots
+            liar = network.node(0)._parts.snapshots
             lies: dict[bytes, tuple[Manifest, SnapshotProof, bytes]] = {}
 
             def lie() -> bytes:

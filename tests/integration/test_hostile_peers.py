@@ -293,12 +293,24 @@ def test_a_flood_of_known_gossip_is_soon_not_looked_at_and_disturbs_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admission, "WASTE_BURST_S", 0.05)
+    # Time that may be wasted comes back with the clock, but is spent as processor time, of which four nodes in one
+    # process on a busy machine have little: with the real share such a machine is too slow to be flooded at all.
+    monkeypatch.setattr(admission, "WASTE_S_PER_S", 0.01)
 
     async def story(network: Network) -> None:
         liar, known, loop = Liar(network), network.register_key(), asyncio.get_running_loop()
         node = network.node()
         await node.queries.submit(known.raw)
-        await node.queries.wait(known.id, TransactionState.PROVEN, 10_000)
+        await node.queries.wait(known.id, TransactionState.PROVEN, 60_000)
+
+        async def submitted_to_final() -> float:
+            mine, started = network.register_key(), loop.time()
+            await node.queries.submit(mine.raw)
+            status = await node.queries.wait(mine.id, TransactionState.FINAL, 60_000)
+            assert status.state is not TransactionState.ADMITTED
+            return loop.time() - started
+
+        calm = max([await submitted_to_final() for _ in range(5)])
         await liar.greet()
         flood = message_frame(TransactionFrame((known.raw,) * 60)) * 40
 
@@ -307,16 +319,12 @@ def test_a_flood_of_known_gossip_is_soon_not_looked_at_and_disturbs_nobody(
                 await liar.say(flood)
 
         task = loop.create_task(flooding())
-        slowest, end = 0.0, loop.time() + 30
+        slowest, end = 0.0, loop.time() + 120
         while node.queries.counters["gossip_dropped"] < 10_000:
             assert loop.time() < end
-            mine, started = network.register_key(), loop.time()
-            await node.queries.submit(mine.raw)
-            status = await node.queries.wait(mine.id, TransactionState.FINAL, 10_000)
-            assert status.state is not TransactionState.ADMITTED
-            slowest = max(slowest, loop.time() - started)
+            slowest = max(slowest, await submitted_to_final())
         task.cancel()
-        assert slowest < 5.0, "clients and votes go before and between what floods"
+        assert slowest < max(5.0, 50 * calm), "clients and votes go before and between what floods"
         liar.close()
 
     run(story, tmp_path)

@@ -55,6 +55,11 @@ class MissingError(DoorError):
     """A node says that it does not have what was asked for. That alone is no proof of absence."""
 
 
+def said_of_epoch(error: MissingError) -> str:
+    """What a node says why it does not show how an epoch ended: for people, nothing of it is proven."""
+    return f"; the node says: {error.detail}" + (f" — {error.remedy}" if error.remedy else "")
+
+
 class PrunedError(DoorError):
     """Every node that answered had it once and keeps it no more. What is proven of it still, the nodes say.
 

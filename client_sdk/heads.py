@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client_sdk.errors import MissingError
+from client_sdk.errors import MissingError, said_of_epoch
 from client_sdk.nodes import MSGPACK, Nodes, read_json
 from tallystick import api
 from tallystick.api import HeadAnswer, b64, unb64
@@ -78,6 +78,7 @@ class _Walk:
         self._chain_id = trust.chain_id
         self._sets = sets
         self._shown = {step.proof.boundary.epoch: step for step in steps}
+        self._said = ""  # by the node that does not show how an epoch ended
 
     def to(self, epoch: int) -> None:
         """Learn every epoch up to this one."""
@@ -87,7 +88,7 @@ class _Walk:
         for number in range(newest, epoch):
             step = self._end_of(number)
             if step is None:
-                raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"how epoch {number} ended is not shown")
+                raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"how epoch {number} ended is not shown{self._said}")
             self._learn(number, step)
         for number in sorted(self._shown.keys() & self.hashes.keys()):
             self._learn(number, self._shown[number])
@@ -122,7 +123,8 @@ class _Walk:
             try:
                 data = self._nodes.get(api.EPOCH.format(epoch=epoch), accept=MSGPACK).body
                 self._shown[epoch] = decode(data, EpochStep, size_max=EPOCH_STEP_SIZE_MAX)
-            except MissingError:
+            except MissingError as error:
+                self._said = said_of_epoch(error)
                 return None
             except DecodeError as error:
                 raise ProofError(ProofCode.UNREADABLE, f"not the end of an epoch: {error}") from error

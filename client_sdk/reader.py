@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from client_sdk.environment import SYSTEM, Environment
-from client_sdk.errors import AnswerError, MissingError
+from client_sdk.errors import AnswerError, MissingError, said_of_epoch
 from client_sdk.heads import EPOCH_STEP_SIZE_MAX
 from client_sdk.nodes import MSGPACK, Nodes
 from client_sdk.trust import TrustStore
@@ -99,6 +99,7 @@ class Reader:
         self._nodes = nodes
         self._trust = trust
         self._environment = environment
+        self._said = ""  # by the node beyond whose newest epoch nothing leads
 
     @property
     def trust(self) -> TrustStore:
@@ -289,7 +290,8 @@ class Reader:
             path = api.EPOCH.format(epoch=self._trust.newest_epoch)
             try:
                 data = self._nodes.get(path, accept=MSGPACK).body
-            except MissingError:
+            except MissingError as error:
+                self._said = said_of_epoch(error)
                 return crossed
             try:
                 step = decode(data, EpochStep, size_max=EPOCH_STEP_SIZE_MAX)
@@ -307,8 +309,10 @@ class Reader:
                 if attempt == TRIES:
                     raise AnswerError(f"after {TRIES} tries, {error}") from error
             except ProofError as error:
-                if error.code == ProofCode.UNKNOWN_VALIDATORS and self.walk():
-                    continue
+                if error.code == ProofCode.UNKNOWN_VALIDATORS:
+                    if self.walk():
+                        continue
+                    raise ProofError(error.code, error.detail + self._said) from error
                 if error.code != ProofCode.ROLLED_BACK or attempt == TRIES:
                     raise
             self._environment.sleep(RETRY_S)

@@ -6,16 +6,19 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from client_sdk.errors import AnswerError, ExitCode
 from client_sdk.export import Wish, export
 from client_sdk.freshness import duration_words, freshness_of
+from client_sdk.heads import ask_head
 from client_sdk.nodes import Nodes
 from client_sdk.reader import Reader
 from client_sdk.second_opinion import Verdict, check_opinions, second_opinion
 from client_sdk.transport import Request, Response
 from client_sdk.trust import TrustStore, load_trust, newest_of, pin
+from tallystick.api import Problem
 from tallystick.archive import ArchiveError, HeightsScope, names, read_container, verify_archive
 from tallystick.encoding import encode
 from tallystick.errors import CertificateError, ConfigError, ProofError, UnavailableError
@@ -153,6 +156,27 @@ def test_a_reader_walks_over_both_changes_by_itself() -> None:
     nodes = Nodes([EpochNode(EpochWorld(250), epochs_shown=0)], environment=Dice().environment())
     block, _ = Reader(nodes, store, environment=Dice().environment()).block(120)
     assert (block.leaf.height, store.newest_epoch) == (120, 2)
+
+
+class RecoveredNode(EpochNode):
+    """Epoch 1 of this chain was ended by a recovery: there is no proof that leads across."""
+
+    def send(self, request: Request) -> Response:
+        if request.path == "/v1/epochs/1":
+            words = "ended by a recovery", "", "compare with several members"
+            problem = Problem("", "not found", 404, "not-found", *words)
+            return Response(404, {}, json.dumps(msgspec.to_builtins(problem)).encode())
+        return super().send(request)
+
+
+def test_who_pinned_an_epoch_before_a_recovery_is_told_so_and_what_to_do() -> None:
+    store = pinned()
+    nodes = Nodes([RecoveredNode(EpochWorld(250), epochs_shown=0)], environment=Dice().environment())
+    with pytest.raises(ProofError, match="the node says: ended by a recovery — compare with several members") as caught:
+        Reader(nodes, store, environment=Dice().environment()).block(220)
+    assert caught.value.code == "unknown-validators" and store.newest_epoch == 1, "what can be proven is learnt"
+    with pytest.raises(ProofError, match="how epoch 1 ended is not shown; the node says: ended by a recovery"):
+        ask_head(nodes, store.trust())
 
 
 # --- archives ---------------------------------------------------------------------------------------------

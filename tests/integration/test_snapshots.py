@@ -209,7 +209,7 @@ def test_a_fetch_that_is_cut_off_goes_on_where_it_was(network: Network, monkeypa
             await leave_behind(network)
             monkeypatch.setattr(SnapshotService, "answer", answer)
             await network.start(AWAY)
-            await network.until(lambda: len(asked) > 8)
+            await network.until(lambda: len(asked) > 8, 60)
             status = network.nodes[AWAY].queries.status()
             await network.stop(AWAY)
             folder = JoiningFolder(network.configs[AWAY].data / JOINING)

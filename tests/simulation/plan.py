@@ -47,6 +47,8 @@ def draw(seed: int) -> Schedule:
         return _calm(base, random)
     if seed % 32 == 21:
         return _late(base, random)
+    if seed % 32 == 13:
+        return _often_changing(base, random)
     if random.random() < 0.06:
         return _dark(base, random, chosen, lost)
     if random.random() < 0.08:
@@ -85,6 +87,20 @@ def _changing(base: Schedule, random: Random, total: int) -> Schedule:
     faults.sort(key=lambda fault: fault.at_ms)
     traitors = dict.fromkeys(base.traitors, "liar") if random.random() < 0.4 else base.traitors
     return _with(base, duration_ms=2_500, faults=tuple(faults), tempers=tempers, traitors=traitors)
+
+
+def _often_changing(base: Schedule, random: Random) -> Schedule:
+    """Epoch after epoch, while heights are executed during the building of blocks.
+
+    A block is begun before the height that asks for the switch is executed here, and complete, or voted on, after it.
+    """
+    observers = max(1, base.observers)
+    total = base.count + observers
+    faults = [Fault(0, "transactions", (2,))]
+    for at_ms in range(50, 1_800, 250):
+        faults.append(Fault(at_ms, "change_members", (_members(random, total, list(base.traitors)),)))
+    tempers = (Temper(execution_ms=random.choice((40, 60)), fill_ms=60),) * total
+    return _with(base, observers=observers, duration_ms=2_000, faults=tuple(faults), tempers=tempers)
 
 
 def _behind(base: Schedule, random: Random) -> Schedule:

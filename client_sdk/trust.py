@@ -15,14 +15,21 @@ import msgspec
 
 from client_sdk import secure_files
 from client_sdk.errors import AnswerError
+from tallystick.api import b64, unb64
 from tallystick.blocks import Header
-from tallystick.encoding import decode
+from tallystick.compact import CompactTrust
+from tallystick.encoding import decode, encode
 from tallystick.epochs import EpochStep, verify_epoch_step
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import Genesis
 from tallystick.proofs.anchor import Anchor, Trust
+from tallystick.seals import can_seal
+from tallystick.validators import ValidatorSet
 
 FORMAT = 1
+SETS_MAX = 128  # of which papers can be checked; an epoch ends when somebody joins, leaves or changes a key
+FILE_SIZE_MAX = 4 * 1_048_576  # bytes; a set of 31 is 11 KiB in base64, an epoch without it 100 bytes
+VALIDATOR_SET_SIZE_MAX = 16_384  # bytes; 31 validators with their BLS keys are below 8 KiB
 GENESIS_SIZE_MAX = 1_048_576  # bytes; 31 cards of 5 KiB
 
 _Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -69,6 +76,8 @@ class TrustFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         newest: None until something was verified.
         pinned_epoch: the epoch that people compared; all later ones were learnt from it.
         last_heights: height of the last block of each epoch that has ended since, by epoch.
+        sets: b64 of the encoded sets among ``validators`` that can seal, by epoch: a paper is checked with its set.
+        possessions_checked: epochs of ``sets`` whose BLS keys were all shown to be their owners'.
     """
 
     format: int
@@ -78,6 +87,8 @@ class TrustFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     newest: Newest | None = None
     pinned_epoch: int = 0
     last_heights: dict[_Epoch, Annotated[int, msgspec.Meta(ge=0)]] = {}
+    sets: dict[_Epoch, str] = {}
+    possessions_checked: list[int] = []
 
 
 class TrustStore:
@@ -125,6 +136,40 @@ class TrustStore:
         height_min = newest.height if newest is not None and refuse_older else 0
         return Trust(self.chain_id, hashes, height_min, last_heights)
 
+    def compact_trust(self) -> CompactTrust:
+        """What a compact proof is checked with; a paper is as old as it says, so none is too old.
+
+        Raises:
+            ConfigError: a set in the file is not the one whose hash is pinned.
+        """
+        sets = {int(epoch): self._read_set(epoch) for epoch in self._file.sets}
+        last_heights = {int(epoch): height for epoch, height in self._file.last_heights.items()}
+        checked = frozenset(self._file.possessions_checked) & sets.keys()
+        return CompactTrust(self.chain_id, sets, 0, last_heights, checked)
+
+    def _read_set(self, epoch: str) -> ValidatorSet:
+        try:
+            found = decode(unb64(self._file.sets[epoch]), ValidatorSet, size_max=VALIDATOR_SET_SIZE_MAX)
+        except DecodeError as error:
+            raise ConfigError(f"the trust file's validators of epoch {epoch} cannot be read: {error}") from error
+        if self._file.validators.get(epoch) != found.digest().hex():
+            raise ConfigError(f"the trust file's validators of epoch {epoch} are not those that it pins")
+        return found
+
+    def take_set(self, validators: ValidatorSet) -> None:
+        """Keep a set that somebody showed, where its hash is a pinned one and papers can be checked with it."""
+        digest = validators.digest().hex()
+        for epoch, pinned in self._file.validators.items():
+            if pinned == digest and epoch not in self._file.sets:
+                sets = {**self._file.sets, **_shown({int(epoch): validators})}
+                self._change(msgspec.structs.replace(self._file, sets=sets))
+
+    def note_possessions(self, epoch: int) -> None:
+        """Remember that every BLS key of an epoch's set was shown to be its owner's: one check lasts."""
+        if epoch not in self._file.possessions_checked:
+            checked = sorted({*self._file.possessions_checked, epoch})
+            self._change(msgspec.structs.replace(self._file, possessions_checked=checked))
+
     @property
     def newest_epoch(self) -> int:
         """The newest epoch whose validators are known."""
@@ -141,7 +186,10 @@ class TrustStore:
         following = verify_epoch_step(step, epoch, bytes.fromhex(self.validators[epoch]), self.chain_id)
         validators = {**self._file.validators, str(epoch + 1): following.digest().hex()}
         last_heights = {**self._file.last_heights, str(epoch): boundary.height}
-        self._change(msgspec.structs.replace(self._file, validators=validators, last_heights=last_heights), boundary)
+        sets = {**self._file.sets, **_shown({epoch: step.validators, epoch + 1: following})}
+        self._change(
+            msgspec.structs.replace(self._file, validators=validators, last_heights=last_heights, sets=sets), boundary
+        )
 
     def advance(self, anchor: Anchor) -> None:
         """Remember a verified header when it is newer.
@@ -149,30 +197,33 @@ class TrustStore:
         Raises:
             AnswerError: it contradicts what a quorum signed before for the same height: the chain has forked.
         """
+        self.take_set(anchor.validators)
         self._change(self._file, anchor.header)
 
-    def _change(self, file: TrustFile, header: Header) -> None:
+    def _change(self, file: TrustFile, header: Header | None = None) -> None:
         """Take a file and a header in, with what another process may have written meanwhile."""
-        shown = newest_of(header)
         with_disk = self._read_again()
         if with_disk is not None:
             file = _join(file, with_disk)
-        for known in (self._file.newest, file.newest):
-            if known is not None and known.contradicts(shown):
+        shown = None if header is None else newest_of(header)
+        for known in (self._file.newest, file.newest) if shown is not None else ():
+            if known is not None and shown is not None and known.contradicts(shown):
                 raise AnswerError(
                     f"two states of height {shown.height} are both signed by a quorum: {known.state_root} (block "
                     f"{known.header_height}) and {shown.state_root} (block {shown.header_height}). The chain has "
                     "forked; stop and call the other members"
                 )
-        if file.newest is None or shown.order() > file.newest.order():
+        if shown is not None and (file.newest is None or shown.order() > file.newest.order()):
             file = msgspec.structs.replace(file, newest=shown)
         self._file = file
         if self._path is not None and file != with_disk:
             self.save(self._path)
 
     def save(self, path: Path) -> None:
-        """Write the file in place of an older one."""
-        secure_files.replace(path, msgspec.json.format(msgspec.json.encode(self._file), indent=2) + b"\n")
+        """Write the file in place of an older one; of very many sets the newest."""
+        kept = sorted(self._file.sets, key=int)[-SETS_MAX:]
+        file = msgspec.structs.replace(self._file, sets={epoch: self._file.sets[epoch] for epoch in kept})
+        secure_files.replace(path, msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
 
     def _read_again(self) -> TrustFile | None:
         """What another process may have written since; None where there is no file, or one of another chain."""
@@ -199,8 +250,15 @@ def _join(ours: TrustFile, theirs: TrustFile) -> TrustFile:
         ours,
         validators={**theirs.validators, **ours.validators},
         last_heights={**theirs.last_heights, **ours.last_heights},
+        sets={**theirs.sets, **ours.sets},
+        possessions_checked=sorted({*theirs.possessions_checked, *ours.possessions_checked}),
         newest=max(known, key=Newest.order, default=None),
     )
+
+
+def _shown(sets: dict[int, ValidatorSet]) -> dict[str, str]:
+    """Sets as the file holds them; those that cannot seal are left out."""
+    return {str(epoch): b64(encode(validators)) for epoch, validators in sets.items() if can_seal(validators)}
 
 
 def newest_of(header: Header) -> Newest:
@@ -235,11 +293,22 @@ def pin(
         raise AnswerError(f"not a genesis file: {error}") from error
     if genesis.chain_id() != chain_id:
         raise AnswerError(f"this genesis founds chain {genesis.chain_id().hex()}, not the pinned {chain_id.hex()}")
-    for card in genesis.cards:
-        card.verify()
-    pinned = validators_hash if epoch else genesis.validators().digest()
+    try:
+        for card in genesis.cards:
+            card.verify()
+        founders = genesis.validators()
+    except DecodeError as error:
+        raise AnswerError(f"a card in this genesis does not hold: {error}") from error
+    pinned = validators_hash if epoch else founders.digest()
     assert len(pinned) == 32
-    file = TrustFile(FORMAT, genesis.network, chain_id.hex(), {str(epoch): pinned.hex()}, pinned_epoch=epoch)
+    file = TrustFile(
+        FORMAT,
+        genesis.network,
+        chain_id.hex(),
+        {str(epoch): pinned.hex()},
+        pinned_epoch=epoch,
+        sets={} if epoch else _shown({0: founders}),
+    )
     store = TrustStore(file, path)
     if path is not None:
         store.save(path)
@@ -262,7 +331,7 @@ def load_trust(path: Path, chain_id: bytes | None = None) -> TrustStore:
 
 def read_trust_file(path: Path) -> TrustFile:
     """The contents of a trust file. Raises: ConfigError."""
-    data = secure_files.read(path, "trust file", size_max=1_048_576)
+    data = secure_files.read(path, "trust file", size_max=FILE_SIZE_MAX)
     try:
         file = msgspec.json.decode(data, type=TrustFile)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -16,7 +16,7 @@ from contracts.governance import require_co_signature, require_new_key, require_
 from contracts.interface import Refusal
 from contracts.switch import KNOWN_ROOTS_KEY, PLAN_KEY, VALIDATORS_KEY, oldest_ready_ms, register_validator_key
 from contracts.workspace import Workspace
-from tallystick.errors import ProofError, SignatureError
+from tallystick.errors import DecodeError, ProofError, SignatureError
 from tallystick.evidence import verify_evidence
 from tallystick.limits import SWITCH_DISTANCE_MAX, SWITCH_DISTANCE_MIN, VALIDATORS_MAX
 from tallystick.payloads.membership import ChangeValidators, NewSeat, Ready, RotateValidator, SubmitEvidence
@@ -33,7 +33,7 @@ from tallystick.records.membership import (
     evidence_key,
     planned_seat_key,
 )
-from tallystick.validators import ValidatorSet, faults_max
+from tallystick.validators import ValidatorSet, check_bls_form, faults_max
 
 ROTATION_DISTANCE_MAX = 256  # heights that one member alone may put a planned switch off
 
@@ -61,10 +61,11 @@ def change_validators(work: Workspace, payload: ChangeValidators) -> None:
         if seat.organisation in here:
             raise Refusal(Reason.ALREADY_EXISTS, seat.organisation)
         active_organisation(work, seat.organisation)
-    joins = (*plan.joins, *(PlannedJoin(seat.organisation, seat.key, 0, 0) for seat in payload.joins))
+    joins = (*plan.joins, *(_planned_join(seat) for seat in payload.joins))
     leaves = (*plan.leaves, *payload.leaves)
     _require_few(sitting, len(joins), len(leaves))
     for seat in payload.joins:
+        _require_bls_key(sitting, replace(plan, joins=joins), seat)
         _plan_seat(work, seat)
     joins = tuple(sorted(joins, key=lambda join: join.organisation))
     work.write(PLAN_KEY, replace(plan, joins=joins, leaves=tuple(sorted(leaves))))
@@ -86,8 +87,9 @@ def rotate_validator(work: Workspace, payload: RotateValidator) -> None:
     planned = {rotation.organisation for rotation in plan.rotations} | set(plan.leaves)
     if work.organisation in planned:
         raise Refusal(Reason.ALREADY_EXISTS, work.organisation)
+    _require_bls_key(_sitting(work), plan, payload.seat)
     _plan_seat(work, payload.seat)
-    rotations = (*plan.rotations, PlannedRotation(work.organisation, payload.seat.key))
+    rotations = (*plan.rotations, _planned_rotation(payload.seat))
     work.write(PLAN_KEY, replace(plan, rotations=tuple(sorted(rotations, key=lambda one: one.organisation))))
 
 
@@ -142,6 +144,31 @@ def _require_few(sitting: ValidatorSet, joins: int, leaves: int) -> None:
     stay = sitting.count - leaves
     if joins > most or leaves > most or stay < 1 or stay + joins > VALIDATORS_MAX:
         raise Refusal(Reason.TOO_MANY_CHANGES, f"at most {most} of {sitting.count}")
+
+
+def _require_bls_key(sitting: ValidatorSet, plan: PlannedChange, seat: NewSeat) -> None:
+    """Refuse a BLS key without the form of one (BAD_KEY), and one of another validator, also a planned one.
+
+    Whether it is a point of the right group and its possession is proven, no rule asks: every checker of a seal does
+    (docs/spec/compact.md, section 1).
+    """
+    try:
+        check_bls_form(seat.bls_key, seat.bls_possession)
+    except DecodeError as error:
+        raise Refusal(Reason.BAD_KEY, seat.bls_key.hex()[:16]) from error
+    planned = (*(join.validator() for join in plan.joins), *(one.validator() for one in plan.rotations))
+    entries = (*sitting.members, *planned)
+    others = {entry.bls_key for entry in entries if entry.organisation != seat.organisation}
+    if seat.bls_key and seat.bls_key in others:
+        raise Refusal(Reason.ALREADY_EXISTS, seat.bls_key.hex()[:16])
+
+
+def _planned_join(seat: NewSeat) -> PlannedJoin:
+    return PlannedJoin(seat.organisation, seat.key, 0, 0, seat.bls_key, seat.bls_possession)
+
+
+def _planned_rotation(seat: NewSeat) -> PlannedRotation:
+    return PlannedRotation(seat.organisation, seat.key, seat.bls_key, seat.bls_possession)
 
 
 def _plan_seat(work: Workspace, seat: NewSeat) -> None:

@@ -25,7 +25,7 @@ from tallystick.records.membership import (
     ready_age_max_ms,
     seat_key,
 )
-from tallystick.validators import Validator, ValidatorSet, validator_set
+from tallystick.validators import ValidatorSet, validator_set
 
 VALIDATORS_KEY = chain_key("validators")
 PLAN_KEY = chain_key("planned-change")
@@ -85,7 +85,7 @@ def _remember_root(work: Workspace) -> None:
 
 
 def _decide(work: Workspace, plan: PlannedChange) -> None:
-    """Who votes next: without those who leave, with those joiners who are ready, with rotated keys."""
+    """Who votes next: without those who leave, with those joiners who are ready, with rotated entries."""
     sitting = work.public(VALIDATORS_KEY, ValidatorsRecord)
     assert sitting is not None
     oldest_ms = oldest_ready_ms(work)
@@ -93,13 +93,13 @@ def _decide(work: Workspace, plan: PlannedChange) -> None:
     for join in late:
         _drop_planned(work, join.organisation, join.key)
     plan = replace(plan, joins=tuple(join for join in plan.joins if join not in late))
-    new_keys = {rotation.organisation: rotation.key for rotation in plan.rotations}
+    rotated = {rotation.organisation: rotation.validator() for rotation in plan.rotations}
     members = [
-        replace(validator, key=new_keys.get(validator.organisation, validator.key))
+        rotated.get(validator.organisation, validator)
         for validator in sitting.validators.members
         if validator.organisation not in plan.leaves
     ]
-    members += [Validator(join.organisation, join.key) for join in plan.joins]
+    members += [join.validator() for join in plan.joins]
     if work.record(KNOWN_ROOTS_KEY) is not None:
         work.delete(KNOWN_ROOTS_KEY)
     following = validator_set(tuple(members))
@@ -153,7 +153,7 @@ def _recover(work: Workspace, plan: PlannedChange | None) -> None:
         register_validator_key(work, seat)
         taken = Seat(seat.key, seat.certificate, seat.peer_address, seat.api_address, epoch, 0)
         work.write(seat_key(seat.organisation), taken)
-        members.append(replace(validator, key=seat.key))
+        members.append(seat.validator())
     work.write(VALIDATORS_KEY, ValidatorsRecord(epoch, validator_set(tuple(members))))
 
 

@@ -1,67 +1,61 @@
 """Seals of this node: signed beside consensus, shared with the peers, put together when a quorum's shares are here.
 
-Which heights are sealed, the blocks' times say, alike on every node: the first height of every heartbeat. Nothing waits
-for this and nothing here can end the node. Specification: docs/spec/compact.md.
+Sealed are the first height of every heartbeat and the last of every epoch, which the blocks say, alike on every node;
+and the newest height when a member asks. Nothing waits for this and nothing here can end the node. Specification:
+docs/spec/compact.md.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from node.bls_process import BlsProcess
+from node.bls_round import Round, Sealed
 from node.bls_store import SealStore
-from node.bls_worker import Combined, CombineShares, Opened, OpenKey, Signed, SignSeal
+from node.bls_worker import Checked, CheckKeys, Combined, CombineShares, Opened, OpenKey, Signed, SignSeal
 from node.epochs import Epochs
 from node.ledger import Ledger
 from node.logs import log_fields
-from node.network.messages import SealKeyMessage, SealShareMessage
-from node.network.peers import Peer, PeerFault, Peers
+from node.network.messages import SealRequest, SealShareMessage
+from node.network.peers import Peer, Peers
 from node.state import State
 from node.units import Units
 from tallystick.blocks import Executed
 from tallystick.compact import CompactProof, build_consignment
 from tallystick.epcis import parse_key
-from tallystick.errors import DecodeError, ProofError, SignatureError, UnavailableError
+from tallystick.errors import DecodeError, ProofError, UnavailableError
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import read_public
 from tallystick.records.goods import ItemPublic, item_key, session_key
-from tallystick.seals import Seal, SealCertificate, SealKey, SealKeySet, SealShare, sign_seal_key
+from tallystick.seals import SealCertificate, SealShare
 from tallystick.trie import Trie
 
 SEAL_SPACING_MIN_MS = 10_000  # block time between seals where heartbeats are shorter: a seal may take seconds
+REQUEST_SPACING_S = 10.0  # between two heights that are sealed on request, whoever asks
+PEER_SPACING_S = 30.0  # between two requests of one peer that are heard, so that none takes every turn
+REQUEST_DISTANCE_MAX = 16  # heights between the one that a peer asks for and our newest
 RETRY_S = 60.0  # after the process failed
 
 logger = logging.getLogger("tallystick.seals")
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """A height that is to be sealed, or is, with its tree of units, which costs nothing to keep."""
-
-    seal: Seal
-    units: Trie
-
-
-@dataclass(frozen=True, slots=True)
 class Certified:
-    """A sealed height, and the keys that the seal is checked with; ``units`` is None where a restart lost the tree."""
+    """A sealed height; ``units`` is None where a restart lost the tree."""
 
     certificate: SealCertificate
     units: Trie | None
-    key_set: SealKeySet
 
 
 class Sealer:
-    """Seals of one node; with every epoch they begin anew.
+    """Seals of one node; with every epoch they begin anew, while the last block of the one before is still sealed.
 
     Args:
         key_file: the BLS secret; a node without one neither signs seals nor puts any together.
-        store: where the newest seal is kept.
-        seeds: the validator seeds in the node's folder by public key; the one that votes vouches for the BLS key.
+        store: where seals are kept.
     """
 
     def __init__(
@@ -72,7 +66,6 @@ class Sealer:
         heartbeat_ms: int,
         key_file: Path,
         store: SealStore,
-        seeds: Callable[[], Mapping[bytes, bytes]],
         ledger: Ledger,
         state: State,
         peers: Peers,
@@ -81,7 +74,6 @@ class Sealer:
         self._chain_id = chain_id
         self._epochs = epochs
         self._spacing_ms = max(heartbeat_ms, SEAL_SPACING_MIN_MS)
-        self._seeds = seeds
         self._ledger = ledger
         self._state = state
         self._peers = peers
@@ -91,79 +83,122 @@ class Sealer:
         self._store = store
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
+        self._public_key: bytes | None = None
+        self._checked_epoch = -1  # whose keys the process has checked
+        self._wanted = 0  # a height that a peer asked for before we had it
+        self._asked_at = -REQUEST_SPACING_S
+        self._asked_by: dict[str, float] = {}
         self._done = self._restore()
-        self.turn()
+        self._former: Round | None = None
+        self._round = self._new_round()
 
-    def turn(self) -> None:
-        """An epoch begins: other validators, who vouch for their keys again; a seal that is not whole is given up."""
-        self._epoch = self._epochs.number
-        self._validators = self._epochs.validators
-        self._me = self._epochs.me
-        self._validators_hash = self._validators.digest()
-        self._keys: dict[int, SealKey] = {}
-        self._shares: dict[int, SealShare] = {}  # the newest of each validator
-        self._bad: set[int] = set()  # who sent a bad share of the pending seal: no second try
-        self._next: Sealed | None = None  # to be signed
-        self._pending: Sealed | None = None  # signed, not yet certified
+    def _new_round(self) -> Round:
+        epochs = self._epochs
+        return Round(self._chain_id, epochs.number, epochs.validators, epochs.me)
 
     # --- what the node tells ------------------------------------------------------------------------------
 
-    def stored(self, heights: list[Executed]) -> None:
-        """Heights are executed and durable; the newest of them that opens a new heartbeat is to be sealed."""
-        if self._units is None or self._process is None:
-            return
-        newest = next((executed for executed in reversed(heights) if self._opens_heartbeat(executed)), None)
-        for executed in heights:
-            self._units.take(executed.height)
-            if executed is newest and self._me is not None:
-                units = self._units.at(executed.height)
-                if units is not None:
-                    self._plan(self._process, executed, units)
-        self._units.catch_up()
+    def turn(self) -> None:
+        """An epoch begins: of what the one before has not sealed, only its last block still may be."""
+        self._former = self._round if self._round.is_closing else None
+        self._round = self._new_round()
+        self._wanted = 0
 
-    def _opens_heartbeat(self, executed: Executed) -> bool:
+    def stored(self, heights: list[Executed]) -> None:
+        """Heights are executed and durable: of those that are to be sealed the newest is."""
+        units = self._units
+        if units is None or self._process is None:
+            return
+        self._round.me = self._epochs.me  # a record in question may have been answered
+        newest = next((executed for executed in reversed(heights) if self._is_due(executed)), None)
+        closing = heights[-1] if heights and self._epochs.has_ended else None
+        for executed in heights:
+            units.take(executed.height)
+            if executed is closing:
+                self._plan(executed, units.at(executed.height), closing=True)
+            elif executed is newest and closing is None:
+                self._plan(executed, units.at(executed.height))
+        units.catch_up()
+
+    def _is_due(self, executed: Executed) -> bool:
+        if executed.height == self._wanted:
+            return True
         before = self._ledger.block(executed.height - 1)
         return before is not None and before.executed.time_ms // self._spacing_ms < executed.time_ms // self._spacing_ms
 
-    def _plan(self, process: BlsProcess, executed: Executed, units: Trie) -> None:
+    def _plan(self, executed: Executed, units: Trie | None, *, closing: bool = False) -> None:
         """This height is to be sealed, as soon as the process has time."""
-        self._next = Sealed(Seal(self._chain_id, self._validators_hash, self._epoch, executed, units.root), units)
+        process = self._process
+        if process is None or units is None or not self._round.plan(executed, units, closing=closing):
+            return
         if self._task is None:
             self._task = self._loop.create_task(self._work(process))
         self._wake.set()
 
     def connected(self, peer: Peer) -> None:
-        """A peer may have missed our key and our newest share."""
-        if self._me is not None and self._me in self._keys:
-            peer.send(SealKeyMessage(self._keys[self._me]))
-        if self._me is not None and self._me in self._shares:
-            peer.send(SealShareMessage(self._shares[self._me]))
-
-    def take_key(self, peer: Peer, key: SealKey) -> None:
-        """A peer vouches for its BLS key; a new one takes the place of the old.
-
-        Raises:
-            PeerFault: its validator did not sign it.
-        """
-        if peer.index >= self._validators.count or key.validator_key != self._validators.members[peer.index].key:
-            return  # of another epoch
-        if self._keys.get(peer.index) == key:
-            return
-        try:
-            key.check_signature(self._chain_id)
-        except SignatureError as error:
-            raise PeerFault("a BLS key that its validator did not sign") from error
-        self._keys[peer.index] = key
-        self._wake.set()
+        """A peer may have missed our newest share."""
+        for round_ in self._rounds():
+            if round_.me is not None and round_.me in round_.shares:
+                peer.send(SealShareMessage(round_.shares[round_.me]))
 
     def take_share(self, peer: Peer, share: SealShare) -> None:
         """A peer's share: kept unchecked, one per peer, until there are enough for one check of them all."""
-        if share.seal.epoch != self._epoch or share.validator != peer.index or peer.index >= self._validators.count:
-            return  # of another epoch, or in the name of another validator
-        if peer.index in self._bad and self._pending is not None and share.seal == self._pending.seal:
+        for round_ in self._rounds():
+            if share.seal.epoch != round_.epoch or share.validator >= round_.validators.count:
+                continue
+            ours = round_ is self._round
+            organisation = round_.validators.members[share.validator].organisation
+            # the seats of peers are those of the present epoch
+            named = share.validator == peer.index if ours else organisation == peer.organisation
+            if named and round_.take(share):
+                self._wake.set()
+
+    def take_request(self, peer: Peer, height: int) -> None:
+        """A validator asks for shares over its newest height. What comes too often, or is too far off, is not heard."""
+        if self._units is None or peer.index >= self._round.validators.count:
             return
-        self._shares[peer.index] = share
-        self._wake.set()
+        newest, now_s = self._units.newest, self._loop.time()
+        too_early = now_s < self._asked_by.get(peer.organisation, -PEER_SPACING_S) + PEER_SPACING_S
+        if abs(height - newest) > REQUEST_DISTANCE_MAX or too_early or not self._may_ask(now_s):
+            return
+        self._asked_at = self._asked_by[peer.organisation] = now_s
+        if height > newest:
+            self._wanted = height
+        else:
+            self._plan_request(height)
+
+    def request(self) -> int:
+        """Ask all validators for shares over the newest height, for a member that does not want to wait; which one.
+
+        Raises:
+            UnavailableError: this node signs no seals, or somebody asked less than ``REQUEST_SPACING_S`` ago.
+        """
+        if self._units is None or self._round.me is None:
+            raise UnavailableError("this node signs no seals; ask another one")
+        height = self._units.newest
+        if self._done is not None and self._done.certificate.seal.executed.height == height:
+            return height
+        if not self._may_ask(self._loop.time()):
+            raise UnavailableError(f"a seal was asked for a moment ago; again in {REQUEST_SPACING_S:.0f} s")
+        if not self._plan_request(height):
+            raise UnavailableError("the newest height cannot be sealed now; again in a moment")
+        self._asked_at = self._loop.time()
+        self._peers.broadcast(SealRequest(height))
+        return height
+
+    def _may_ask(self, now_s: float) -> bool:
+        return now_s >= self._asked_at + REQUEST_SPACING_S
+
+    def _plan_request(self, height: int) -> bool:
+        """Have a height of this epoch that is executed sealed; whether it can be, or is going to be."""
+        assert self._units is not None
+        block = self._ledger.block(height)
+        if block is None or (self._done is not None and self._done.certificate.seal.executed.height >= height):
+            return False
+        if block.header is None or block.header.epoch != self._round.epoch:
+            return False
+        self._plan(block.executed, self._units.of(height))
+        return self._round.next is not None or self._round.pending is not None
 
     async def close(self) -> None:
         """End the work; nothing is lost but a seal."""
@@ -175,16 +210,17 @@ class Sealer:
 
     # --- what readers ask ---------------------------------------------------------------------------------
 
-    def key_set(self) -> SealKeySet:
-        """The validators with the BLS keys that they vouched for here: of the newest seal, or of the next one."""
-        return self._done.key_set if self._done is not None else self._present_keys()
-
-    def _present_keys(self) -> SealKeySet:
-        return SealKeySet(self._epoch, self._validators, tuple(self._keys[index] for index in sorted(self._keys)))
-
-    def certificate(self) -> SealCertificate:
-        """The newest seal. Raises: UnavailableError while there is none."""
-        return self._sealed().certificate
+    def certificate(self, closing_epoch: int | None = None) -> SealCertificate:
+        """The newest seal, or that of the last block of an epoch. Raises: UnavailableError while there is none."""
+        if closing_epoch is None:
+            return self._sealed().certificate
+        try:
+            kept = self._store.closing(closing_epoch)
+        except DecodeError as error:
+            raise UnavailableError(f"{error}; ask another node") from error
+        if kept is None:
+            raise UnavailableError(f"no seal of the last block of epoch {closing_epoch} is here; ask another node")
+        return kept
 
     def consignment(self, identifier: str) -> CompactProof:
         """The newest container session of a logistic unit under the newest seal, while both are unchanged.
@@ -222,81 +258,109 @@ class Sealer:
         if self._units is None:
             return None
         try:
-            kept = self._store.read()
+            kept = self._store.newest()
         except DecodeError as error:
             logger.warning("the seal that was kept is damaged", extra=log_fields(reason=str(error)))
             return None
         if kept is None:
             return None
-        seal = kept.certificate.seal
+        seal = kept.seal
         block = self._ledger.block(seal.executed.height)
         if seal.chain_id != self._chain_id or block is None or block.executed != seal.executed:
             logger.warning("the seal that was kept is of another ledger", extra=log_fields(height=seal.executed.height))
             return None
         units = self._units.before(seal.executed.height)
-        same = units is not None and units.root == seal.units_root
-        return Certified(kept.certificate, units if same else None, kept.key_set)
+        return Certified(kept, units if units is not None and units.root == seal.units_root else None)
 
     # --- the work -----------------------------------------------------------------------------------------
+
+    def _rounds(self) -> tuple[Round, ...]:
+        return (self._round,) if self._former is None else (self._former, self._round)
 
     async def _work(self, process: BlsProcess) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self._sign(process)
-                await self._combine(process)
+                for round_ in self._rounds():
+                    await self._sign_next(process, round_)
+                for round_ in self._rounds():
+                    await self._combine(process, round_)
             except UnavailableError as error:
                 logger.warning("no seal was made", extra=log_fields(reason=str(error)))
                 await asyncio.sleep(RETRY_S)
+                self._wake.set()
 
-    async def _sign(self, process: BlsProcess) -> None:
-        """Sign the newest height that is to be sealed, and tell the peers."""
-        epoch, me = self._epoch, self._me
-        if me is None:
+    async def _sign_next(self, process: BlsProcess, round_: Round) -> None:
+        """Sign the newest height that is to be sealed, and tell the peers; again later where the process fails."""
+        sealed, round_.next = round_.next, None
+        if sealed is None or round_.me is None:
             return
-        if me not in self._keys:
+        try:
+            await self._sign(process, round_, round_.me, sealed)
+        except UnavailableError:
+            if round_.next is None and round_.pending is not sealed:
+                round_.next = sealed
+            raise
+
+    async def _sign(self, process: BlsProcess, round_: Round, me: int, sealed: Sealed) -> None:
+        if self._public_key is None:
             opened = await process.ask(OpenKey())
-            seed = self._seeds().get(self._validators.members[me].key)
             assert isinstance(opened, Opened)
-            if self._epoch != epoch or seed is None:
-                return
-            logger.info("seals are signed", extra=log_fields(library=opened.library, key=opened.key))
-            self._keys[me] = sign_seal_key(seed, self._chain_id, opened.key, opened.possession)
-        sealed, self._next = self._next, None
-        if sealed is None:
+            self._public_key = opened.key
+            logger.info("seals are computed", extra=log_fields(library=opened.library, key=opened.key))
+        if round_.validators.members[me].bls_key != self._public_key:
+            await self._check_keys(process, round_)
             return
         signed = await process.ask(SignSeal(sealed.seal))
         assert isinstance(signed, Signed)
-        if self._epoch != epoch:
+        if round_ not in self._rounds():
             return
-        self._pending = sealed
-        self._bad.clear()
-        self._shares[me] = SealShare(sealed.seal, me, signed.signature)
-        self._peers.broadcast(SealKeyMessage(self._keys[me]))  # again each time: somebody may have been elsewhere
-        self._peers.broadcast(SealShareMessage(self._shares[me]))
+        share = SealShare(sealed.seal, me, signed.signature)
+        round_.signed(sealed, share)
+        self._peers.broadcast(SealShareMessage(share))
+        await self._check_keys(process, round_)
 
-    async def _combine(self, process: BlsProcess) -> None:
+    async def _check_keys(self, process: BlsProcess, round_: Round) -> None:
+        """Once in an epoch, after its first share is out: say whose BLS key does not count, above all if it is ours."""
+        if round_.epoch <= self._checked_epoch:
+            return
+        checked = await process.ask(CheckKeys(self._chain_id, round_.epoch, round_.validators))
+        assert isinstance(checked, Checked)
+        self._checked_epoch = round_.epoch
+        for index in checked.bad:
+            who = round_.validators.members[index].organisation
+            logger.error("a BLS key is not shown to be its owner's; it seals nothing", extra=log_fields(validator=who))
+        if round_.me is not None and round_.validators.members[round_.me].bls_key != self._public_key:
+            logger.warning("the set names another BLS key than this node's, or none: it signs no seals")
+
+    async def _combine(self, process: BlsProcess, round_: Round) -> None:
         """Put a quorum's shares together; whoever sent a bad one is left out, and the others are tried again."""
-        while (pending := self._pending) is not None:
-            shares = {index: share for index, share in self._shares.items() if share.seal == pending.seal}
-            chosen = tuple(shares[index] for index in sorted(shares) if index in self._keys)
-            if len(chosen) < self._validators.quorum:
+        while (pending := round_.pending) is not None:
+            chosen = round_.quorum()
+            if not chosen:
                 return
-            key_set = self._present_keys()
-            combined = await process.ask(CombineShares(key_set, chosen))
+            combined = await process.ask(CombineShares(round_.epoch, round_.validators, chosen))
             assert isinstance(combined, Combined)
             if combined.certificate is not None:
-                self._done = Certified(combined.certificate, pending.units, key_set)
-                self._store.keep(combined.certificate, key_set)
-                if self._pending is pending:
-                    self._pending = None
-                height = pending.seal.executed.height
-                logger.info("a height is sealed", extra=log_fields(height=height, signers=len(chosen)))
+                if round_.pending is pending:
+                    round_.pending = None
+                await self._keep(pending, combined.certificate)
                 return
             if not combined.bad:
                 return
-            self._bad.update(combined.bad)
+            round_.drop(combined.bad)
             for index in combined.bad:
                 logger.warning("a share of a seal is bad", extra=log_fields(validator=index))
-                self._shares.pop(index, None)
+
+    async def _keep(self, sealed: Sealed, certificate: SealCertificate) -> None:
+        """On the disk first, so that what was shown once is there after a restart."""
+        if sealed.closing:
+            await asyncio.to_thread(self._store.keep_closing, certificate)
+        if self._done is None or self._done.certificate.seal.executed.height < sealed.height:
+            await asyncio.to_thread(self._store.keep, certificate)
+            self._done = Certified(certificate, sealed.units)
+        signers = len(certificate.signer_indices())
+        logger.info(
+            "a height is sealed", extra=log_fields(height=sealed.height, signers=signers, closing=sealed.closing)
+        )

@@ -16,17 +16,19 @@ import msgspec
 
 from node.key_files import read_seal_secret
 from tallystick.bls import Bls, bls
-from tallystick.encoding import Message, decode, encode
+from tallystick.encoding import Hash, Message, Natural, decode, encode
 from tallystick.errors import CertificateError, TallystickError
 from tallystick.limits import VALIDATORS_MAX
-from tallystick.seals import BlsKey, BlsSignature, Seal, SealCertificate, SealKeys, SealKeySet, SealShare
+from tallystick.seals import BlsKey, BlsSignature, Seal, SealCertificate, SealKeys, SealShare
+from tallystick.validators import ValidatorSet
 
 FRAME_MAX = 1_048_576  # bytes of one request or answer
+SETS_KEPT = 2  # of the present epoch, and of the one whose last block is still being sealed
 NICENESS = 10  # a tenth of the share of a busy node, and enough to finish within a heartbeat
 
 
 class OpenKey(Message, frozen=True, tag=1):
-    """Ask for the public key and the proof that its secret is here."""
+    """Ask for the public key of the secret that is here."""
 
 
 class SignSeal(Message, frozen=True, tag=2):
@@ -38,7 +40,8 @@ class SignSeal(Message, frozen=True, tag=2):
 class CombineShares(Message, frozen=True, tag=3):
     """Ask for the certificate of shares over one seal."""
 
-    key_set: SealKeySet
+    epoch: Natural
+    validators: ValidatorSet
     shares: Annotated[tuple[SealShare, ...], msgspec.Meta(min_length=1, max_length=VALIDATORS_MAX)]
 
 
@@ -46,7 +49,6 @@ class Opened(Message, frozen=True, tag=4):
     """Answer to ``OpenKey``; ``library`` is for the log."""
 
     key: BlsKey
-    possession: BlsSignature
     library: str
 
 
@@ -69,8 +71,22 @@ class Failed(Message, frozen=True, tag=7):
     detail: str
 
 
-Question: TypeAlias = OpenKey | SignSeal | CombineShares
-Answer: TypeAlias = Opened | Signed | Combined | Failed
+class CheckKeys(Message, frozen=True, tag=8):
+    """Ask whose BLS key in a set is none, or not shown to be its owner's. Shares are then checked without delay."""
+
+    chain_id: Hash
+    epoch: Natural
+    validators: ValidatorSet
+
+
+class Checked(Message, frozen=True, tag=9):
+    """Answer to ``CheckKeys``: the validators whose key does not count."""
+
+    bad: tuple[int, ...]
+
+
+Question: TypeAlias = OpenKey | SignSeal | CombineShares | CheckKeys
+Answer: TypeAlias = Opened | Signed | Combined | Failed | Checked
 
 
 class Worker:
@@ -79,24 +95,26 @@ class Worker:
     def __init__(self, secret: bytes, scheme: Bls) -> None:
         self._secret = secret
         self._bls = scheme
-        self._keys: dict[bytes, SealKeys] = {}  # by encoded set: possessions are checked once
+        self._keys: dict[bytes, SealKeys] = {}  # by epoch and set: possessions are checked once
 
     def answer(self, question: Question) -> Answer:
         """Compute."""
         match question:
             case OpenKey():
-                key, possession = self._bls.public_key(self._secret), self._bls.prove_possession(self._secret)
-                return Opened(key, possession, self._bls.name)
+                return Opened(self._bls.public_key(self._secret), self._bls.name)
             case SignSeal(seal):
                 return Signed(self._bls.sign(self._secret, seal.signing_bytes()))
-            case CombineShares(key_set, shares):
-                return self._combine(self._keys_of(key_set, shares[0].seal.chain_id), shares)
+            case CombineShares(epoch, validators, shares):
+                return self._combine(self._keys_of(shares[0].seal.chain_id, epoch, validators), shares)
+            case CheckKeys(chain_id, epoch, validators):
+                return Checked(self._keys_of(chain_id, epoch, validators).bad_keys())
 
-    def _keys_of(self, key_set: SealKeySet, chain_id: bytes) -> SealKeys:
-        name = chain_id + encode(key_set)
+    def _keys_of(self, chain_id: bytes, epoch: int, validators: ValidatorSet) -> SealKeys:
+        name = chain_id + epoch.to_bytes(8, "big") + validators.digest()
         if name not in self._keys:
-            self._keys.clear()
-            self._keys[name] = SealKeys(key_set, chain_id, self._bls)
+            if len(self._keys) == SETS_KEPT:
+                del self._keys[next(iter(self._keys))]
+            self._keys[name] = SealKeys(validators, epoch, chain_id, self._bls)
         return self._keys[name]
 
     def _combine(self, seal_keys: SealKeys, shares: tuple[SealShare, ...]) -> Combined:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from node.folder import NEWEST_SEAL
+from node.folder import CLOSING_SEALS, NEWEST_SEAL
 from node.toml_reader import (
     Address,
     count_or_all,
@@ -147,6 +147,11 @@ class NodeConfig:
     def newest_seal(self) -> Path:
         """File of the newest seal; losing it loses nothing."""
         return self.data / NEWEST_SEAL
+
+    @property
+    def closing_seals(self) -> Path:
+        """Folder of the seals of epochs' last blocks; losing it loses these alone."""
+        return self.data / CLOSING_SEALS
 
     @property
     def transport_key(self) -> Path:

@@ -48,7 +48,7 @@ from node.network.messages import (
     RangeRequest,
     RecordAnswer,
     RecordQuestion,
-    SealKeyMessage,
+    SealRequest,
     SealShareMessage,
     SnapshotsMessage,
     SnapshotsRequest,
@@ -190,8 +190,8 @@ class Dialogue:
                 if message.epoch == self._epochs.number and peer.index < self._epochs.validators.count:
                     self._runner.give(PeerHead(peer.index, message.view))
                 self._catch_up.consider()
-            case SealKeyMessage(key):
-                self._sealer.take_key(peer, key)
+            case SealRequest(height):
+                self._sealer.take_request(peer, height)
             case SealShareMessage(share):
                 self._sealer.take_share(peer, share)
             case SnapshotsMessage() | ManifestMessage() | ChunkMessage() | EpochsMessage():

@@ -16,6 +16,7 @@ DATABASE = "database"  # LevelDB
 SIGNER_LOG = "signer"  # the record of own statements
 LOCK = "lock"
 NEWEST_SEAL = "newest_seal"  # of the last aggregate signature; may be missing
+CLOSING_SEALS = "closing_seals"  # folder of the seals of epochs' last blocks; may be missing
 
 
 class FolderLock:
@@ -36,7 +37,7 @@ class FolderLock:
         except OSError as error:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(self._descriptor)
-            by = f" ({holder})" if holder.isdigit() else ""
+            by = f" (process {holder})" if holder.isdigit() else ""
             raise ConfigError(f"{folder}: locked: another process{by} uses this data folder; stop it first") from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

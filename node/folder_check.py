@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from node.bls_store import SealStore
-from node.folder import DATABASE, NEWEST_SEAL, SIGNER_LOG
+from node.folder import CLOSING_SEALS, DATABASE, NEWEST_SEAL, SIGNER_LOG
 from node.ledger import Ledger
 from node.leveldb_files import FileDamage, check_logs, check_tables
 from node.record_check import Disagreement
@@ -21,7 +21,7 @@ from node.wal import read_records
 from tallystick.errors import DecodeError, StorageError
 
 TREE_REMEDY = f"delete {TREE_FILE}: the next start builds it from the records"
-SEAL_REMEDY = f"delete {NEWEST_SEAL}: the next seal takes its place"
+SEAL_REMEDY = f"delete the file: the next seal takes the place of {NEWEST_SEAL}, other members have {CLOSING_SEALS}"
 SIGNER_REMEDY = (
     "a start cuts off what was never durable; if it refuses to, register a new validator key for the organisation"
 )
@@ -107,6 +107,6 @@ def _check_tree(data: Path, ledger: Ledger, chain_id: bytes) -> None:
 
 def _check_seal(data: Path) -> None:
     try:
-        SealStore(data / NEWEST_SEAL).read()
+        SealStore(data / NEWEST_SEAL, data / CLOSING_SEALS).check()
     except DecodeError as error:
-        raise Disagreement(f"the newest seal: {error}", -1, remedy=SEAL_REMEDY) from error
+        raise Disagreement(f"a seal: {error}", -1, remedy=SEAL_REMEDY) from error

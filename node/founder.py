@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 
 from node.certificates import TransportIdentity
+from node.seal_secret import NO_BLS_KEY, BlsEntry
 from tallystick.encoding import decode, encode
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import CardBody
 from tallystick.records.members import ORGANISATION_ID, PREFIX, ROLES
 
 CARD_VERSION = 1
-CARD_SIZE_MAX = 65_536  # bytes; a card with its certificate is about 1 KiB
+CARD_SIZE_MAX = 65_536  # bytes; a card with its certificate and a BLS key is about 1 KiB
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
@@ -55,7 +56,13 @@ class FounderOptions:
                 raise ConfigError(f"{option}: one value is given twice")
 
 
-def card_body(founder: FounderOptions, root_key: bytes, validator_key: bytes, transport: TransportIdentity) -> CardBody:
+def card_body(
+    founder: FounderOptions,
+    root_key: bytes,
+    validator_key: bytes,
+    transport: TransportIdentity,
+    entry: BlsEntry = NO_BLS_KEY,
+) -> CardBody:
     """The body that both keys sign.
 
     Raises:
@@ -73,6 +80,8 @@ def card_body(founder: FounderOptions, root_key: bytes, validator_key: bytes, tr
         certificate=transport.certificate_der,
         peer_address=founder.peer_address,
         api_address=founder.api_address,
+        bls_key=entry.bls_key,
+        bls_possession=entry.bls_possession,
     )
     try:
         return decode(encode(body), CardBody, size_max=CARD_SIZE_MAX)

@@ -36,6 +36,9 @@ class Founding:
 def read_genesis(path: Path) -> tuple[Genesis, bytes]:
     """Read and check a genesis file; also returns its bytes.
 
+    Of BLS keys the form alone: no vote, block or rule rests on them, and a start must not take seconds for each.
+    Whoever checks a seal checks the possessions first (``node.bls_worker``), and ``tallystick-node genesis`` at once.
+
     Raises:
         ConfigError: not a genesis file, of another version, or with a card that does not hold.
     """

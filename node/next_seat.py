@@ -9,6 +9,7 @@ from node.certificates import make_transport_identity
 from node.config import NodeConfig
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
 from node.key_files import read_certificate_der, read_validator_seed, write_new
+from node.seal_secret import bls_entry, make_seal_secret
 from tallystick import keys
 from tallystick.encoding import encode
 from tallystick.payloads.membership import NewSeat
@@ -39,9 +40,17 @@ def next_seed(config: NodeConfig, *, reuse: bool = False) -> bytes:
 
 
 def make_next_seat(
-    config: NodeConfig, peer_address: str, api_address: str, *, transport: bool = False, reuse: bool = False
+    config: NodeConfig,
+    peer_address: str,
+    api_address: str,
+    *,
+    transport: bool = False,
+    seals: bool = False,
+    reuse: bool = False,
 ) -> NextSeat:
-    """Write the next keys, with ``transport`` a certificate too, and the seat file.
+    """Write the next keys, with ``transport`` a certificate too, with ``seals`` a BLS key, and the seat file.
+
+    A BLS key that the node has stays as it is; until the set names a new one, the node signs no seals.
 
     Raises:
         ConfigError: there are next keys or a seat file already, or they cannot be written.
@@ -53,7 +62,10 @@ def make_next_seat(
         write_new(config.keys / NEXT_TRANSPORT_KEY, identity.key_pem, secret=True)
         write_new(config.keys / NEXT_TRANSPORT_CERTIFICATE, identity.certificate_pem)
         certificate = identity.certificate_der
-    seat = NewSeat(config.organisation, keys.public_key_of(seed), certificate, peer_address, api_address)
+    if seals:
+        make_seal_secret(config.seal_key)
+    entry = bls_entry(config.seal_key)
+    seat = NewSeat(config.organisation, keys.public_key_of(seed), certificate, peer_address, api_address, *entry)
     path = config.file.parent / SEAT
     if reuse:
         path.unlink(missing_ok=True)

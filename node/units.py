@@ -14,18 +14,24 @@ from tallystick.units import UNIT_PREFIX, empty_units, unit_leaf, unit_of
 
 
 class Units:
-    """The tree as of a height, and which units changed after it."""
+    """The tree as of a height, and which units changed after it.
+
+    Attributes:
+        newest: the newest height that it was told of, which is executed and durable.
+    """
 
     def __init__(self, ledger: Ledger, state: State) -> None:
         self._ledger = ledger
         self._state = state
         self._changed: set[str] = set()
         self._lost = False
+        self.newest = state.height
         self._trie = self._build()
 
     def take(self, height: int) -> None:
         """Note what a height changed; it must be told of every height, once it is executed and durable."""
         keys = self._state.changed_at(height)
+        self.newest = height
         if keys is None:
             self._lost = True
             return
@@ -46,6 +52,19 @@ class Units:
         self._trie = self._trie.update(_leaves(self._changed, record))
         self._changed.clear()
         return self._trie
+
+    def of(self, height: int) -> Trie | None:
+        """The tree after the newest height that ``take`` was told of, or one not long before; None where it is lost."""
+        newest = self.at(self.newest)
+        if newest is None or height > self.newest or self._state.trie_at(height) is None:
+            return None
+        changed: set[str] = set()
+        for later in range(height + 1, self.newest + 1):
+            keys = self._state.changed_at(later)
+            if keys is None:
+                return None
+            changed.update(subject for key in keys if (subject := unit_of(key)) is not None)
+        return newest.update(_leaves(changed, lambda key: self._state.record_at(key, height)))
 
     def before(self, height: int) -> Trie | None:
         """The tree after an earlier height, from what the heights since then overwrote; None where that is not kept."""

@@ -116,23 +116,22 @@ def with_contents() -> CompactProof:
 
 def key_vectors() -> list[dict[str, Any]]:
     """BLS keys with proofs of possession; only the first may be used."""
-    first, second = w.key_set().keys[:2]
-    rogue = rogue_key()
+    first, second = w.validators().members[:2]
+    key, possession = first.bls_key, first.bls_possession
     rows = [
-        ("good", first.key, first.possession, True),
-        ("possession-of-another", first.key, second.possession, False),
+        ("good", key, possession, True),
+        ("possession-of-another", key, second.bls_possession, False),
         ("infinity", INFINITY_KEY, INFINITY_SIGNATURE, False),
-        ("possession-at-infinity", first.key, INFINITY_SIGNATURE, False),
-        ("outside-the-group", OUTSIDE_KEY, first.possession, False),
-        ("possession-outside-the-group", first.key, OUTSIDE_SIGNATURE, False),
-        ("uncompressed-flag", bytes((first.key[0] & 0x7F,)) + first.key[1:], first.possession, False),
-        ("coordinate-above-the-prime", bytes((0x9F,)) + b"\xff" * 47, first.possession, False),
-        ("not-on-the-curve", bytes((0x80,)) + bytes(46) + b"\x01", first.possession, False),
-        ("rogue", rogue, first.possession, False),
+        ("possession-at-infinity", key, INFINITY_SIGNATURE, False),
+        ("outside-the-group", OUTSIDE_KEY, possession, False),
+        ("possession-outside-the-group", key, OUTSIDE_SIGNATURE, False),
+        ("uncompressed-flag", bytes((key[0] & 0x7F,)) + key[1:], possession, False),
+        ("coordinate-above-the-prime", bytes((0x9F,)) + b"\xff" * 47, possession, False),
+        ("not-on-the-curve", bytes((0x80,)) + bytes(46) + b"\x01", possession, False),
+        ("rogue", rogue_key(), possession, False),
     ]
     return [
-        {"name": name, "key": key.hex(), "possession": possession.hex(), "good": good}
-        for name, key, possession, good in rows
+        {"name": name, "key": key.hex(), "possession": proof.hex(), "good": good} for name, key, proof, good in rows
     ]
 
 
@@ -141,8 +140,8 @@ def rogue_key() -> bytes:
     from py_ecc.bls.g2_primitives import G1_to_pubkey, pubkey_to_G1
     from py_ecc.optimized_bls12_381 import add, neg
 
-    first, second = w.key_set().keys[:2]
-    return bytes(G1_to_pubkey(add(pubkey_to_G1(second.key), neg(pubkey_to_G1(first.key)))))
+    first, second = (validator.bls_key for validator in w.validators().members[:2])
+    return bytes(G1_to_pubkey(add(pubkey_to_G1(second), neg(pubkey_to_G1(first)))))
 
 
 def vectors() -> dict[str, Any]:
@@ -164,7 +163,7 @@ def vectors() -> dict[str, Any]:
     return {
         "chain_id": w.world().chain_id.hex(),
         "subject": w.PALLET,
-        "key_set": encode(w.key_set()).hex(),
+        "validators": encode(w.validators()).hex(),
         "seal_signing_bytes": w.seal().signing_bytes().hex(),
         "seal": encode(w.seal()).hex(),
         "keys": key_vectors(),

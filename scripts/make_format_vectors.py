@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from msgspec.structs import replace
+
 from tallystick import keys
 from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import Message, encode
@@ -38,6 +40,7 @@ from tallystick.records.membership import (
     seat_key,
 )
 from tallystick.transactions import Event, sign_transaction
+from tallystick.validators import ValidatorSet
 from tallystick.votes import Statement, VoteKind, nullify_statement
 from tests import proof_world as w
 
@@ -89,17 +92,23 @@ def membership() -> list[dict[str, str]]:
     key = w.validators().members[0].key
     seat = NewSeat("org:five", key, b"certificate", "127.0.0.1:5", "127.0.0.1:6")
     join, rotation = PlannedJoin("org:five", key, 40, 41_000), PlannedRotation("org:six", sha256(b"key").digest())
+    bls = {"bls_key": b"\x80" + bytes(46) + b"\x05", "bls_possession": b"\xa0" + bytes(94) + b"\x06"}  # in form alone
+    sealing, joining = replace(seat, **bls), replace(join, **bls)
+    sealing_set = ValidatorSet((sealing.validator(),))
     root = KnownRoot(40, 41_000, world.header().executed.state_root)
     evidence = double_vote()
     record = EvidenceRecord("org:five", EvidenceKind.DOUBLE_NOTARIZE, evidence, "org:six", 44)
     return [
         vector("payload-change-validators", ChangeValidators((seat,), ("org:six",), 60)),
         vector("payload-rotate-validator", RotateValidator(seat, 60)),
+        vector("payload-rotate-validator-with-bls-key", RotateValidator(sealing, 60)),
         vector("payload-ready", Ready(40, root.state_root)),
         vector("payload-submit-evidence", SubmitEvidence(evidence)),
         vector("record-validators", ValidatorsRecord(1, w.validators())),
         vector("record-seat", Seat(key, b"certificate", "127.0.0.1:5", "127.0.0.1:6", 1, 0)),
         vector("record-planned-change", PlannedChange(60, (join,), ("org:six",), (rotation,), None)),
+        vector("record-planned-change-with-bls-key", PlannedChange(60, (joining,), (), (), None)),
+        vector("validators-with-bls-key", sealing_set, sealing_set.digest()),
         vector("record-known-roots", KnownRoots((root,))),
         vector("record-evidence", record),
     ]

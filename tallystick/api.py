@@ -32,8 +32,7 @@ BLOCK_PROOF = "/v1/proofs/block"  # GET ?height=42 -> proof bundle: the block of
 RECORD_PROOF = "/v1/proofs/record"  # GET ?key=hex -> proof bundle, of presence or absence; public halves only;
 # not of keys that name a party or can be guessed: those are proven at MEMBERS_RECORD_PROOF
 EVIDENCE_PROOF = "/v1/proofs/evidence"  # GET ?key=hex of the record -> proof bundle: a validator contradicted itself
-SEAL = "/v1/proofs/seal"  # GET -> application/msgpack: SealCertificate, the newest; docs/spec/compact.md
-SEAL_KEYS = "/v1/proofs/seal-keys"  # GET -> application/msgpack: SealKeySet
+SEAL = "/v1/proofs/seal"  # GET ?closing=3 -> application/msgpack: SealCertificate, the newest, or of an epoch's end
 CONSIGNMENT_PROOF = "/v1/proofs/consignment"  # GET ?id=00/… -> application/msgpack: compact proof
 
 # --- members' door: signed requests (RFC 9421) or a read token ----------------------------------------------
@@ -47,6 +46,7 @@ BLOCKS = "/v1/blocks"  # GET ?from=&limit= -> application/msgpack: array of Bloc
 MEMBERS_RECORD_PROOF = "/v1/records/proof"  # GET ?key=hex -> proof bundle of any record; public halves only
 RECORD = "/v1/records"  # GET ?key=hex -> application/msgpack: Record with both halves; 404 when absent
 HISTORY = "/v1/history"  # GET ?key=hex&from=&limit= -> application/msgpack: array of HistoryAnswer
+SEALS = "/v1/seals"  # POST application/msgpack: empty array -> 202 SealAsked: a seal of the newest height is asked for
 STATUS = "/v1/status"  # GET -> StatusAnswer: what the node waits for
 
 
@@ -91,6 +91,12 @@ class BulkAnswer(msgspec.Struct, frozen=True):
     """Answer to a bulk submission, in the order sent."""
 
     items: list[BulkItem]
+
+
+class SealAsked(msgspec.Struct, frozen=True):
+    """Which height the validators were asked to seal."""
+
+    height: int
 
 
 class ExecutedAnswer(msgspec.Struct, frozen=True):

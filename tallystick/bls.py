@@ -120,7 +120,11 @@ class Bls:
 
 
 def check_form(key: bytes, possession: bytes) -> None:
-    """What can be said of a key and its possession without arithmetic. Raises: SignatureError."""
+    """What can be said of a key and its possession without arithmetic: all that rules in consensus look at.
+
+    Raises:
+        SignatureError: a wrong length, not compressed, infinity, or a coordinate that is not below the field's prime.
+    """
     _check_point(key, KEY_SIZE, "key")
     _check_point(possession, SIGNATURE_SIZE, "signature")
 

@@ -23,9 +23,10 @@ from tallystick.limits import RECORD_SIZE_MAX, VALIDATORS_MAX
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Record, key_hash, leaf_of_halves
 from tallystick.records.goods import CONTENTS_MAX, ItemPublic, SessionMembers, SessionPublic, item_key
-from tallystick.seals import BlsSignature, SealCertificate, SealKeys, SealKeySet, indices_of, roots_hash, seal_message
+from tallystick.seals import BlsSignature, SealCertificate, SealKeys, indices_of, roots_hash, seal_message
 from tallystick.trie import Trie
 from tallystick.units import root_of_unit, show_unit, unit_leaf
+from tallystick.validators import ValidatorSet
 
 MAGIC = b"TSC\x01"  # first bytes of the binary form; the last one is the version
 TEXT_PREFIX = "TSC1:"  # first signs of the form for QR codes
@@ -103,16 +104,20 @@ class CompactProof(Message, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class CompactTrust:
-    """What a verifier knows beforehand: the chain, and by epoch the validators with their checked BLS keys.
+    """What a verifier knows beforehand: the chain, and its validators by epoch, whose entries hold their BLS keys.
 
     Attributes:
-        former: keys of an epoch before one of them was replaced; what they sealed still holds.
+        validators: of genesis, or of an epoch that was pinned or learnt from one.
+        last_heights: last block of each epoch that is known to have ended; what its validators seal above it is
+            worth nothing, for their keys may be in anybody's hands.
+        possessions_checked: epochs whose keys were all checked before and remembered by this verifier.
     """
 
     chain_id: bytes
-    key_sets: Mapping[int, SealKeySet]
+    validators: Mapping[int, ValidatorSet]
     height_min: int = 0
-    former: Mapping[int, tuple[SealKeySet, ...]] = field(default_factory=dict)
+    last_heights: Mapping[int, int] = field(default_factory=dict)
+    possessions_checked: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +247,19 @@ def verify_compact(data: bytes, trust: CompactTrust, bls: Bls, *, subject: str |
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {proof.subject}, asked for {subject}")
     if proof.chain != trust.chain_id[:CHAIN_SIGN]:
         raise ProofError(ProofCode.WRONG_CHAIN, "the proof is from another chain")
-    key_set = trust.key_sets.get(proof.epoch)
-    if key_set is None:
+    validators = trust.validators.get(proof.epoch)
+    if validators is None:
         raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"no validators of epoch {proof.epoch} are pinned")
-    if proof.signers >> key_set.validators.count:
-        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"a signer beyond a set of {key_set.validators.count}")
+    if proof.signers >> validators.count:
+        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"a signer beyond a set of {validators.count}")
+    last_height = trust.last_heights.get(proof.epoch, proof.height)
+    if proof.height > last_height:
+        raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"epoch {proof.epoch} ended with height {last_height}")
     contents = _check_contents(proof.session, proof.contents) if proof.contents is not None else None
     if proof.height < trust.height_min:
         raise ProofError(ProofCode.ROLLED_BACK, f"proves height {proof.height}; {trust.height_min} was seen before")
-    item, session = _check_seal(proof, trust.chain_id, (key_set, *trust.former.get(proof.epoch, ())), bls)
-    members = key_set.validators.members
+    item, session = _check_seal(proof, trust, validators, bls)
+    members = validators.members
     return VerifiedConsignment(
         subject=proof.subject,
         height=proof.height,
@@ -266,7 +274,7 @@ def verify_compact(data: bytes, trust: CompactTrust, bls: Bls, *, subject: str |
 
 
 def _check_seal(
-    proof: CompactProof, chain_id: bytes, key_sets: Sequence[SealKeySet], bls: Bls
+    proof: CompactProof, trust: CompactTrust, validators: ValidatorSet, bls: Bls
 ) -> tuple[ItemPublic, SessionPublic]:
     """Both records, after a quorum was shown to have signed the tree that they stand in."""
     item, session = proof.item.public(proof.session.number), proof.session.public()
@@ -274,16 +282,14 @@ def _check_seal(
     leaf = unit_leaf(item_leaf, leaf_of_halves(encode(session), proof.session.members_hash))
     units_root = root_of_unit(proof.subject, leaf, proof.shape, proof.siblings)
     numbers = (proof.epoch, proof.height, proof.time_ms)
-    message = seal_message(chain_id, key_sets[0].validators.digest(), numbers, proof.roots, units_root)
-    refusals: list[CertificateError] = []
-    for key_set in key_sets:
-        try:
-            keys = SealKeys(key_set, chain_id, bls, possessions_checked=True)
-            keys.check_message(message, proof.signers, proof.signature)
-            return item, session
-        except CertificateError as error:
-            refusals.append(error)
-    raise ProofError(refusals[0].code, refusals[0].detail) from refusals[0]
+    message = seal_message(trust.chain_id, validators.digest(), numbers, proof.roots, units_root)
+    checked = proof.epoch in trust.possessions_checked
+    try:
+        keys = SealKeys(validators, proof.epoch, trust.chain_id, bls, possessions_checked=checked)
+        keys.check_message(message, proof.signers, proof.signature)
+    except CertificateError as error:
+        raise ProofError(error.code, error.detail) from error
+    return item, session
 
 
 def _check_contents(session: ShownSession, opened: OpenedContents) -> SessionMembers:

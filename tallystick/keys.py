@@ -49,7 +49,7 @@ class Purpose(IntEnum):
     REQUEST = 5
     CARD = 6
     HEAD = 7
-    SEAL_KEY = 8  # a validator's word for its BLS key; what that key signs has an algorithm byte of its own
+    # 8 is not used; 9 is a seal, which BLS keys sign under an algorithm byte of their own (tallystick.seals)
     RECOVERY = 10  # a root key's word for what its node holds of an epoch that cannot go on
 
 

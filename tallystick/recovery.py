@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import msgspec
-from msgspec.structs import replace
 
 from tallystick import keys
 from tallystick.blocks import PROTOCOL_VERSION, Executed, Header
@@ -116,15 +115,15 @@ def verify_recovery(
 
 
 def next_validators(recovery: Recovery, validators: ValidatorSet) -> ValidatorSet:
-    """The present validators with the keys of the heads; who gave no head keeps its key.
+    """The present validators with the keys of the heads; who gave no head keeps its entry.
 
     Raises:
-        RecoveryError: a new key sits already.
+        RecoveryError: a new key sits already, or a BLS key has not the form of one or is another validator's.
     """
-    new_keys = {seat.organisation: seat.key for seat in recovery.seats}
-    if any(validators.index_of(key) is not None for key in new_keys.values()):
+    entries = {seat.organisation: seat.validator() for seat in recovery.seats}
+    if any(validators.index_of(entry.key) is not None for entry in entries.values()):
         raise RecoveryError("a head names a validator key that signed in the epoch that is given up")
-    members = [replace(one, key=new_keys.get(one.organisation, one.key)) for one in validators.members]
+    members = [entries.get(one.organisation, one) for one in validators.members]
     try:
         return validator_set(tuple(members))
     except DecodeError as error:

@@ -11,10 +11,9 @@ from typing import Annotated
 
 import msgspec
 
-from tallystick import keys
 from tallystick.blocks import Executed
 from tallystick.bls import Bls
-from tallystick.encoding import Hash, Message, Natural, PublicKey, Signature
+from tallystick.encoding import Hash, Message, Natural
 from tallystick.errors import CertificateError, SignatureError
 from tallystick.hashing import TAG_SEALED_ROOTS, tagged
 from tallystick.limits import VALIDATORS_MAX
@@ -92,62 +91,35 @@ class SealCertificate(Message, frozen=True):
         return indices_of(self.signers)
 
 
+def can_seal(validators: ValidatorSet) -> bool:
+    """Whether so many validators name a BLS key that a quorum of them could seal."""
+    return sum(bool(validator.bls_key) for validator in validators.members) >= validators.quorum
+
+
 def indices_of(bitmap: int) -> tuple[int, ...]:
     """Places of the bits that are set, ascending."""
     return tuple(i for i in range(VALIDATORS_MAX) if bitmap >> i & 1)
 
 
-class SealKey(Message, frozen=True):
-    """A validator's word that a BLS key is its own, on one chain.
-
-    Attributes:
-        validator_key: Ed25519 key of its votes, as the validator set names it.
-        possession: proof that its owner has the secret of ``key``.
-        signature: by ``validator_key`` over ``key`` and ``possession`` (purpose SEAL_KEY).
-    """
-
-    validator_key: PublicKey
-    key: BlsKey
-    possession: BlsSignature
-    signature: Signature
-
-    def check_signature(self, chain_id: bytes) -> None:
-        """Raises: SignatureError when the validator did not sign this. The possession is another question."""
-        keys.verify(self.validator_key, self.signature, keys.Purpose.SEAL_KEY, chain_id, self.key + self.possession)
-
-
-def sign_seal_key(validator_seed: bytes, chain_id: bytes, key: bytes, possession: bytes) -> SealKey:
-    """A validator's word for its BLS key."""
-    signature = keys.sign(validator_seed, keys.Purpose.SEAL_KEY, chain_id, key + possession)
-    return SealKey(keys.public_key_of(validator_seed), key, possession, signature)
-
-
-class SealKeySet(Message, frozen=True):
-    """An epoch's validators with the BLS keys that they vouch for; some may have none."""
-
-    epoch: Natural
-    validators: ValidatorSet
-    keys: Annotated[tuple[SealKey, ...], msgspec.Meta(max_length=VALIDATORS_MAX)]
-
-
 class SealKeys:
-    """Checked BLS keys of a validator set; a key counts only after its possession was checked, once.
+    """The BLS keys of an epoch's validators; a key counts only after its possession was checked, once.
 
-    Without that check a validator could publish its key minus the others' keys, and sign for all of them alone.
+    The set names key and possession, so whoever has the set needs nothing else. Without the check of possessions a
+    validator could name its key minus the others' keys, and sign for all of them alone.
     """
 
-    def __init__(self, key_set: SealKeySet, chain_id: bytes, bls: Bls, *, possessions_checked: bool = False) -> None:
+    def __init__(
+        self, validators: ValidatorSet, epoch: int, chain_id: bytes, bls: Bls, *, possessions_checked: bool = False
+    ) -> None:
         """
         Args:
-            possessions_checked: the set comes from where it was put after ``check_all``.
+            possessions_checked: the caller remembers that ``key`` took every key of exactly this set before.
         """
-        self.validators = key_set.validators
-        self.epoch = key_set.epoch
+        self.validators = validators
+        self.epoch = epoch
         self._chain_id = chain_id
         self._bls = bls
-        self._digest = key_set.validators.digest()
-        self._vouched = {key.validator_key: key for key in key_set.keys}
-        self._repeated = len({key.key for key in key_set.keys}) != len(key_set.keys)
+        self._digest = validators.digest()
         self._possessions_checked = possessions_checked
         self._checked: dict[int, bytes] = {}
 
@@ -161,15 +133,16 @@ class SealKeys:
             self._checked[index] = self._check_key(index)
         return self._checked[index]
 
-    def check_all(self) -> None:
-        """Check every key of the set, and that a quorum has one. Raises: CertificateError."""
-        if len(self._vouched) < self.validators.quorum:
-            raise CertificateError("quorum-short", f"{len(self._vouched)} keys, {self.validators.quorum} needed")
-        for vouched in self._vouched.values():
-            index = self.validators.index_of(vouched.validator_key)
-            if index is None:
-                raise CertificateError("unknown-validators", "a BLS key of somebody who is no validator")
-            self.key(index)
+    def bad_keys(self) -> tuple[int, ...]:
+        """The validators that name a key which does not count, by index; those that name none are not among them."""
+        bad = []
+        for index, validator in enumerate(self.validators.members):
+            try:
+                if validator.bls_key or validator.bls_possession:
+                    self.key(index)
+            except CertificateError:
+                bad.append(index)
+        return tuple(bad)
 
     def check_share(self, share: SealShare) -> None:
         """Raises: CertificateError ``unknown-validators``, ``wrong-chain`` or ``bad-vote-signature``."""
@@ -215,20 +188,17 @@ class SealKeys:
         if index >= self.validators.count:
             raise CertificateError("unknown-validators", f"signer {index} of a set of {self.validators.count}")
         validator = self.validators.members[index]
-        vouched = self._vouched.get(validator.key)
-        if vouched is None or self._repeated:
-            raise CertificateError("unknown-validators", f"no BLS key of {validator.organisation} alone is known")
-        if validator.bls_key and validator.bls_key != vouched.key:
-            raise CertificateError("unknown-validators", f"the set names another BLS key of {validator.organisation}")
+        key = validator.bls_key
+        if not key or sum(other.bls_key == key for other in self.validators.members) != 1:
+            raise CertificateError("unknown-validators", f"the set names no BLS key of {validator.organisation} alone")
         try:
-            vouched.check_signature(self._chain_id)
             if self._possessions_checked:
-                self._bls.check_key(vouched.key)
+                self._bls.check_key(key)
             else:
-                self._bls.check_possession(vouched.key, vouched.possession)
+                self._bls.check_possession(key, validator.bls_possession)
         except SignatureError as error:
             raise CertificateError("unknown-validators", f"BLS key of {validator.organisation}: {error}") from error
-        return vouched.key
+        return key
 
     def _check_place(self, seal: Seal) -> None:
         if seal.chain_id != self._chain_id:

@@ -6,10 +6,14 @@ from typing import Annotated
 
 import msgspec
 
+from tallystick.bls import KEY_SIZE, SIGNATURE_SIZE, check_form
 from tallystick.encoding import Message, Name, PublicKey, encode
-from tallystick.errors import DecodeError
+from tallystick.errors import DecodeError, SignatureError
 from tallystick.hashing import TAG_VALIDATORS, tagged
 from tallystick.limits import VALIDATORS_MAX
+
+BlsKeyOrNone = Annotated[bytes, msgspec.Meta(max_length=KEY_SIZE)]
+BlsPossessionOrNone = Annotated[bytes, msgspec.Meta(max_length=SIGNATURE_SIZE)]
 
 
 class Validator(Message, frozen=True):
@@ -18,14 +22,15 @@ class Validator(Message, frozen=True):
     Attributes:
         organisation: id of the organisation, for instance ``org:grower``.
         key: Ed25519 public key of its votes, 32 bytes.
-        bls_key: BLS12-381 public key (48 bytes) of its compact-proof shares, or empty.
-        bls_possession: proof of possession of that key (96 bytes), or empty.
+        bls_key: BLS12-381 public key (48 bytes) with which it signs seals, or empty.
+        bls_possession: proof of possession of that key (96 bytes), or empty. Rules look at the form of both alone;
+            whoever checks a seal checks the possession first (``tallystick.seals``).
     """
 
     organisation: Name
     key: PublicKey
-    bls_key: Annotated[bytes, msgspec.Meta(max_length=48)] = b""
-    bls_possession: Annotated[bytes, msgspec.Meta(max_length=96)] = b""
+    bls_key: BlsKeyOrNone = b""
+    bls_possession: BlsPossessionOrNone = b""
 
 
 class ValidatorSet(Message, frozen=True):
@@ -63,7 +68,8 @@ def validator_set(members: tuple[Validator, ...]) -> ValidatorSet:
     """A checked, sorted set.
 
     Raises:
-        DecodeError: ``validators.count``, ``validators.repeated-key`` or ``validators.repeated-organisation``.
+        DecodeError: ``validators.count``, ``validators.repeated-key``, ``validators.repeated-organisation``,
+            ``validators.bls-key`` or ``validators.repeated-bls-key``.
     """
     if not 1 <= len(members) <= VALIDATORS_MAX:
         raise DecodeError("validators.count", f"{len(members)} validators; 1 to {VALIDATORS_MAX} are possible")
@@ -71,7 +77,26 @@ def validator_set(members: tuple[Validator, ...]) -> ValidatorSet:
         raise DecodeError("validators.repeated-key", "two validators with one key")
     if len({validator.organisation for validator in members}) != len(members):
         raise DecodeError("validators.repeated-organisation", "two validators of one organisation")
+    for validator in members:
+        check_bls_form(validator.bls_key, validator.bls_possession)
+    bls_keys = [validator.bls_key for validator in members if validator.bls_key]
+    if len(set(bls_keys)) != len(bls_keys):
+        raise DecodeError("validators.repeated-bls-key", "two validators with one BLS key")
     return ValidatorSet(tuple(sorted(members, key=lambda validator: validator.key)))
+
+
+def check_bls_form(bls_key: bytes, bls_possession: bytes) -> None:
+    """Either none at all, or a key and a proof of possession that have the form of one. No arithmetic of curves.
+
+    Raises:
+        DecodeError: ``validators.bls-key``.
+    """
+    if not bls_key and not bls_possession:
+        return
+    try:
+        check_form(bls_key, bls_possession)
+    except SignatureError as error:
+        raise DecodeError("validators.bls-key", str(error)) from error
 
 
 def faults_max(validator_count: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -12,11 +13,12 @@ from tallystick.compact import CompactProof, CompactTrust, build_consignment
 from tallystick.encoding import ZERO32
 from tallystick.records.base import Record, key_hash, read_public
 from tallystick.records.goods import ItemPublic, item_key, session_key
-from tallystick.seals import Seal, SealCertificate, SealKey, SealKeys, SealKeySet, sign_seal_key
+from tallystick.seals import Seal, SealCertificate, SealKeys
 from tallystick.trie import Trie
 from tallystick.units import empty_units, unit_leaf, unit_of
+from tallystick.validators import ValidatorSet
 from tests.recorded_bls import recorded_bls
-from tests.world import World, gtin, seed, sscc
+from tests.world import World, founding, gtin, sscc
 
 PALLET = sscc("95211110001")
 PACKS = tuple(f"{gtin('95211110')}/21/P{number}" for number in range(12))
@@ -43,7 +45,7 @@ def secret(organisation: str) -> bytes:
 
 def make_world() -> World:
     """Twelve packs on a pallet, which was shipped; unpacked and filled again with three of them."""
-    made = World()
+    made = World(founding(bls_entry=bls_entry))
     made.make("org:grower", *PACKS, PALLET)
     made.must(made.capture("org:grower", made.packing(PALLET, *PACKS)))
     made.must(made.capture("org:grower", made.packing(PALLET, *PACKS, action="DELETE")))
@@ -96,31 +98,42 @@ def seal(**changes: object) -> Seal:
     return Seal(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-@cache
-def seal_key(organisation: str) -> SealKey:
-    """A founder's word for its BLS key."""
-    key, possession = scheme().public_key(secret(organisation)), scheme().prove_possession(secret(organisation))
-    return sign_seal_key(seed(organisation, "VALIDATOR"), world().chain_id, key, possession)
+def bls_entry(organisation: str) -> tuple[bytes, bytes]:
+    """A founder's BLS key with its possession, as its card names them."""
+    return scheme().public_key(secret(organisation)), scheme().prove_possession(secret(organisation))
 
 
 @cache
-def key_set() -> SealKeySet:
+def validators() -> ValidatorSet:
     """All four founders with their keys."""
-    validators = world().genesis.validators()
-    return SealKeySet(EPOCH, validators, tuple(seal_key(member.organisation) for member in validators.members))
+    return world().genesis.validators()
+
+
+def keys_of(
+    validators_: ValidatorSet, scheme_: Bls | None = None, *, epoch: int = EPOCH, possessions_checked: bool = False
+) -> SealKeys:
+    """The BLS keys of a set on this chain."""
+    return SealKeys(validators_, epoch, world().chain_id, scheme_ or scheme(), possessions_checked=possessions_checked)
+
+
+def with_entry(index: int, **changes: Any) -> ValidatorSet:
+    """The founders' set with another entry."""
+    members = list(validators().members)
+    members[index] = msgspec.structs.replace(members[index], **changes)
+    return ValidatorSet(tuple(members))
 
 
 @cache
 def share(index: int, sealed: Seal | None = None) -> bytes:
     """A founder's signature over the seal of the newest height, or over another."""
-    organisation = key_set().validators.members[index].organisation
+    organisation = validators().members[index].organisation
     return scheme().sign(secret(organisation), (sealed or seal()).signing_bytes())
 
 
 @cache
 def certificate() -> SealCertificate:
     """The seal under three founders' signatures."""
-    keys = SealKeys(key_set(), world().chain_id, scheme(), possessions_checked=True)
+    keys = keys_of(validators(), possessions_checked=True)
     return keys.combine(seal(), {index: share(index) for index in (0, 1, 3)})
 
 
@@ -132,4 +145,4 @@ def proof() -> CompactProof:
 
 def trust() -> CompactTrust:
     """What a reader has pinned."""
-    return CompactTrust(world().chain_id, {EPOCH: key_set()})
+    return CompactTrust(world().chain_id, {EPOCH: validators()})

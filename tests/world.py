@@ -7,7 +7,7 @@ are organisation ids; seeds derive from names, so that every run is the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -75,13 +75,15 @@ def uri(key: str) -> str:
 
 
 @cache
-def founding(clock_advance_allowed: bool = True) -> Genesis:
-    """The genesis of the four founders."""
+def founding(
+    clock_advance_allowed: bool = True, bls_entry: Callable[[str], tuple[bytes, bytes]] = lambda _: (b"", b"")
+) -> Genesis:
+    """The genesis of the four founders; ``bls_entry`` gives the BLS key and possession of each."""
     cards = []
     for name, (roles, prefixes) in FOUNDERS.items():
         body = CardBody(
             1, name, name[4:].title(), roles, prefixes, (), public_key(name, "ROOT"), public_key(name, "VALIDATOR"),
-            b"certificate", "127.0.0.1:1", "127.0.0.1:2",
+            b"certificate", "127.0.0.1:1", "127.0.0.1:2", *bls_entry(name),
         )  # fmt: skip
         cards.append(sign_card(body, seed(name, "ROOT"), seed(name, "VALIDATOR")))
     return merge_cards(tuple(cards), network="test", time_ms=START_MS, clock_advance_allowed=clock_advance_allowed)

@@ -8,18 +8,18 @@ from typing import Any
 
 from client_sdk import qr, secure_files
 from client_sdk.commands.base import Command, Context, Parser
+from client_sdk.commands.keys import read_genesis
 from client_sdk.errors import AnswerError, ExitCode
-from client_sdk.nodes import MSGPACK
-from client_sdk.seal_keys import check_seal_keys, compact_trust, save_seal_keys
-from client_sdk.trust import TrustStore, load_trust
+from client_sdk.nodes import MSGPACK, read_json
+from client_sdk.trust import GENESIS_SIZE_MAX, VALIDATOR_SET_SIZE_MAX, TrustStore, load_trust, pin
 from client_sdk.values import read_identifier
 from tallystick import api
+from tallystick.api import unb64
 from tallystick.bls import bls
 from tallystick.compact import (
     COMPACT_SIZE_MAX,
     QR_SIGNS_MAX,
     QR_SIZE_MAX,
-    CompactTrust,
     VerifiedConsignment,
     compact_text,
     is_compact,
@@ -28,17 +28,21 @@ from tallystick.compact import (
     verify_compact,
     write_compact,
 )
-from tallystick.encoding import decode
+from tallystick.encoding import decode, encode
 from tallystick.epcis import format_timestamp
-from tallystick.errors import ConfigError, DecodeError, ProofError
+from tallystick.errors import ConfigError, DecodeError, UnavailableError
 from tallystick.limits import RECORD_SIZE_MAX
-from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Record
 from tallystick.records.goods import session_key
+from tallystick.seals import SealKeys
+from tallystick.validators import ValidatorSet
+
+NOW_S = 60.0  # what a seal on request is given at least; in pure Python on a busy machine it takes half a minute
 
 
 def _add_compact(parser: Parser) -> None:
     parser.add_argument("id", help="a container (SSCC) as key text, Digital Link or EPC URN; or a file of --out")
+    parser.add_argument("--now", action="store_true", help="have the validators seal the newest state; do not wait")
     parser.add_argument("--contents", action="store_true", help="also show what lies inside, to all who scan it")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the proof as bytes")
     parser.add_argument("--qr", type=Path, metavar="FILE", help="write the QR code as PNG")
@@ -63,10 +67,10 @@ def _compact(context: Context, arguments: argparse.Namespace) -> int:
     if path.is_file():
         data = secure_files.read(path, "compact proof", size_max=2 * COMPACT_SIZE_MAX)
     else:
-        data = _fetch(context, store, read_identifier(arguments.id).key)
+        data = _fetch(context, store, read_identifier(arguments.id).key, now=arguments.now)
     if arguments.contents:
         data = _with_contents(context, data)
-    shown = verify_compact(data, compact_trust(context.config.trust_file, store), bls())
+    shown = _verify(data, store)
     data = write_compact(read_compact(data))  # whatever form it came in
     text = compact_text(data, arguments.host)
     if (arguments.qr or arguments.svg) and len(text) > QR_SIGNS_MAX:
@@ -80,29 +84,55 @@ def _compact(context: Context, arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _fetch(context: Context, store: TrustStore, subject: str) -> bytes:
-    """A node's proof; the keys that it is checked with are fetched and checked where they are not known yet."""
+def _fetch(context: Context, store: TrustStore, subject: str, *, now: bool) -> bytes:
+    """A node's proof; validators of a later epoch are learnt from the ends of those before."""
     if not subject.startswith("00/"):
         raise ConfigError(f"{subject} is no container; a compact proof is about an SSCC (00/…)")
-    data = context.nodes().get(api.CONSIGNMENT_PROOF, {"id": subject}, accept=MSGPACK).body
+    data = _sealed_now(context, subject) if now else _ask(context, subject)
     proof = read_compact(data)
     if proof.subject != subject:
         raise AnswerError(f"asked for {subject}, a node answered about {proof.subject}")
-    trust_file = context.config.trust_file
-    if not _holds(data, compact_trust(trust_file, store)):  # keys not known yet, or one was replaced
-        shown = context.nodes().get(api.SEAL_KEYS, accept=MSGPACK).body
-        save_seal_keys(trust_file, store, check_seal_keys(shown, store, bls()))
+    if proof.epoch > store.newest_epoch:
+        context.reader().walk()
+    if proof.epoch not in store.compact_trust().validators:
+        head = context.client().head()  # who pinned a later epoch by its hash has not seen its set yet
+        store.take_set(decode(unb64(head.validators), ValidatorSet, size_max=VALIDATOR_SET_SIZE_MAX))
     return data
 
 
-def _holds(data: bytes, trust: CompactTrust) -> bool:
-    try:
-        verify_compact(data, trust, bls())
-    except ProofError as error:
-        if error.code in (ProofCode.UNKNOWN_VALIDATORS, ProofCode.BAD_VOTE_SIGNATURE):
-            return False
-        raise
-    return True
+def _ask(context: Context, subject: str) -> bytes:
+    return context.nodes().get(api.CONSIGNMENT_PROOF, {"id": subject}, accept=MSGPACK).body
+
+
+def _sealed_now(context: Context, subject: str) -> bytes:
+    """Have the validators seal the newest height, and wait for it.
+
+    Raises:
+        UnavailableError: no quorum sealed it in time, or the container changed meanwhile.
+    """
+    asked = read_json(context.nodes().post(api.SEALS, encode(())), api.SealAsked)
+    deadline_s = context.environment.monotonic_s() + max(context.arguments.timeout, NOW_S)
+    why = UnavailableError(f"no quorum of validators sealed height {asked.height} in time; ask again")
+    while context.environment.monotonic_s() < deadline_s:
+        try:
+            data = _ask(context, subject)
+            if read_compact(data).height >= asked.height:
+                return data
+        except UnavailableError as error:
+            why = error
+        context.environment.sleep(0.5)
+    raise why
+
+
+def _verify(data: bytes, store: TrustStore, subject: str | None = None) -> VerifiedConsignment:
+    """Check a paper. In an epoch's first one all keys of the set are checked, which later ones need not be again."""
+    trust, scheme = store.compact_trust(), bls()
+    shown = verify_compact(data, trust, scheme, subject=subject)
+    if shown.epoch not in trust.possessions_checked:
+        keys = SealKeys(trust.validators[shown.epoch], shown.epoch, trust.chain_id, scheme)
+        if not keys.bad_keys():
+            store.note_possessions(shown.epoch)
+    return shown
 
 
 def _with_contents(context: Context, data: bytes) -> bytes:
@@ -142,15 +172,17 @@ def verify_paper(context: Context, arguments: argparse.Namespace, data: bytes, t
 
     Raises:
         ProofError: it does not hold.
-        ConfigError: the keys that it is checked with were never fetched.
+        ConfigError: the pinned validators sign no seals.
     """
-
-    store = load_trust(trust_file)
-    trust = compact_trust(trust_file, store)
+    if arguments.genesis is not None:
+        genesis = secure_files.read(Path(arguments.genesis), "genesis file", size_max=GENESIS_SIZE_MAX)
+        store = pin(genesis, read_genesis(genesis).chain_id())
+    else:
+        store = load_trust(trust_file)
     subject = None if arguments.id is None else read_identifier(arguments.id).key
-    if not trust.key_sets:
-        raise ConfigError("no keys for compact proofs are pinned yet; run 'tallystick compact' once with a node")
-    shown = verify_compact(data, trust, bls(), subject=subject)
+    if not store.compact_trust().validators:
+        raise ConfigError("the pinned validators name no BLS keys, so nothing can be checked that they sealed")
+    shown = _verify(data, store, subject)
     context.output.result(consignment_fields(shown), consignment_words(shown))
     return ExitCode.OK
 
@@ -192,13 +224,13 @@ COMMANDS: tuple[Command, ...] = (
         "compact",
         "a consignment as one QR code",
         (
-            "compact 00/095212345678901234 --qr pallet.png",
+            "compact 00/095212345678901234 --now --qr pallet.png",
             "compact 00/095212345678901234 --qr pallet.png --host https://id.example.org",
             "compact 00/095212345678901234 --contents --out pallet.tsc --svg pallet.svg",
         ),
         _add_compact,
         _compact,
-        description="Proven as of the last seal, which the validators make every heartbeat.\n"
+        description="Proven as of the last seal, which the validators make every heartbeat, and with --now at once.\n"
         "'verify' checks it offline, from the file or from the text that the QR code holds.",
     ),
 )

@@ -141,7 +141,9 @@ def _add_verify(parser: Parser) -> None:
     )
     parser.add_argument("--trust", type=Path, metavar="FILE", help="trust file (default: beside the configuration)")
     parser.add_argument(
-        "--genesis", metavar="FILE_OR_ID", help="for archives: trust this genesis instead of a trust file"
+        "--genesis",
+        metavar="FILE_OR_ID",
+        help="for archives, and papers (FILE): trust this genesis, not a trust file",
     )
     parser.add_argument("--id", help="the identifier that the proof should be about; another one is refused")
     parser.add_argument(
@@ -154,11 +156,11 @@ def _verify(context: Context, arguments: argparse.Namespace) -> int:
     data = secure_files.read(arguments.file, "proof", size_max=ARCHIVE_SIZE_MAX)
     if archives.is_archive(data):
         return archives.verify_file(context, arguments, data)
-    if arguments.genesis is not None:
-        raise ConfigError("--genesis is for archives; a single proof is checked against a trust file (--trust)")
-    store = load_trust(arguments.trust or context.config.trust_file)
     if compact.is_compact(data):
         return compact.verify_paper(context, arguments, data, arguments.trust or context.config.trust_file)
+    if arguments.genesis is not None:
+        raise ConfigError("--genesis is for archives and papers; a bundle is checked against a trust file (--trust)")
+    store = load_trust(arguments.trust or context.config.trust_file)
     bundle = read_bundle(data)
     if arguments.id is not None:
         subject = read_identifier(arguments.id).key

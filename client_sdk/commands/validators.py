@@ -13,6 +13,7 @@ from client_sdk.errors import ExitCode
 from client_sdk.intents import Intent, membership
 from client_sdk.output import outcome_fields, outcome_words
 from client_sdk.values import read_organisation
+from tallystick.bls import bls
 from tallystick.encoding import decode
 from tallystick.errors import ConfigError, DecodeError, SignatureError
 from tallystick.genesis import Card
@@ -29,9 +30,20 @@ def read_seat(path: Path) -> NewSeat:
     """A validator's seat out of its card (``tallystick-node init``) or its seat file (``tallystick-node rotate``).
 
     Raises:
-        ConfigError: neither, or the card's signatures do not hold.
+        ConfigError: neither, the card's signatures do not hold, or it names a BLS key without proving its possession.
     """
     data = secure_files.read(path, "card or seat file", size_max=CARD_SIZE_MAX)
+    seat = _decode_seat(path, data)
+    try:
+        if seat.bls_key:
+            bls().check_possession(seat.bls_key, seat.bls_possession)
+    except SignatureError as error:
+        who = seat.organisation
+        raise ConfigError(f"{path}: {who} does not show that it has the secret of its BLS key: {error}") from error
+    return seat
+
+
+def _decode_seat(path: Path, data: bytes) -> NewSeat:
     try:
         return decode(data, NewSeat, size_max=CARD_SIZE_MAX)
     except DecodeError:
@@ -42,7 +54,15 @@ def read_seat(path: Path) -> NewSeat:
     except (DecodeError, SignatureError) as error:
         raise ConfigError(f"{path}: neither a node's card nor a seat file: {error}") from error
     body = card.body
-    return NewSeat(body.organisation, body.validator_key, body.certificate, body.peer_address, body.api_address)
+    return NewSeat(
+        body.organisation,
+        body.validator_key,
+        body.certificate,
+        body.peer_address,
+        body.api_address,
+        body.bls_key,
+        body.bls_possession,
+    )
 
 
 def read_switch(context: Context, text: str) -> int:

@@ -53,11 +53,9 @@ async function verifyItem(bundle, anchor) {
   const state = await ShownState.read(anchor, bundle, bundle);
   const closure = await walk(bundle.subject, state);
   const signers = new Map();
-  const entries = entriesOf(closure);
-  const recorded = new Set(entries.map((entry) => `${hex(entry.commitment)} ${entry.organisation}`));
-  for (const entry of entries) {
+  for (const entry of entriesOf(closure)) {
     const event = state.events.get(hex(entry.commitment));
-    const signer = event && (await signerOf(event, entry, state, recorded));
+    const signer = event && (await signerOf(event, entry, state));
     if (signer) signers.set(hex(entry.commitment), signer);
   }
   return { verdict: verdictOf(closure), anchor, closure, events: state.events, signers };
@@ -102,8 +100,7 @@ function verdictOf(closure) {
 }
 
 // Whose capture the ledger recorded: the keys' organisation is that of the entry; null where it is not shown (section 4).
-// Two organisations may have recorded one event: the capture of one is not shown for the entry of the other.
-async function signerOf(event, entry, state, recorded = new Set()) {
+async function signerOf(event, entry, state) {
   if (event.signers.length === 0) return null;
   try {
     for (const signer of event.signers) {
@@ -111,7 +108,6 @@ async function signerOf(event, entry, state, recorded = new Set()) {
       if (key === null || key.sinceHeight > entry.height || (key.untilHeight > 0 && key.untilHeight < entry.height)) {
         throw new ProofError('key-not-valid-then', `a key at height ${entry.height}`);
       }
-      if (key.organisation !== entry.organisation && recorded.has(`${hex(event.commitment)} ${key.organisation}`)) return null;
       if (key.organisation !== entry.organisation) {
         throw new ProofError('bad-event-signature', `${entry.organisation} recorded it, another signed this`);
       }

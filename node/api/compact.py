@@ -1,4 +1,4 @@
-"""The public door's answers about seals: the newest, the keys that it is checked with, consignments under it."""
+"""Both doors' answers about seals: the newest, those of epochs' ends, consignments under it; and asking for one."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api import openapi
-from node.api.bodies import MSGPACK
-from node.api.parameters import ItemQuery, strict_query
-from node.api.public import FRESH
+from node.api.auth import Access, Authenticator
+from node.api.bodies import MSGPACK, check_body_headers, read_body
+from node.api.parameters import ClosingQuery, ItemQuery, strict_query
+from node.api.public import FRESH, json_response
 from node.api.rates import RateLimit
 from tallystick import api
 from tallystick.compact import CompactProof, write_compact
 from tallystick.encoding import encode
-from tallystick.errors import UnavailableError
-from tallystick.seals import SealCertificate, SealKeySet
+from tallystick.errors import DecodeError, UnavailableError
+from tallystick.seals import SealCertificate
+
+NOTHING = encode(())  # body of a question that says nothing more
 
 
 class CompactQueries(Protocol):
     """What this door asks of a node (``node.bls_sealer``)."""
 
-    def key_set(self) -> SealKeySet:
-        """Validators and their BLS keys."""
+    def certificate(self, closing_epoch: int | None = None) -> SealCertificate:
+        """The newest seal, or that of an epoch's last block."""
 
-    def certificate(self) -> SealCertificate:
-        """The newest seal."""
+    def request(self) -> int:
+        """Ask the validators to seal the newest height; which one."""
 
     def consignment(self, identifier: str) -> CompactProof:
         """A logistic unit under the newest seal."""
@@ -36,11 +39,11 @@ class CompactQueries(Protocol):
 class NoSeals:
     """A node that has nothing to do with seals."""
 
-    def key_set(self) -> SealKeySet:
+    def certificate(self, closing_epoch: int | None = None) -> SealCertificate:
         """See ``CompactQueries``."""
         raise UnavailableError("this node makes no seals")
 
-    def certificate(self) -> SealCertificate:
+    def request(self) -> int:
         """See ``CompactQueries``."""
         raise UnavailableError("this node makes no seals")
 
@@ -66,7 +69,6 @@ class CompactDoor:
         refused = openapi.refusals("query", "rate-limited", "unavailable", "not-found")
         for path, handler, name, summary, answer in (
             (api.SEAL, self.seal, "seal", "Newest seal: a quorum's aggregate signature", "SealCertificate"),
-            (api.SEAL_KEYS, self.seal_keys, "sealKeys", "Validators with their BLS keys", "SealKeySet"),
             (
                 api.CONSIGNMENT_PROOF,
                 self.consignment,
@@ -84,17 +86,50 @@ class CompactDoor:
     async def _within_limit(self, request: Request) -> None:
         self._limit.take(request.client.host if request.client else "")
 
-    async def seal(self) -> Response:
-        """One every heartbeat."""
-        return _answer(encode(self._seals.certificate()))
-
-    async def seal_keys(self) -> Response:
-        """To be pinned; the reader checks every signature and possession itself."""
-        return _answer(encode(self._seals.key_set()))
+    async def seal(self, closing: ClosingQuery = None) -> Response:
+        """One every heartbeat, one at the end of each epoch, and when a member asks."""
+        return _answer(encode(self._seals.certificate(None if closing is None else int(closing))))
 
     async def consignment(self, id: ItemQuery) -> Response:
         """As of the newest seal; a unit that has changed since must wait for the next one."""
         return _answer(write_compact(self._seals.consignment(id)))
+
+
+class SealsDoor:
+    """The members' question for a seal: a handler that makes validators sign, so it knows who asks, and how often."""
+
+    def __init__(self, seals: CompactQueries, authenticator: Authenticator) -> None:
+        self._seals = seals
+        self._authenticator = authenticator
+
+    def router(self) -> APIRouter:
+        """The one route."""
+        router = APIRouter(default_response_class=Response, tags=["members"], dependencies=[Depends(strict_query)])
+        refused = openapi.refusals(
+            "query", "unauthenticated", "signature", "forbidden", "slow-body", "too-large", "media-type",
+            "rate-limited", "unavailable",
+        )  # fmt: skip
+        router.add_api_route(
+            api.SEALS,
+            self.ask,
+            methods=["POST"],
+            status_code=202,
+            operation_id="askForSeal",
+            summary="Ask the validators to seal the newest height now",
+            openapi_extra=openapi.msgpack_body("An empty array.", len(NOTHING)),
+            responses={202: openapi.json_answer(api.SealAsked, "Which height.", api.SealAsked(42)), **refused},
+        )
+        return router
+
+    async def ask(self, request: Request) -> Response:
+        """Once in ten seconds, whoever asks; the seal is made some seconds later or, where validators are away, not."""
+        caller = self._authenticator.caller(request, Access.SUBMIT)
+        check_body_headers(request, len(NOTHING))
+        body = await read_body(request, len(NOTHING))
+        caller.check_body(body)
+        if body != NOTHING:
+            raise DecodeError("malformed", "the body of this request is an empty array")
+        return json_response(api.SealAsked(self._seals.request()), 202, {"Cache-Control": "no-store"})
 
 
 def _answer(data: bytes) -> Response:

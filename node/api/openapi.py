@@ -24,6 +24,7 @@ TOKEN = "readToken"
 SHAPES = (
     api.TransactionStatus,
     api.BulkAnswer,
+    api.SealAsked,
     api.HeadAnswer,
     api.HealthAnswer,
     api.StatusAnswer,

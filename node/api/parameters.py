@@ -55,6 +55,11 @@ TimeoutQuery = Annotated[
 
 EpochPath = Annotated[str, Path(pattern=NUMBER, description="Number of an epoch, from 0.", examples=["0"])]
 
+ClosingQuery = Annotated[
+    str | None,
+    Query(pattern=NUMBER, description="Of the last block of this epoch; without it, the newest.", examples=["0"]),
+]
+
 
 async def strict_query(request: Request) -> None:
     """Refuse query parameters that the route does not know or that come twice.

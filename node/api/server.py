@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from node.api import openapi
 from node.api.auth import Authenticator
-from node.api.compact import CompactDoor, CompactQueries, NoSeals
+from node.api.compact import CompactDoor, CompactQueries, NoSeals, SealsDoor
 from node.api.door import Door
 from node.api.listener import BACKLOG
 from node.api.members import MembersDoor
@@ -65,6 +65,7 @@ def build_application(
     public = PublicDoor(node, proofs, metrics, strangers, node.genesis.heartbeat_ms)
     application.include_router(public.router())
     application.include_router(CompactDoor(seals or NoSeals(), strangers).router())
+    application.include_router(SealsDoor(seals or NoSeals(), authenticator).router())
     application.include_router(MembersDoor(node, proofs, authenticator, limits.waiting_max).router())
     openapi.install(application, _version())
     application.add_exception_handler(ProblemError, _on_problem)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from contracts.genesis_state import genesis_writes
-from node.card_files import card_json, read_card
+from node.card_files import card_json, check_possessions, read_card
 from node.commands import Subparsers, grouped, new_parser, print_json
 from node.founding import GENESIS_SIZE_MAX, read_genesis
 from node.key_files import write_new
@@ -53,6 +53,7 @@ def genesis(options: argparse.Namespace) -> int:
         if options.cards or options.out or options.network:
             raise ConfigError("--show only shows a file; leave out cards, --network and --out")
         value, _ = read_genesis(options.show)
+        check_possessions(options.show, value.cards)
         file = options.show
     else:
         value = _merge(options)
@@ -115,6 +116,9 @@ def _explain(file: Path, value: Genesis) -> None:
         roles = ", ".join(card.body.roles) or "no role"
         print(f"  {card.body.organisation:<{width}}  {card.body.peer_address:<22}  {card.body.name} ({roles})")
     quorum = value.validators().quorum
+    sealing = sum(bool(card.body.bls_key) for card in value.cards)
+    if sealing:
+        print(f"{sealing} of them sign seals, for proofs on paper; {quorum} make one.")
     print(f"{quorum} of {len(value.cards)} nodes settle a block; {value.admission_quorum} governors admit a member.")
     if value.clock_advance_allowed:
         print("A quorum may advance this chain's clock: use it for demonstrations and tests only.")

@@ -17,9 +17,9 @@ from node.config import CARD, ROOT_KEY, SEAL_KEY, TRANSPORT_CERTIFICATE, TRANSPO
 from node.config_template import render_config
 from node.founder import FounderOptions, card_body
 from node.key_files import read_secret, write_new
+from node.seal_secret import bls_entry, make_seal_secret
 from node.toml_reader import Address, listen_address, peer_address
 from tallystick import keyfile, keys
-from tallystick.bls import GROUP_ORDER, SECRET_SIZE
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError
 from tallystick.genesis import sign_card
@@ -55,7 +55,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument(
         "--seals",
         action="store_true",
-        help="also make a BLS key: the node then seals the state once a heartbeat, for proofs that fit a QR code; "
+        help="also make a BLS key, which the card names: the node then seals the state, for proofs that fit a QR code; "
         "without a native library (extra compact-native) each seal takes seconds of a process beside the node",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -83,9 +83,9 @@ def init(options: argparse.Namespace) -> int:
         raise ConfigError(f"--api-address: both doors would listen at {api_listen}; give them two ports")
     passphrase = _passphrase(options.passphrase_file)
     _make_folders(options.dir)
-    card = _make_node(options.dir, founder, passphrase, render_config(founder.organisation, peer_listen, api_listen))
     if options.seals:
-        write_new(options.dir / "keys" / SEAL_KEY, new_seal_secret().hex().encode() + b"\n", secret=True)
+        make_seal_secret(options.dir / "keys" / SEAL_KEY)
+    card = _make_node(options.dir, founder, passphrase, render_config(founder.organisation, peer_listen, api_listen))
     if options.json:
         print_json({"card": str(options.dir / CARD), "config": str(options.dir / "node.toml"), **card})
     else:
@@ -96,7 +96,8 @@ def init(options: argparse.Namespace) -> int:
 def _make_node(folder: Path, founder: FounderOptions, passphrase: str, config: str) -> dict[str, object]:
     root_seed, validator_seed = keys.generate(), keys.generate()
     transport = make_transport_identity(founder.organisation)
-    body = card_body(founder, keys.public_key_of(root_seed), keys.public_key_of(validator_seed), transport)
+    entry = bls_entry(folder / "keys" / SEAL_KEY)
+    body = card_body(founder, keys.public_key_of(root_seed), keys.public_key_of(validator_seed), transport, entry)
     card = sign_card(body, root_seed, validator_seed)
     sealed = keyfile.seal_keyfile(
         root_seed,
@@ -116,11 +117,6 @@ def _make_node(folder: Path, founder: FounderOptions, passphrase: str, config: s
     write_new(folder / "card.json", json.dumps(described, ensure_ascii=False, indent=2).encode() + b"\n")
     write_new(folder / CARD, encode(card))
     return described
-
-
-def new_seal_secret() -> bytes:
-    """A BLS secret: any number from 1 to the group's order - 1."""
-    return (secrets.randbelow(GROUP_ORDER - 1) + 1).to_bytes(SECRET_SIZE, "big")
 
 
 def _make_folders(folder: Path) -> None:

@@ -20,6 +20,7 @@ from node.key_files import SECRET_FILE_SIZE_MAX, read_file, read_secret, write_n
 from node.next_seat import make_next_seat, next_seed
 from node.recovery_head import HEAD_FILE_SIZE_MAX, HeadFile, executed_blocks, highest_certified
 from node.recovery_start import RecoveryPlan, begin_epoch, plan_recovery
+from node.seal_secret import bls_entry
 from node.signer_log import SignerLog, SignerRecordLostError, salvage
 from tallystick import keys
 from tallystick.encoding import decode, encode
@@ -130,7 +131,12 @@ def make_head(options: argparse.Namespace) -> int:
         disk.close()
     validator_seed = next_seed(config, reuse=True)
     new = NewSeat(
-        config.organisation, keys.public_key_of(validator_seed), seat.certificate, seat.peer_address, seat.api_address
+        config.organisation,
+        keys.public_key_of(validator_seed),
+        seat.certificate,
+        seat.peer_address,
+        seat.api_address,
+        *bls_entry(config.seal_key),
     )
     head = Head(founding.chain_id, epoch, certificate, new)
     write_new(path, encode(HeadFile(sign_head(head, root_seed, validator_seed), blocks)))

@@ -14,7 +14,7 @@ from tallystick.settings import Complaint
 
 EXAMPLES = """
 tallystick-node rotate --config grower/node.toml --peer-address 10.0.0.1:7101 --api-address 10.0.0.1:8101
-tallystick-node rotate --config grower/node.toml --peer-address … --api-address … --transport
+tallystick-node rotate --config grower/node.toml --peer-address … --api-address … --transport --seals
 """
 
 
@@ -25,6 +25,7 @@ def add_parser(commands: Subparsers) -> None:
     parser.add_argument("--peer-address", required=True, metavar="HOST:PORT", help="where the other nodes reach it")
     parser.add_argument("--api-address", required=True, metavar="HOST:PORT", help="where members and readers reach it")
     parser.add_argument("--transport", action="store_true", help="a new transport certificate too")
+    parser.add_argument("--seals", action="store_true", help="a BLS key too, for a node that signs no seals so far")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -40,7 +41,9 @@ def rotate(options: argparse.Namespace) -> int:
             peer_address(getattr(options, option))
         except Complaint as complaint:
             raise ConfigError(f"--{option.replace('_', '-')}: {complaint}") from None
-    made = make_next_seat(config, options.peer_address, options.api_address, transport=options.transport)
+    made = make_next_seat(
+        config, options.peer_address, options.api_address, transport=options.transport, seals=options.seals
+    )
     path, key = made.file, made.seat.key
     if options.json:
         print_json({"seat": str(path), "key": key.hex(), "validator_key": str(config.keys / NEXT_VALIDATOR_KEY)})

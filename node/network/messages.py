@@ -21,7 +21,7 @@ from tallystick.limits import (
 )
 from tallystick.proposals import ClosingProposal, Proposal
 from tallystick.recovery import Recovery
-from tallystick.seals import SealKey, SealShare
+from tallystick.seals import SealShare
 from tallystick.votes import Certificate, Vote
 
 PEER_PROTOCOL = 1
@@ -176,10 +176,10 @@ class ClosingMessage(Message, frozen=True, tag=15):
     header: ClosingHeader
 
 
-class SealKeyMessage(Message, frozen=True, tag=16):
-    """The sender's BLS key; on connecting and when it is first used. docs/spec/compact.md."""
+class SealRequest(Message, frozen=True, tag=16):
+    """Asks every validator for a share over the executed tuple of this height. docs/spec/compact.md."""
 
-    key: SealKey
+    height: Natural
 
 
 class SealShareMessage(Message, frozen=True, tag=17):
@@ -274,7 +274,7 @@ PeerMessage: TypeAlias = (
     | RangeMessage
     | ClosingProposalMessage
     | ClosingMessage
-    | SealKeyMessage
+    | SealRequest
     | SealShareMessage
     | SnapshotsRequest
     | SnapshotsMessage

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import msgspec
 
 from client_sdk.config import Config, write_config
 from client_sdk.keystore import Keystore
-from client_sdk.seal_keys import compact_trust, file_beside
 from client_sdk.trust import load_trust, pin
 from node.key_files import read_seal_secret
 from scripts.story.cast import CARRIER, RETAILER, Cast
 from scripts.story.goods import NEVER_ISSUED, PACKS_A, PALLET_A, PALLET_B
-from scripts.story.network import http_bytes, run_command
+from scripts.story.network import run_command
 from scripts.story.photograph import photograph, scan
 from scripts.story.refusals import Refusals
-from tallystick import api
 from tallystick.bls import bls
 from tallystick.compact import CompactProof, CompactTrust, read_compact, verify_compact, write_compact
 from tallystick.encoding import encode
@@ -29,7 +25,7 @@ from tallystick.records.members import KeyUse
 from tallystick.seals import seal_message
 from tallystick.units import root_of_unit, unit_leaf
 
-SEAL_S = 150.0  # in pure Python four nodes need a quarter of a minute for their first seal, more where others work
+SEAL_S = 150  # in pure Python four nodes need a quarter of a minute for their first seal, more where others work
 
 
 class PaperError(Exception):
@@ -49,19 +45,8 @@ class Paper:
         """Where pictures and both configurations lie."""
         return self.cast.network.folder / "paper"
 
-    def wait_for_seal(self) -> str:
-        """Wait until the retailer's node shows the pallet under a seal; names what computed the signatures here."""
-        node = self.cast.network.nodes[RETAILER]
-        path = f"{api.CONSIGNMENT_PROOF}?{urlencode({'id': PALLET_A})}"
-        deadline = time.monotonic() + SEAL_S
-        while (answer := http_bytes(node.url, path))[0] != 200:
-            if time.monotonic() > deadline:
-                raise PaperError(f"no seal after {SEAL_S:.0f} s: {answer[1][:300].decode(errors='replace')}")
-            time.sleep(0.2)
-        return f"signatures by {bls().name}"
-
     def print_code(self) -> str:
-        """The retailer prints the pallet with its contents as one QR code."""
+        """The retailer has the newest state sealed, and prints the pallet with its contents as one QR code."""
         network = self.cast.network
         config = self.folder / "retailer" / "config.toml"
         Keystore(config.parent / "keys").create(
@@ -71,12 +56,13 @@ class Paper:
         write_config(Config(config, self.cast.chain_id, nodes, organisation=RETAILER, keys={"read": "desk"}))
         pin(network.genesis.read_bytes(), self.cast.chain_id, config.parent / "trust.json")
         made = run_command(
-            *("client_sdk", "compact", PALLET_A, "--contents", "--json", "--config", str(config)),
+            *("client_sdk", "compact", PALLET_A, "--now", "--contents", "--json", "--config", str(config)),
+            *("--timeout", str(SEAL_S)),
             *("--passphrase-file", str(network.folder / "passphrase.txt")),
             *("--qr", str(self.picture), "--scale", "6", "--out", str(self.folder / "pallet.tsc")),
         )
         self.figures |= {"compact_bytes": made["size"], "compact_modules": made["modules"]}
-        return f"{made['size']} bytes, {made['modules']} by {made['modules']} modules"
+        return f"{made['size']} bytes, {made['modules']} by {made['modules']} modules, signatures by {bls().name}"
 
     @property
     def picture(self) -> Path:
@@ -84,11 +70,10 @@ class Paper:
         return self.folder / "pallet.png"
 
     def check_photograph(self) -> str:
-        """A buyer photographs it and checks what was scanned with a configuration that names no node."""
+        """A buyer who has the genesis file and names no node photographs it and checks what was scanned."""
         config = self.folder / "buyer" / "config.toml"
         write_config(Config(config, self.cast.chain_id))
-        for name in ("trust.json", file_beside(Path("trust.json")).name):
-            (config.parent / name).write_bytes((self.folder / "retailer" / name).read_bytes())
+        pin(self.cast.network.genesis.read_bytes(), self.cast.chain_id, config.parent / "trust.json")
         taken = photograph(self.picture.read_bytes())
         (self.folder / "photograph.jpg").write_bytes(taken)
         scanned = self.folder / "scanned.txt"
@@ -123,7 +108,7 @@ class Paper:
         leaf = unit_leaf(item_leaf, leaf_of_halves(encode(proof.session.public()), proof.session.members_hash))
         message = seal_message(
             self.cast.chain_id,
-            self._trust().key_sets[proof.epoch].validators.digest(),
+            self._trust().validators[proof.epoch].digest(),
             (proof.epoch, proof.height, proof.time_ms),
             proof.roots,
             root_of_unit(PALLET_A, leaf, proof.shape, proof.siblings),
@@ -135,8 +120,7 @@ class Paper:
         return read_compact((self.folder / "pallet.tsc").read_bytes())
 
     def _trust(self) -> CompactTrust:
-        trust_file = self.folder / "buyer" / "trust.json"
-        return compact_trust(trust_file, load_trust(trust_file))
+        return load_trust(self.folder / "buyer" / "trust.json").compact_trust()
 
     def _refused(self, name: str, code: str, proof: CompactProof, subject: str = PALLET_A) -> str:
         trust, data = self._trust(), write_compact(proof)

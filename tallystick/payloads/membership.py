@@ -9,6 +9,7 @@ import msgspec
 from tallystick.encoding import Hash, Message, Name, Natural, PublicKey
 from tallystick.evidence import Evidence
 from tallystick.limits import VALIDATORS_MAX
+from tallystick.validators import BlsKeyOrNone, BlsPossessionOrNone, Validator
 
 
 class NewSeat(Message, frozen=True):
@@ -19,6 +20,7 @@ class NewSeat(Message, frozen=True):
         key: Ed25519 public key of its votes, new to the chain.
         certificate: DER bytes of the self-made transport certificate, pinned by the peers.
         peer_address, api_address: ``host:port`` of the two doors.
+        bls_key, bls_possession: with which it signs seals from its first epoch on; both empty where it signs none.
     """
 
     organisation: Name
@@ -26,6 +28,12 @@ class NewSeat(Message, frozen=True):
     certificate: Annotated[bytes, msgspec.Meta(min_length=1, max_length=4_096)]
     peer_address: Name
     api_address: Name
+    bls_key: BlsKeyOrNone = b""
+    bls_possession: BlsPossessionOrNone = b""
+
+    def validator(self) -> Validator:
+        """Its entry in the set."""
+        return Validator(self.organisation, self.key, self.bls_key, self.bls_possession)
 
 
 class ChangeValidators(Message, frozen=True, tag=9):
@@ -37,7 +45,7 @@ class ChangeValidators(Message, frozen=True, tag=9):
 
 
 class RotateValidator(Message, frozen=True, tag=10):
-    """Replace key, certificate and addresses of one's own validator at a height.
+    """Replace keys, certificate and addresses of one's own validator at a height.
 
     Signed by a root key of the organisation and by the new validator key, in this order.
     """

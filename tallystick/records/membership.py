@@ -10,7 +10,7 @@ from tallystick.encoding import Hash, Message, Name, Natural, PublicKey, TimeMs
 from tallystick.evidence import Evidence, EvidenceKind
 from tallystick.limits import READY_HEARTBEATS_MAX, VALIDATORS_MAX
 from tallystick.records.base import Space, number_key, text_key
-from tallystick.validators import ValidatorSet
+from tallystick.validators import BlsKeyOrNone, BlsPossessionOrNone, Validator, ValidatorSet
 
 ROOT_SPACING_MS = 1_000  # block time between two heights whose roots are kept for a joiner
 ROOTS_MAX = 128  # kept at most: two heartbeats of a minute
@@ -40,19 +40,32 @@ class PlannedJoin(Message, frozen=True):
 
     Attributes:
         ready_height, ready_ms: height whose state it last said that it has, and that block's time; 0 before.
+        bls_key, bls_possession: of its entry in the set.
     """
 
     organisation: Name
     key: PublicKey
     ready_height: Natural
     ready_ms: TimeMs
+    bls_key: BlsKeyOrNone = b""
+    bls_possession: BlsPossessionOrNone = b""
+
+    def validator(self) -> Validator:
+        """Its entry in the set."""
+        return Validator(self.organisation, self.key, self.bls_key, self.bls_possession)
 
 
 class PlannedRotation(Message, frozen=True):
-    """A validator whose key, certificate and addresses are to be replaced."""
+    """A validator whose keys, certificate and addresses are to be replaced."""
 
     organisation: Name
     key: PublicKey
+    bls_key: BlsKeyOrNone = b""
+    bls_possession: BlsPossessionOrNone = b""
+
+    def validator(self) -> Validator:
+        """Its entry in the set."""
+        return Validator(self.organisation, self.key, self.bls_key, self.bls_possession)
 
 
 class PlannedChange(Message, frozen=True):

@@ -14,8 +14,9 @@ from scripts.make_compact_vectors import INFINITY_KEY, INFINITY_SIGNATURE, OUTSI
 from tallystick import bls_libraries
 from tallystick.bls import SECRET_SIZE, Bls
 from tallystick.compact import CompactTrust, verify_compact, write_compact
-from tallystick.errors import CertificateError, ProofError
-from tallystick.seals import SealCertificate, SealKeys, SealKeySet, sign_seal_key
+from tallystick.errors import CertificateError, DecodeError, ProofError
+from tallystick.seals import SealCertificate
+from tallystick.validators import ValidatorSet, validator_set
 from tests import compact_world as w
 
 LIBRARIES = [library for library in (bls_libraries.reference(), bls_libraries.native()) if library is not None]
@@ -26,12 +27,9 @@ ATTACKER = (77).to_bytes(SECRET_SIZE, "big")
 pytestmark = pytest.mark.parametrize("scheme", [Bls(library) for library in LIBRARIES], ids=lambda scheme: scheme.name)
 
 
-def with_key(key: bytes, possession: bytes, index: int = ROGUE) -> SealKeySet:
-    """The founders' keys, of which one validator has vouched for another one."""
-    keys = list(w.key_set().keys)
-    seed = w.seed(w.key_set().validators.members[index].organisation, "VALIDATOR")
-    keys[index] = sign_seal_key(seed, CHAIN_ID, key, possession)
-    return msgspec.structs.replace(w.key_set(), keys=tuple(keys))
+def with_key(key: bytes, possession: bytes) -> ValidatorSet:
+    """The founders' set, in which one validator's entry names another key."""
+    return w.with_entry(ROGUE, bls_key=key, bls_possession=possession)
 
 
 def rogue_key(of_attacker: bytes, others: Sequence[bytes]) -> bytes:
@@ -45,10 +43,10 @@ def rogue_key(of_attacker: bytes, others: Sequence[bytes]) -> bytes:
     return bytes(G1_to_pubkey(point))
 
 
-def code_of_keys(key_set: SealKeySet, scheme: Bls) -> str:
+def code_of_keys(validators: ValidatorSet, scheme: Bls) -> str:
     """The code with which the attacker's key is refused."""
     with pytest.raises(CertificateError) as refusal:
-        SealKeys(key_set, CHAIN_ID, scheme).key(ROGUE)
+        w.keys_of(validators, scheme).key(ROGUE)
     return refusal.value.code
 
 
@@ -67,27 +65,31 @@ def test_the_honest_proof_holds(scheme: Bls) -> None:
 @pytest.mark.parametrize("key", [INFINITY_KEY, OUTSIDE_KEY], ids=["infinity", "outside the group"])
 def test_a_key_that_is_no_key_counts_for_nobody(scheme: Bls, key: bytes) -> None:
     """At infinity it would sign whatever the others sign; outside of the group it may leak or cancel."""
-    for possession in (INFINITY_SIGNATURE, OUTSIDE_SIGNATURE, w.key_set().keys[ROGUE].possession):
+    for possession in (INFINITY_SIGNATURE, OUTSIDE_SIGNATURE, w.validators().members[ROGUE].bls_possession):
         assert code_of_keys(with_key(key, possession), scheme) == "unknown-validators"
 
 
 def test_a_rogue_key_would_sign_for_a_quorum_alone_and_is_refused_for_want_of_its_possession(scheme: Bls) -> None:
     own = scheme.public_key(ATTACKER)
-    key = rogue_key(own, [w.key_set().keys[index].key for index in (0, 1)])
-    for possession in (scheme.prove_possession(ATTACKER), w.key_set().keys[0].possession):
+    key = rogue_key(own, [w.validators().members[index].bls_key for index in (0, 1)])
+    for possession in (scheme.prove_possession(ATTACKER), w.validators().members[0].bls_possession):
         assert code_of_keys(with_key(key, possession), scheme) == "unknown-validators"
     # That the attack is one: who does not ask for the possession takes one signature for three.
-    forged = SealCertificate(w.seal(), 0b0111, scheme.sign(ATTACKER, w.seal().signing_bytes()))
-    careless = SealKeys(with_key(key, scheme.prove_possession(ATTACKER)), CHAIN_ID, scheme, possessions_checked=True)
-    careless.check(forged)
+    attacked = with_key(key, scheme.prove_possession(ATTACKER))
+    seal = w.seal(validators_hash=attacked.digest())
+    forged = SealCertificate(seal, 0b0111, scheme.sign(ATTACKER, seal.signing_bytes()))
+    w.keys_of(attacked, scheme, possessions_checked=True).check(forged)
     with pytest.raises(CertificateError) as refusal:
-        SealKeys(with_key(key, scheme.prove_possession(ATTACKER)), CHAIN_ID, scheme).check(forged)
+        w.keys_of(attacked, scheme).check(forged)
     assert refusal.value.code == "unknown-validators"
 
 
 def test_anothers_key_with_its_genuine_possession_counts_for_neither(scheme: Bls) -> None:
-    other = w.key_set().keys[0]
-    assert code_of_keys(with_key(other.key, other.possession), scheme) == "unknown-validators"
+    other = w.validators().members[0]
+    copied = with_key(other.bls_key, other.bls_possession)
+    assert code_of_keys(copied, scheme) == "unknown-validators"
+    with pytest.raises(DecodeError, match="one BLS key"):  # and no set with both comes out of genesis or an order
+        validator_set(copied.members)
 
 
 @pytest.mark.parametrize("signature", [INFINITY_SIGNATURE, OUTSIDE_SIGNATURE], ids=["infinity", "outside the group"])
@@ -110,17 +112,22 @@ def test_fewer_signers_than_a_quorum_are_too_few_however_they_are_named(scheme: 
 def test_another_epochs_validators_say_nothing(scheme: Bls) -> None:
     """The same keys in another epoch sign another message; and keys that are not pinned are not looked at."""
     assert code_of(scheme, epoch=1) == "unknown-validators"
-    later = msgspec.structs.replace(w.key_set(), epoch=1)
-    trust = CompactTrust(CHAIN_ID, {0: w.key_set(), 1: later})
+    trust = CompactTrust(CHAIN_ID, {0: w.validators(), 1: w.validators()})
     assert code_of(scheme, trust, epoch=1) == "bad-vote-signature"
-    fewer = msgspec.structs.replace(w.key_set().validators, members=w.key_set().validators.members[:3])
-    other_set = msgspec.structs.replace(w.key_set(), validators=fewer, keys=w.key_set().keys[:3])
-    assert code_of(scheme, CompactTrust(CHAIN_ID, {0: other_set})) == "unknown-validators"
-    in_set = CompactTrust(CHAIN_ID, {0: other_set})
-    assert code_of(scheme, in_set, signers=0b0111) == "bad-vote-signature"
+    fewer = CompactTrust(CHAIN_ID, {0: ValidatorSet(w.validators().members[:3])})
+    assert code_of(scheme, fewer) == "unknown-validators"
+    assert code_of(scheme, fewer, signers=0b0111) == "bad-vote-signature"
+
+
+def test_what_validators_seal_above_the_last_height_of_their_epoch_says_nothing(scheme: Bls) -> None:
+    height = w.seal().executed.height
+    ended = CompactTrust(CHAIN_ID, {0: w.validators()}, last_heights={0: height - 1})
+    assert code_of(scheme, ended) == "unknown-validators"
+    last = CompactTrust(CHAIN_ID, {0: w.validators()}, last_heights={0: height})
+    assert verify_compact(write_compact(w.proof()), last, scheme).height == height
 
 
 def test_another_chains_proof_is_refused_also_where_it_names_this_one(scheme: Bls) -> None:
-    other = CompactTrust(bytes(32), {0: w.key_set()})
+    other = CompactTrust(bytes(32), {0: w.validators()})
     assert code_of(scheme, other) == "wrong-chain"
-    assert code_of(scheme, other, chain=bytes(4)) == "unknown-validators"  # its keys were vouched for on this chain
+    assert code_of(scheme, other, chain=bytes(4)) == "bad-vote-signature"  # what was signed has the whole id

@@ -13,9 +13,9 @@ from node.app import Node
 from node.certificates import make_transport_identity
 from node.config import NodeConfig, Timing
 from node.founder import FounderOptions, card_body
+from node.seal_secret import bls_entry, make_seal_secret
 from node.toml_reader import Address
 from tallystick import keys
-from tallystick.api import TransactionState
 from tallystick.encoding import encode
 from tallystick.genesis import Genesis, merge_cards, sign_card
 from tallystick.payloads import encode_payload
@@ -45,9 +45,11 @@ class Network:
     Attributes:
         roots: root seed of each organisation.
         nodes: running nodes by organisation.
+        seals: they sign seals.
     """
 
-    def __init__(self, folder: Path, timing: Timing | None = None) -> None:
+    def __init__(self, folder: Path, timing: Timing | None = None, *, seals: bool = False) -> None:
+        self.seals = seals
         self.organisations = ORGANISATIONS
         self.roots = {name: keys.generate() for name in ORGANISATIONS}
         self.configs: dict[str, NodeConfig] = {}
@@ -80,7 +82,10 @@ class Network:
             founder = FounderOptions(
                 name, name, ("governor",), (f"95212{index}",), (), f"127.0.0.1:{port}", f"127.0.0.1:{port}"
             )
-            body = card_body(founder, keys.public_key_of(self.roots[name]), keys.public_key_of(seed), identity)
+            public_keys = keys.public_key_of(self.roots[name]), keys.public_key_of(seed)
+            if self.seals:
+                make_seal_secret(config.seal_key)
+            body = card_body(founder, *public_keys, identity, bls_entry(config.seal_key))
             cards.append(sign_card(body, self.roots[name], seed))
         genesis = merge_cards(tuple(cards), network="test", time_ms=now_ms(), clock_advance_allowed=True)
         (folder / "genesis.bin").write_bytes(encode(genesis))
@@ -121,23 +126,6 @@ class Network:
             seeds=(root, new),
             payload=encode_payload(secrets.token_bytes(32), payload),
         )
-
-    async def prove(self, index: int = 0) -> bytes:
-        """One transaction through one node, proven there; its id."""
-        transaction, queries = self.register_key(index), self.node(index).queries
-        await queries.submit(transaction.raw)
-        status = await queries.wait(transaction.id, TransactionState.PROVEN, 60_000)
-        assert status.state is TransactionState.PROVEN
-        return transaction.id
-
-    def write_config(self, name: str) -> str:
-        """The file that a node's commands read; its path."""
-        config = self.configs[name]
-        config.file.write_text(
-            f'organisation = "{name}"\ndata = "data"\ngenesis = "../genesis.bin"\nkeys = "keys"\n'
-            f'peer_listen = "{config.peer_listen}"\napi_listen = "127.0.0.1:0"\n'
-        )
-        return str(config.file)
 
     def heights(self) -> dict[str, int]:
         """Executed height of every running node."""

@@ -25,6 +25,7 @@ from node.config import NodeConfig
 from node.folder import SIGNER_LOG
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
 from node.key_files import read_validator_seed
+from node.seal_secret import bls_entry
 from node.signer_log import SignerRecordLostError
 from node.toml_reader import Address
 from tallystick import keys
@@ -116,7 +117,8 @@ class Members(Network):
             (config.keys / NEXT_TRANSPORT_CERTIFICATE).write_bytes(identity.certificate_pem)
             certificate = identity.certificate_der
         address = str(config.peer_listen)
-        return NewSeat(name, keys.public_key_of(seed), certificate, address, address), seed
+        entry = bls_entry(config.seal_key)
+        return NewSeat(name, keys.public_key_of(seed), certificate, address, address, *entry), seed
 
     async def in_epoch(self, number: int, *names: str, seconds: float = 40.0) -> None:
         await self.until(lambda: all(self.nodes[name].epochs.number == number for name in names), seconds)

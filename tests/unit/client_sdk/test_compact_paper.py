@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,19 @@ from PIL import Image, ImageFilter
 from client_sdk import qr
 from client_sdk.commands import compact
 from client_sdk.errors import ExitCode
-from client_sdk.seal_keys import file_beside
 from client_sdk.transport import Request, Response
+from client_sdk.trust import load_trust, pin
 from tallystick import api
-from tallystick.compact import QR_SIZE_MAX, compact_text, read_compact, write_compact
+from tallystick.api import b64
+from tallystick.compact import QR_SIZE_MAX, compact_text, read_compact
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError
-from tallystick.seals import SealKeys, SealKeySet, sign_seal_key
 from tests import compact_world as w
 from tests.qr_reader import read_text
 from tests.recorded_bls import recorded_bls
 from tests.unit.client_sdk.command_line import CommandLine
 from tests.unit.client_sdk.ledger import FakeNode, Ledger
+from tests.world import founding
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "vectors/compact.json").read_text())
 DATA = {row["name"]: bytes.fromhex(row["data"]) for row in VECTORS["proofs"]}
@@ -67,10 +67,7 @@ def no_waiting_for_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def node() -> FakeNode:
     """A node that shows the sealed pallet."""
-    shown = {
-        api.CONSIGNMENT_PROOF: GOOD,
-        api.SEAL_KEYS: bytes.fromhex(VECTORS["key_set"]),
-    }
+    shown = {api.CONSIGNMENT_PROOF: GOOD}
     made = FakeNode(Ledger(w.make_world()))
     made.before = lambda request: Response(200, {}, shown[request.path]) if request.path in shown else None
     return made
@@ -114,50 +111,71 @@ def test_a_broken_paper_ends_with_its_code(terminal: CommandLine, tmp_path: Path
     assert answer.code == ExitCode.UNPROVEN and code in answer.out + answer.err
 
 
-def test_without_pinned_keys_a_paper_is_not_believed(terminal: CommandLine, tmp_path: Path) -> None:
-    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "good.tsc"))
-    next(tmp_path.rglob("*.seal-keys.json")).unlink()
-    answer = terminal.run("verify", tmp_path / "good.tsc")
-    assert answer.code == ExitCode.USAGE and "pinned" in answer.out + answer.err
-
-
-def test_a_replaced_key_is_fetched_again_and_papers_under_the_former_one_still_hold(
+def test_the_genesis_file_alone_is_enough_to_check_a_paper(
     terminal: CommandLine, node: FakeNode, tmp_path: Path
 ) -> None:
-    old, keys = under_a_former_key()
-    node.before = _showing(old, keys)
-    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "old.tsc"))
-    node.before = _showing(GOOD, w.key_set())
-    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "new.tsc"))
-    for name in ("old.tsc", "new.tsc"):
-        assert terminal.run("verify", tmp_path / name).json["id"] == w.PALLET
+    node.before = _no_node
+    (tmp_path / "good.tsc").write_bytes(GOOD)
+    (tmp_path / "genesis.bin").write_bytes(encode(w.world().genesis))
+    shown = terminal.run("verify", tmp_path / "good.tsc", "--genesis", tmp_path / "genesis.bin", "--id", w.PALLET).json
+    assert (shown["kind"], shown["id"]) == ("consignment", w.PALLET)
+    (tmp_path / "other.bin").write_bytes(encode(msgspec.structs.replace(w.world().genesis, network="other")))
+    answer = terminal.run("verify", tmp_path / "good.tsc", "--genesis", tmp_path / "other.bin")
+    assert answer.code == ExitCode.UNPROVEN and "wrong-chain" in answer.out + answer.err
+
+
+def test_validators_without_bls_keys_prove_no_paper(terminal: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "good.tsc").write_bytes(GOOD)
+    (tmp_path / "plain.bin").write_bytes(encode(founding()))
+    answer = terminal.run("verify", tmp_path / "good.tsc", "--genesis", tmp_path / "plain.bin")
+    assert answer.code == ExitCode.USAGE and "name no BLS keys" in answer.out + answer.err
+
+
+def test_the_check_of_possessions_is_remembered_with_the_pinned_set(terminal: CommandLine, tmp_path: Path) -> None:
+    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "good.tsc"))
+    (trust_file,) = tmp_path.rglob("trust.json")
+    first = load_trust(trust_file)
+    assert first.compact_trust().possessions_checked == {0}
+    assert first.compact_trust().validators == {0: w.validators()}
+    file = json.loads(trust_file.read_text())
+    file["sets"]["0"] = b64(encode(w.with_entry(0, bls_key=w.validators().members[1].bls_key)))
+    trust_file.write_text(json.dumps(file))
+    answer = terminal.run("verify", tmp_path / "good.tsc")
+    assert answer.code == ExitCode.USAGE and "not those that it pins" in answer.out + answer.err
+
+
+def test_who_pinned_a_set_by_its_hash_learns_it_from_what_a_node_shows(tmp_path: Path) -> None:
+    path, validators = tmp_path / "trust.json", w.validators()
+    store = pin(encode(w.world().genesis), w.world().chain_id, path, epoch=3, validators_hash=validators.digest())
+    assert store.compact_trust().validators == {}
+    store.take_set(w.with_entry(0, bls_key=b"", bls_possession=b""))
+    assert store.compact_trust().validators == {}
+    store.take_set(validators)
+    assert load_trust(path).compact_trust().validators == {3: validators}
+
+
+def test_now_asks_the_validators_and_waits_for_the_height_that_is_sealed(
+    terminal: CommandLine, node: FakeNode, tmp_path: Path
+) -> None:
+    asked: list[bytes] = []
+
+    def answer(request: Request) -> Response | None:
+        if request.path == api.SEALS:
+            asked.append(request.body)
+            return Response(202, {}, msgspec.json.encode(api.SealAsked(read_compact(GOOD).height)))
+        if request.path == api.CONSIGNMENT_PROOF:
+            assert asked, "the question for a seal comes first"
+            return Response(200, {}, GOOD)
+        return None
+
+    node.before = answer
+    made = terminal.must("compact", w.PALLET, "--now", "--out", str(tmp_path / "now.tsc"))
+    assert asked == [encode(())] and made["id"] == w.PALLET
 
 
 def test_only_a_container_has_such_a_paper(terminal: CommandLine) -> None:
     answer = terminal.send("compact", w.PACKS[0])
     assert answer.code == ExitCode.USAGE and "SSCC" in answer.out + answer.err
-
-
-def test_the_keys_lie_beside_the_trust_file() -> None:
-    assert file_beside(Path("a/trust.json")) == Path("a/trust.seal-keys.json")
-
-
-def under_a_former_key() -> tuple[bytes, SealKeySet]:
-    """The pallet's proof, and the keys, before the first founder replaced its BLS key by the present one."""
-    scheme, former = recorded_bls(), (5).to_bytes(32, "big")
-    first, *others = w.key_set().keys
-    seed = w.seed(w.key_set().validators.members[0].organisation, "VALIDATOR")
-    vouched = sign_seal_key(seed, w.world().chain_id, scheme.public_key(former), scheme.prove_possession(former))
-    assert vouched.validator_key == first.validator_key and vouched.key != first.key
-    keys = msgspec.structs.replace(w.key_set(), keys=(vouched, *others))
-    shares = {0: scheme.sign(former, w.seal().signing_bytes()), 1: w.share(1), 3: w.share(3)}
-    certificate = SealKeys(keys, w.world().chain_id, scheme).combine(w.seal(), shares)
-    return write_compact(msgspec.structs.replace(w.proof(), signature=certificate.signature)), keys
-
-
-def _showing(proof: bytes, keys: SealKeySet) -> Callable[[Request], Response | None]:
-    shown = {api.CONSIGNMENT_PROOF: proof, api.SEAL_KEYS: encode(keys)}
-    return lambda request: Response(200, {}, shown[request.path]) if request.path in shown else None
 
 
 def _no_node(request: Request) -> Response:

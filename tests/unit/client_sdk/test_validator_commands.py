@@ -6,13 +6,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
 import pytest
 
+from client_sdk.commands import validators
 from client_sdk.commands.base import Context
 from client_sdk.commands.validators import read_seat, read_switch, switch_for_joining
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError
 from tallystick.payloads.membership import NewSeat
+from tests import compact_world as w
+from tests.recorded_bls import recorded_bls
 from tests.world import founding, public_key
 
 CONTEXT = cast(Context, SimpleNamespace(client=lambda: SimpleNamespace(head=lambda: SimpleNamespace(height=100))))
@@ -25,6 +29,20 @@ def test_a_card_and_a_seat_file_name_the_same_seat(tmp_path: Path) -> None:
     assert (seat.organisation, seat.key) == (card.body.organisation, card.body.validator_key)
     (tmp_path / "seat.bin").write_bytes(encode(seat))
     assert read_seat(tmp_path / "seat.bin") == seat
+
+
+def test_a_seat_shows_that_its_owner_has_the_secret_of_its_bls_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validators, "bls", recorded_bls)
+    card, other = w.world().genesis.cards[0], w.world().genesis.cards[1]
+    (tmp_path / "card.bin").write_bytes(encode(card))
+    seat = read_seat(tmp_path / "card.bin")
+    assert (seat.bls_key, seat.bls_possession) == (card.body.bls_key, card.body.bls_possession)
+    unproven = msgspec.structs.replace(seat, bls_possession=other.body.bls_possession)
+    (tmp_path / "seat.bin").write_bytes(encode(unproven))
+    with pytest.raises(ConfigError, match="does not show that it has the secret"):
+        read_seat(tmp_path / "seat.bin")
 
 
 @pytest.mark.parametrize("data", [b"", b"card", encode(NewSeat("org:a", public_key("a"), b"c", "a:1", "a:2"))[:-1]])

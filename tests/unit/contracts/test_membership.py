@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from contracts.invariants import violations
 from contracts.switch import KNOWN_ROOTS_KEY, PLAN_KEY, decided_validators, sitting_validators
@@ -38,6 +39,11 @@ JOINERS = ("org:five", "org:six", "org:seven")
 
 def seat(organisation: str, key: str = "VALIDATOR") -> NewSeat:
     return NewSeat(organisation, public_key(organisation, key), b"certificate", "127.0.0.1:5", "127.0.0.1:6")
+
+
+def bls_entry(number: int) -> dict[str, bytes]:
+    """What has the form of a BLS key with its possession; rules ask for no more."""
+    return {"bls_key": bytes((0x80,)) + bytes([number] * 47), "bls_possession": bytes((0xA0,)) + bytes([number] * 95)}
 
 
 def world_with_joiners() -> World:
@@ -360,3 +366,91 @@ def test_lawful_pairs_strangers_and_forged_signatures_convict_nobody() -> None:
         assert world.reason(world.payload(SubmitEvidence(shown), reporter)) is reason, shown
     stranger = world.payload(SubmitEvidence(good), ("org:grower", "TRADE"))
     assert world.reason(stranger) is Reason.KEY_NOT_FOR_THIS
+
+
+# --- BLS keys -----------------------------------------------------------------------------------------------
+
+
+def bls_keys(world: World) -> dict[str, bytes]:
+    members = sitting_validators(world.state).validators.members
+    assert all(bool(one.bls_key) == bool(one.bls_possession) for one in members)
+    return {one.organisation: one.bls_key for one in members if one.bls_key}
+
+
+def join_with(world: World, organisation: str, entry: dict[str, bytes]) -> Reason:
+    joiner = replace(seat(organisation), **entry)
+    return governed(world, ChangeValidators((joiner,), (), height(world) + SWITCH_DISTANCE_MIN))
+
+
+def test_joiners_and_rotated_validators_bring_their_bls_keys_into_the_set_and_the_others_have_none() -> None:
+    world = world_with_joiners()
+    assert bls_keys(world) == {}
+    assert join_with(world, "org:five", bls_entry(5)) is Reason.NONE
+    rotated = replace(seat("org:carrier", "V2"), **bls_entry(6))
+    rotation = RotateValidator(rotated, height(world) + SWITCH_DISTANCE_MIN)
+    world.must(world.payload(rotation, ("org:carrier", "ROOT"), ("org:carrier", "V2")))
+    say_ready(world, "org:five")
+    switch(world)
+    assert bls_keys(world) == {"org:five": bls_entry(5)["bls_key"], "org:carrier": bls_entry(6)["bls_key"]}
+    again = replace(seat("org:carrier", "V3"), **bls_entry(6))  # a new voting key, the BLS key as it was
+    order = RotateValidator(again, height(world) + SWITCH_DISTANCE_MIN)
+    world.must(world.payload(order, ("org:carrier", "ROOT"), ("org:carrier", "V3")))
+    switch(world)
+    assert bls_keys(world)["org:carrier"] == bls_entry(6)["bls_key"]
+    order = RotateValidator(seat("org:carrier", "V4"), height(world) + SWITCH_DISTANCE_MIN)
+    world.must(world.payload(order, ("org:carrier", "ROOT"), ("org:carrier", "V4")))
+    switch(world)
+    assert "org:carrier" not in bls_keys(world), "a seat says everything of its validator"
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"bls_key": bls_entry(5)["bls_key"]},
+        {"bls_possession": bls_entry(5)["bls_possession"]},
+        {**bls_entry(5), "bls_key": bytes((0xC0,)) + bytes(47)},
+        {**bls_entry(5), "bls_possession": bytes((0xC0,)) + bytes(95)},
+        {**bls_entry(5), "bls_key": bytes((0x9F,)) + b"\xff" * 47},
+        {**bls_entry(5), "bls_key": bytes(48)},
+        {**bls_entry(5), "bls_key": bls_entry(5)["bls_key"][:47]},
+    ],
+    ids=["no possession", "no key", "infinity", "possession at infinity", "above the prime", "uncompressed", "short"],
+)
+def test_a_bls_key_that_has_not_the_form_of_one_is_refused(entry: dict[str, bytes]) -> None:
+    world = world_with_joiners()
+    assert join_with(world, "org:five", entry) is Reason.BAD_KEY
+    assert PLAN_KEY not in world.state.records
+    rotated = replace(seat("org:carrier", "V2"), **entry)
+    rotation = RotateValidator(rotated, height(world) + SWITCH_DISTANCE_MIN)
+    order = world.payload(rotation, ("org:carrier", "ROOT"), ("org:carrier", "V2"))
+    assert world.reason(order) is Reason.BAD_KEY
+
+
+def test_nobody_takes_the_bls_key_of_another_validator_not_even_of_a_planned_one() -> None:
+    world = world_with_joiners()
+    assert join_with(world, "org:five", bls_entry(5)) is Reason.NONE
+
+    def rotate(organisation: str, entry: dict[str, bytes]) -> Reason:
+        rotation = RotateValidator(replace(seat(organisation, "V2"), **entry), height(world) + SWITCH_DISTANCE_MIN)
+        return world.reason(world.payload(rotation, (organisation, "ROOT"), (organisation, "V2")))
+
+    assert rotate("org:carrier", bls_entry(5)) is Reason.ALREADY_EXISTS
+    assert rotate("org:carrier", bls_entry(6)) is Reason.NONE
+    assert rotate("org:grower", bls_entry(6)) is Reason.ALREADY_EXISTS
+    say_ready(world, "org:five")
+    switch(world)
+    assert rotate("org:grower", bls_entry(5)) is Reason.ALREADY_EXISTS
+    assert rotate("org:grower", bls_entry(7)) is Reason.NONE
+
+
+def test_two_joiners_of_one_order_cannot_share_a_bls_key() -> None:
+    world = world_with_joiners()
+    for name in ("org:five", "org:six", "org:seven"):
+        governed(world, change(world, (name,)))
+        say_ready(world, name)
+        switch(world)
+    for name in ("org:eight", "org:nine"):
+        world.admit(name)
+    joins = tuple(replace(seat(name), **bls_entry(8)) for name in ("org:eight", "org:nine"))
+    order = ChangeValidators(joins, (), height(world) + SWITCH_DISTANCE_MIN)
+    assert governed(world, order) is Reason.ALREADY_EXISTS

@@ -12,9 +12,12 @@ import pytest
 from node.bls_process import BlsProcess
 from node.bls_worker import (
     Answer,
+    Checked,
+    CheckKeys,
     Combined,
     CombineShares,
     Failed,
+    Opened,
     OpenKey,
     Question,
     Signed,
@@ -22,8 +25,8 @@ from node.bls_worker import (
     Worker,
     serve,
 )
-from node.commands.init import new_seal_secret
 from node.key_files import read_seal_secret
+from node.seal_secret import new_seal_secret
 from tallystick.bls import GROUP_ORDER
 from tallystick.encoding import decode, encode
 from tallystick.errors import ConfigError, UnavailableError
@@ -44,15 +47,31 @@ def shares(*from_to: tuple[int, int]) -> tuple[SealShare, ...]:
 
 def test_a_quorum_of_shares_becomes_a_certificate_and_bad_ones_are_named() -> None:
     worker = Worker(w.secret("org:grower"), recorded_bls())
-    good = worker.answer(CombineShares(w.key_set(), shares((0, 0), (1, 1), (3, 3))))
+    good = worker.answer(CombineShares(0, w.validators(), shares((0, 0), (1, 1), (3, 3))))
     assert good == Combined(w.certificate(), ())
-    bad = worker.answer(CombineShares(w.key_set(), shares((0, 0), (1, 1), (3, 2))))
+    bad = worker.answer(CombineShares(0, w.validators(), shares((0, 0), (1, 1), (3, 2))))
     assert bad == Combined(None, (2,))
-    assert worker.answer(CombineShares(w.key_set(), shares((0, 0), (1, 1)))) == Combined(None, ())
+    assert worker.answer(CombineShares(0, w.validators(), shares((0, 0), (1, 1)))) == Combined(None, ())
+
+
+def test_whose_key_does_not_count_is_said_and_those_without_one_are_not_named() -> None:
+    worker = Worker(w.secret("org:grower"), recorded_bls())
+
+    def bad_keys(**changes: bytes) -> Answer:
+        return worker.answer(CheckKeys(w.world().chain_id, 0, w.with_entry(2, **changes)))
+
+    assert bad_keys() == bad_keys(bls_key=b"", bls_possession=b"") == Checked(())
+    assert bad_keys(bls_possession=w.validators().members[0].bls_possession) == Checked((2,))
+
+
+def test_its_public_key_is_the_one_in_the_set() -> None:
+    first = w.validators().members[0]
+    opened = Worker(w.secret(first.organisation), recorded_bls()).answer(OpenKey())
+    assert isinstance(opened, Opened) and opened.key == first.bls_key
 
 
 def test_what_it_signs_is_the_seal_alone() -> None:
-    organisation = w.key_set().validators.members[0].organisation
+    organisation = w.validators().members[0].organisation
     assert Worker(w.secret(organisation), recorded_bls()).answer(SignSeal(w.seal())) == Signed(w.share(0))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from node.__main__ import main
 from node.bls_store import SealStore
-from node.folder import NEWEST_SEAL
+from node.folder import CLOSING_SEALS, NEWEST_SEAL
 from node.ledger import Ledger
 from node.leveldb_files import FileDamage, check_logs, check_tables, crc32c, masked_crc
 from node.record_check import Disagreement
@@ -41,7 +41,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         node.open()
         node.grow(node.key_count + keys)
     node.close()
-    SealStore(node.home / "data" / NEWEST_SEAL).keep(w.certificate(), w.key_set())
+    SealStore(node.home / "data" / NEWEST_SEAL, node.home / "data" / CLOSING_SEALS).keep(w.certificate())
     return node.home
 
 

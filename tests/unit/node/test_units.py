@@ -100,16 +100,36 @@ def test_where_changes_came_too_late_the_tree_is_built_anew() -> None:
     assert again is not None and again.root == units_of(RECORDS).root
 
 
-def test_the_newest_seal_is_kept_whole_or_not_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    store = SealStore(tmp_path / "seal")
-    assert store.read() is None
-    store.keep(w.certificate(), w.key_set())
-    kept = store.read()
-    assert kept is not None and (kept.certificate, kept.key_set) == (w.certificate(), w.key_set())
-    written = (tmp_path / "seal").read_bytes()
-    for at in (0, 40, len(written) - 1):
-        (tmp_path / "seal").write_bytes(written[:at] + bytes((written[at] ^ 1,)) + written[at + 1 :])
-        with pytest.raises(DecodeError, match="not what was written"):
-            store.read()
-    SealStore(tmp_path / "no folder" / "seal").keep(w.certificate(), w.key_set())
+def test_the_tree_of_a_height_somewhat_earlier_is_laid_back_and_of_a_later_one_there_is_none() -> None:
+    earlier = {key: record for key, record in RECORDS.items() if key != SESSION}
+    fake: Any = Fake(earlier, RECORDS, (SESSION, ITEM))
+    units = Units(fake, fake)
+    units.take(2)
+    fake.durable = RECORDS
+    newest, back = units.of(2), units.of(1)
+    assert newest is not None and newest.root == units_of(RECORDS).root
+    assert back is not None and back.root == units_of(earlier).root
+    assert units.of(3) is None
+
+
+def test_a_seal_is_kept_whole_or_not_at_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = SealStore(tmp_path / "seal", tmp_path / "closing")
+    assert store.newest() is None and store.closing(0) is None
+    store.check()
+    store.keep(w.certificate())
+    store.keep_closing(w.certificate())
+    assert store.newest() == store.closing(0) == w.certificate() and store.closing(1) is None
+    store.check()
+    for path in (tmp_path / "seal", tmp_path / "closing" / "0000000000"):
+        written = path.read_bytes()
+        for at in (0, 40, len(written) - 1):
+            path.write_bytes(written[:at] + bytes((written[at] ^ 1,)) + written[at + 1 :])
+            with pytest.raises(DecodeError, match="not what was written"):
+                store.check()
+        path.write_bytes(written)
+    (tmp_path / "closing" / "0000000000").rename(tmp_path / "closing" / "0000000003")
+    with pytest.raises(DecodeError, match="of epoch 0"):
+        store.check()
+    (tmp_path / "file").touch()
+    SealStore(tmp_path / "file" / "seal", tmp_path / "file").keep(w.certificate())
     assert "not kept" in caplog.text

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from node.api.compact import CompactQueries
 from node.api.server import build_application
 from node.config import ApiConfig, NodeConfig
 from node.metrics import Metrics
@@ -212,6 +213,7 @@ class World:
     proofs: TwinProofs = field(default_factory=TwinProofs)
     metrics: Metrics = field(default_factory=Metrics)
     fatal: list[StorageError] = field(default_factory=list)
+    seals: CompactQueries | None = None
     wall_s: float = float(NOW_S)
     monotonic_s: float = 1_000.0
     token: str = "ab" * 32
@@ -227,7 +229,7 @@ class World:
         )  # fmt: skip
         self.metrics.watch(self.node.status, lambda: self.node.counters)
         self.application = build_application(
-            self.node, self.proofs, config, self.metrics, on_fatal=self.fatal.append,
+            self.node, self.proofs, config, self.metrics, on_fatal=self.fatal.append, seals=self.seals,
             wall_s=lambda: self.wall_s, monotonic_s=lambda: self.monotonic_s,
         )  # fmt: skip
         self._nonces = count(1)

@@ -27,14 +27,16 @@ from tallystick.compact import (
 from tallystick.encoding import decode
 from tallystick.errors import CertificateError, ConfigError, DecodeError, ProofError
 from tallystick.records.goods import item_key, session_key
-from tallystick.seals import Seal, SealCertificate, SealKeys, SealKeySet, SealShare
+from tallystick.seals import Seal, SealCertificate, SealShare, can_seal
+from tallystick.validators import ValidatorSet, validator_set
 from tests import compact_world as w
 from tests.recorded_bls import recorded_bls
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[2] / "vectors/compact.json").read_text())
 CHAIN_ID = bytes.fromhex(VECTORS["chain_id"])
-KEY_SET = decode(bytes.fromhex(VECTORS["key_set"]), SealKeySet, size_max=65_536)
-TRUST = CompactTrust(CHAIN_ID, {KEY_SET.epoch: KEY_SET})
+VALIDATORS = decode(bytes.fromhex(VECTORS["validators"]), ValidatorSet, size_max=65_536)
+TRUST = CompactTrust(CHAIN_ID, {0: VALIDATORS})
+CHECKED = CompactTrust(CHAIN_ID, {0: VALIDATORS}, possessions_checked=frozenset({0}))
 GOOD = bytes.fromhex(VECTORS["proofs"][0]["data"])
 FIRST = w.certificate()
 
@@ -117,7 +119,7 @@ def test_a_reader_may_ask_for_a_subject_and_for_freshness() -> None:
     assert refusal.value.code == "wrong-subject"
     height = FIRST.seal.executed.height
     with pytest.raises(ProofError) as refusal:
-        verify_compact(GOOD, CompactTrust(CHAIN_ID, {0: KEY_SET}, height + 1), recorded_bls())
+        verify_compact(GOOD, CompactTrust(CHAIN_ID, {0: VALIDATORS}, height + 1), recorded_bls())
     assert refusal.value.code == "rolled-back"
 
 
@@ -126,7 +128,7 @@ def test_no_byte_can_change_unnoticed() -> None:
     for at in range(0, len(GOOD), 3):
         data = GOOD[:at] + bytes((GOOD[at] ^ 1,)) + GOOD[at + 1 :]
         with pytest.raises(ProofError) as refusal:
-            verify_compact(data, TRUST, QUICK)
+            verify_compact(data, CHECKED, QUICK)
         codes.add(refusal.value.code)
     assert codes >= {"unreadable", "wrong-chain", "bad-vote-signature"}
 
@@ -139,7 +141,7 @@ def test_every_level_and_recall_costs_what_is_written_and_no_more() -> None:
 
 
 def test_no_field_of_the_seal_can_change_under_the_signature() -> None:
-    keys = SealKeys(KEY_SET, CHAIN_ID, recorded_bls(), possessions_checked=True)
+    keys = w.keys_of(VALIDATORS, possessions_checked=True)
     executed = FIRST.seal.executed
     for name, value in (("height", 1), ("history_root", bytes(31) + b"\x01")):
         seal = msgspec.structs.replace(FIRST.seal, executed=msgspec.structs.replace(executed, **{name: value}))
@@ -151,53 +153,65 @@ def test_no_field_of_the_seal_can_change_under_the_signature() -> None:
 # --- keys of a set ------------------------------------------------------------------------------------------
 
 
-def code_of(key_set: SealKeySet, index: int = 0, chain_id: bytes = CHAIN_ID) -> str:
+def code_of(validators: ValidatorSet, index: int = 0) -> str:
     """The code with which a set's key is refused."""
     with pytest.raises(CertificateError) as refusal:
-        SealKeys(key_set, chain_id, recorded_bls()).key(index)
+        w.keys_of(validators).key(index)
     return refusal.value.code
 
 
-def with_first(**changes: Any) -> SealKeySet:
-    """The set with another first key."""
-    first = msgspec.structs.replace(KEY_SET.keys[0], **changes)
-    return msgspec.structs.replace(KEY_SET, keys=(first, *KEY_SET.keys[1:]))
+def test_a_key_counts_only_with_its_possession() -> None:
+    keys = w.keys_of(VALIDATORS)
+    assert keys.key(0) == VALIDATORS.members[0].bls_key and keys.bad_keys() == ()
+    assert code_of(VALIDATORS, 4) == "unknown-validators"
+    assert code_of(w.with_entry(0, bls_key=b"", bls_possession=b"")) == "unknown-validators"
+    for possession in (b"", bytes(96), VALIDATORS.members[1].bls_possession):
+        changed = w.with_entry(0, bls_possession=possession)
+        assert code_of(changed) == "unknown-validators"
+        assert w.keys_of(changed).bad_keys() == (0,)
 
 
-def test_a_key_counts_only_with_its_validators_word_on_this_chain_and_its_possession() -> None:
-    SealKeys(KEY_SET, CHAIN_ID, recorded_bls()).key(0)
-    organisation = KEY_SET.validators.members[0].organisation
-    assert code_of(KEY_SET, 4) == "unknown-validators"
-    assert code_of(msgspec.structs.replace(KEY_SET, keys=KEY_SET.keys[1:])) == "unknown-validators"
-    assert code_of(KEY_SET, 0, bytes(32)) == "unknown-validators"
-    assert code_of(with_first(signature=bytes(64))) == "unknown-validators"
-    vouched = w.sign_seal_key(
-        w.seed(organisation, "VALIDATOR"), CHAIN_ID, KEY_SET.keys[0].key, KEY_SET.keys[1].possession
-    )
-    assert code_of(msgspec.structs.replace(KEY_SET, keys=(vouched, *KEY_SET.keys[1:]))) == "unknown-validators"
+def test_one_key_of_two_validators_is_nobodys_and_the_others_keep_theirs() -> None:
+    other = VALIDATORS.members[1]
+    twins = w.with_entry(0, bls_key=other.bls_key, bls_possession=other.bls_possession)
+    assert w.keys_of(twins).bad_keys() == (0, 1)
 
 
-def test_one_key_of_two_validators_is_nobodys() -> None:
-    validator = KEY_SET.validators.members[0].organisation
-    twin = w.sign_seal_key(w.seed(validator, "VALIDATOR"), CHAIN_ID, KEY_SET.keys[1].key, KEY_SET.keys[1].possession)
-    assert code_of(msgspec.structs.replace(KEY_SET, keys=(twin, *KEY_SET.keys[1:]))) == "unknown-validators"
+def test_a_set_can_seal_when_a_quorum_names_keys() -> None:
+    none = {"bls_key": b"", "bls_possession": b""}
+    three = w.with_entry(0, **none)
+    assert can_seal(VALIDATORS) and can_seal(three)
+    two = ValidatorSet((msgspec.structs.replace(three.members[1], **none), *three.members[:1], *three.members[2:]))
+    assert not can_seal(two)
 
 
-def test_a_set_that_names_a_bls_key_binds_its_validator_to_it() -> None:
-    first = msgspec.structs.replace(KEY_SET.validators.members[0], bls_key=KEY_SET.keys[1].key)
-    members = (first, *KEY_SET.validators.members[1:])
-    bound = msgspec.structs.replace(KEY_SET, validators=msgspec.structs.replace(KEY_SET.validators, members=members))
-    assert code_of(bound) == "unknown-validators"
+@pytest.mark.parametrize(
+    ("key", "possession"),
+    [
+        (VALIDATORS.members[0].bls_key, b""),
+        (b"", VALIDATORS.members[0].bls_possession),
+        (VALIDATORS.members[0].bls_key[:-1], VALIDATORS.members[0].bls_possession),
+        (bytes((0xC0,)) + bytes(47), VALIDATORS.members[0].bls_possession),
+        (VALIDATORS.members[0].bls_key, bytes((0xC0,)) + bytes(95)),
+        (bytes((0x9F,)) + b"\xff" * 47, VALIDATORS.members[0].bls_possession),
+        (bytes(48), VALIDATORS.members[0].bls_possession),
+    ],
+    ids=["no possession", "no key", "short", "infinity", "possession at infinity", "above the prime", "uncompressed"],
+)
+def test_no_set_is_made_with_a_key_that_has_not_the_form_of_one(key: bytes, possession: bytes) -> None:
+    with pytest.raises(DecodeError, match="bls-key"):
+        validator_set(w.with_entry(0, bls_key=key, bls_possession=possession).members)
 
 
-def test_fewer_keys_than_a_quorum_are_not_worth_pinning() -> None:
-    with pytest.raises(CertificateError) as refusal:
-        SealKeys(msgspec.structs.replace(KEY_SET, keys=KEY_SET.keys[:2]), CHAIN_ID, recorded_bls()).check_all()
-    assert refusal.value.code == "quorum-short"
+def test_a_verifier_that_remembers_the_check_of_possessions_skips_it_and_no_other() -> None:
+    assert verify_compact(GOOD, CHECKED, QUICK).epoch == 0
+    forgetful = CompactTrust(CHAIN_ID, {0: VALIDATORS}, possessions_checked=frozenset({1}))
+    with pytest.raises(AttributeError, match="verify_possession"):
+        verify_compact(GOOD, forgetful, QUICK)
 
 
 def test_shares_make_a_certificate_only_when_each_is_of_its_validator_over_the_same_seal() -> None:
-    keys = SealKeys(KEY_SET, CHAIN_ID, recorded_bls(), possessions_checked=True)
+    keys = w.keys_of(VALIDATORS, possessions_checked=True)
     shares = {index: w.share(index) for index in (0, 1, 3)}
     assert keys.combine(w.seal(), shares) == FIRST
     for wrong, code in (

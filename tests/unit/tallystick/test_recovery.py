@@ -88,6 +88,18 @@ def test_the_highest_certified_block_is_chosen_in_whatever_order_the_heads_come(
     assert chosen is not None and chosen.statement.view == 12
 
 
+def test_a_head_brings_the_bls_key_of_its_seat_and_who_gives_none_keeps_its_entry() -> None:
+    seat = replace(head("org:a").seat, **BLS_ENTRY)
+    following = judge(signed("org:a", seat=seat), signed("org:b"), signed("org:c"))
+    assert {one.organisation for one in following.members if one.bls_key} == {"org:a"}
+    with pytest.raises(RecoveryError, match="one BLS key"):
+        judge(
+            signed("org:a", seat=seat), signed("org:b", seat=replace(head("org:b").seat, **BLS_ENTRY)), signed("org:c")
+        )
+
+
+BLS_ENTRY = {"bls_key": bytes((0x80,)) + bytes([5] * 47), "bls_possession": bytes((0x80,)) + bytes([5] * 95)}
+
 FAULTS: dict[str, Callable[[], SignedHead]] = {
     "another organisation's root key": lambda: sign_head(head("org:c"), seed("org:a", "root"), seed("org:c", "new")),
     "a key that is no root key": lambda: sign_head(head("org:c"), seed("org:c", "trade"), seed("org:c", "new")),
@@ -109,6 +121,9 @@ FAULTS: dict[str, Callable[[], SignedHead]] = {
         head("org:c", seat=replace(head("org:c").seat, key=public("org:c", "trade"))),
         seed("org:c", "root"),
         seed("org:c", "trade"),
+    ),
+    "a BLS key without its possession": lambda: signed(
+        "org:c", seat=replace(head("org:c").seat, bls_key=BLS_ENTRY["bls_key"])
     ),
     "a stranger": lambda: signed("org:e"),
 }

@@ -149,8 +149,7 @@ class Views:
 
     def proposed(self, view: int) -> bool:
         """Whether a proposal of this view, above the newest finalisation, is here."""
-        found = self.rounds.get(view)
-        return found is not None and found.proposal is not None
+        return (found := self.rounds.get(view)) is not None and found.proposal is not None
 
     def certified_hash(self, view: int) -> bytes | None:
         """Hash of the block that is notarised in this view, or finalised as the newest one."""

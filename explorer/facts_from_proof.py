@@ -91,7 +91,9 @@ def _steps(verified: VerifiedItem, entries: tuple[HistoryEntry, ...], about: str
                 place=(entry.height, entry.transaction_index, entry.event_index),
                 event_time_ms=_time_of(str(public.get("eventTime", ""))),
                 public=public,
-                organisation=signer.organisation if signer is not None else "",
+                organisation=entry.organisation
+                if signer is not None and signer.organisation == entry.organisation
+                else "",
                 correction=None if correction is None else _correction(correction),
             )
         )

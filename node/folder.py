@@ -37,7 +37,7 @@ class FolderLock:
         except OSError as error:
             holder = os.pread(self._descriptor, 32, 0).decode("ascii", "replace").strip()
             os.close(self._descriptor)
-            by = f" (process {holder})" if holder.isdigit() else ""
+            by = f" ({holder})" if holder.isdigit() else ""
             raise ConfigError(f"{folder}: locked: another process{by} uses this data folder; stop it first") from error
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -53,9 +53,11 @@ async function verifyItem(bundle, anchor) {
   const state = await ShownState.read(anchor, bundle, bundle);
   const closure = await walk(bundle.subject, state);
   const signers = new Map();
-  for (const entry of entriesOf(closure)) {
+  const entries = entriesOf(closure);
+  const recorded = new Set(entries.map((entry) => `${hex(entry.commitment)} ${entry.organisation}`));
+  for (const entry of entries) {
     const event = state.events.get(hex(entry.commitment));
-    const signer = event && (await signerOf(event, entry, state));
+    const signer = event && (await signerOf(event, entry, state, recorded));
     if (signer) signers.set(hex(entry.commitment), signer);
   }
   return { verdict: verdictOf(closure), anchor, closure, events: state.events, signers };
@@ -100,7 +102,8 @@ function verdictOf(closure) {
 }
 
 // Whose capture the ledger recorded: the keys' organisation is that of the entry; null where it is not shown (section 4).
-async function signerOf(event, entry, state) {
+// Two organisations may have recorded one event: the capture of one is not shown for the entry of the other.
+async function signerOf(event, entry, state, recorded = new Set()) {
   if (event.signers.length === 0) return null;
   try {
     for (const signer of event.signers) {
@@ -108,6 +111,7 @@ async function signerOf(event, entry, state) {
       if (key === null || key.sinceHeight > entry.height || (key.untilHeight > 0 && key.untilHeight < entry.height)) {
         throw new ProofError('key-not-valid-then', `a key at height ${entry.height}`);
       }
+      if (key.organisation !== entry.organisation && recorded.has(`${hex(event.commitment)} ${key.organisation}`)) return null;
       if (key.organisation !== entry.organisation) {
         throw new ProofError('bad-event-signature', `${entry.organisation} recorded it, another signed this`);
       }

@@ -18,6 +18,7 @@ from scripts.proof_vectors.making import (
     receivable_at,
     record,
     record_at,
+    stated_by_two,
 )
 from tallystick.proofs import build_record, write_bundle
 from tallystick.records.goods import item_key
@@ -32,6 +33,7 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "item": ("proven", w.SERIAL, item()),
         "lot": ("proven", w.LOT, item(w.LOT)),
         "stated": ("stated", w.STATED, item(w.STATED)),
+        "stated-by-two": ("stated", w.STATED, stated_by_two()),
         "never-issued": ("unknown-item", never, item(never)),
         "event": ("proven", w.FIELD_LOT, event()),
         "container": ("proven", w.PALLET, item(w.PALLET)),

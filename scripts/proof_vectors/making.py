@@ -15,7 +15,8 @@ from tallystick.proofs import (
     show_height,
     write_bundle,
 )
-from tallystick.records.goods import item_key
+from tallystick.records.goods import HistoryKind, Statements, item_key, statements_key
+from tallystick.transactions import sign_transaction
 from tests import proof_world as w
 
 Bundle = dict[str, Any]
@@ -39,6 +40,23 @@ def corrected_event() -> Bundle:
     world = w.finished_world()
     commitment = world.histories[item_key(w.PALLET)][2].commitment
     return loads(write_bundle(build_event(commitment, w.PALLET, world)))
+
+
+def stated_by_two() -> Bundle:
+    """The bundle of a thing about which two members recorded the very same event."""
+    world, owner = w.finished_world(), statements_key(w.STATED)
+    original = world.transactions[13, 0]
+    copy = sign_transaction(
+        chain_id=w.CHAIN_ID,
+        nonce=bytes(16),
+        valid_until_ms=10**12,
+        seeds=[w.seed("org:carrier capture")],
+        events=original.events,
+    )
+    world.transactions[14, 0], world.recorded_by[14, 0] = copy, "org:carrier"
+    world.append(owner, copy.commitments[0], 14, 0, HistoryKind.STATE)
+    world.put(owner, Statements(world.history(owner)))
+    return loads(write_bundle(build_item(w.STATED, world)))
 
 
 def record() -> Bundle:

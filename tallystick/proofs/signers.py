@@ -6,6 +6,7 @@ must be those of the organisation that the history entry names.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tallystick.errors import ProofError
@@ -24,9 +25,14 @@ class Signer:
     organisation: str
 
 
-def signer_of(event: ShownEvent, entry: HistoryEntry, source: Source) -> Signer | None:
+def signer_of(
+    event: ShownEvent, entry: HistoryEntry, source: Source, recorded: AbstractSet[tuple[bytes, str]] = frozenset()
+) -> Signer | None:
     """The signer of an event as far as the source shows it; None where it does not.
 
+    Args:
+        recorded: commitments and organisations of all entries that are shown: two may have recorded one event, and the
+            capture of one of them is not shown for the other's entry.
     Raises:
         ProofError: ``key-not-valid-then`` or ``bad-event-signature`` when what is shown does not fit together.
     """
@@ -37,6 +43,8 @@ def signer_of(event: ShownEvent, entry: HistoryEntry, source: Source) -> Signer 
             key = public_of(source.public, member_key(signer), Key)
             if key is None or key.since_height > entry.height or 0 < key.until_height < entry.height:
                 raise ProofError(ProofCode.KEY_NOT_VALID_THEN, f"key {signer.hex()[:16]}… at height {entry.height}")
+            if key.organisation != entry.organisation and (event.commitment, key.organisation) in recorded:
+                return None
             if key.organisation != entry.organisation:
                 words = f"recorded by {entry.organisation}, signed by another"
                 raise ProofError(ProofCode.BAD_EVENT_SIGNATURE, words)

@@ -45,7 +45,7 @@ class VerifiedItem:
         verdict: ``proven``, ``partly`` (see ``closure.missing``), ``stated`` or ``unknown-item``.
         closure: records and histories, each checked.
         events: by commitment; every entry of the closure's histories whose event is shown.
-        signers: by commitment, where shown.
+        signers: by commitment, where shown; of an event that several recorded, one of them.
         as_of: the earlier height that is shown; None: the one that the anchor certifies.
     """
 
@@ -176,9 +176,11 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None,
     )
     closure = walk(bundle.subject, shown, INPUT_DEPTH)
     signers: dict[bytes, Signer] = {}
-    for entry in entries_of(closure):
+    entries = entries_of(closure)
+    recorded = {(entry.commitment, entry.organisation) for entry in entries}
+    for entry in entries:
         event = shown.events.get(entry.commitment)
-        signer = signer_of(event, entry, shown) if event is not None else None
+        signer = signer_of(event, entry, shown, recorded) if event is not None else None
         if signer is not None:
             signers[entry.commitment] = signer
     return VerifiedItem(_verdict(closure), anchor, closure, shown.events, signers, leaf)

@@ -16,6 +16,7 @@ from node.founder import FounderOptions, card_body
 from node.seal_secret import bls_entry, make_seal_secret
 from node.toml_reader import Address
 from tallystick import keys
+from tallystick.api import TransactionState
 from tallystick.encoding import encode
 from tallystick.genesis import Genesis, merge_cards, sign_card
 from tallystick.payloads import encode_payload
@@ -126,6 +127,23 @@ class Network:
             seeds=(root, new),
             payload=encode_payload(secrets.token_bytes(32), payload),
         )
+
+    async def prove(self, index: int = 0) -> bytes:
+        """One transaction through one node, proven there; its id."""
+        transaction, queries = self.register_key(index), self.node(index).queries
+        await queries.submit(transaction.raw)
+        status = await queries.wait(transaction.id, TransactionState.PROVEN, 60_000)
+        assert status.state is TransactionState.PROVEN
+        return transaction.id
+
+    def write_config(self, name: str) -> str:
+        """The file that a node's commands read; its path."""
+        config = self.configs[name]
+        config.file.write_text(
+            f'organisation = "{name}"\ndata = "data"\ngenesis = "../genesis.bin"\nkeys = "keys"\n'
+            f'peer_listen = "{config.peer_listen}"\napi_listen = "127.0.0.1:0"\n'
+        )
+        return str(config.file)
 
     def heights(self) -> dict[str, int]:
         """Executed height of every running node."""

@@ -17,7 +17,6 @@ from node.network.peers import PeerFault
 from node.signer_log import SignerRecordLostError, VoteEntry, read_entry
 from node.wal import read_records
 from tallystick import keys
-from tallystick.api import TransactionState
 from tallystick.votes import Statement, Vote, VoteKind
 from tests.integration.network import ORGANISATIONS, Network
 
@@ -29,21 +28,12 @@ def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
         network = Network(folder)
         try:
             await network.start()
-            await committed(network, 1)
+            await network.prove(1)
             await story(network)
         finally:
             await network.stop()
 
     uvloop.run(whole())
-
-
-async def committed(network: Network, index: int) -> None:
-    """One transaction through one node, proven there."""
-    transaction = network.register_key(index)
-    queries = network.node(index).queries
-    await queries.submit(transaction.raw)
-    status = await queries.wait(transaction.id, TransactionState.PROVEN, 15_000)
-    assert status.state is TransactionState.PROVEN
 
 
 def own_votes(network: Network) -> list[Vote]:
@@ -77,7 +67,7 @@ async def found_out(network: Network) -> None:
     with pytest.raises(SignerRecordLostError, match="must not sign"):
         await started(network)
     assert own_votes(network) == before
-    await committed(network, 2)
+    await network.prove(2)
 
 
 def test_a_validator_whose_whole_disk_was_replaced_signs_nothing(tmp_path: Path) -> None:
@@ -96,7 +86,7 @@ def test_a_validator_on_yesterdays_image_signs_nothing(tmp_path: Path) -> None:
         shutil.copytree(data, tmp_path / "image")
         await started(network)
         await network.until(lambda: not network.node().epochs.asking, 10)
-        await committed(network, 0)
+        await network.prove(0)
         await network.stop(VICTIM)
         shutil.rmtree(data)
         shutil.copytree(tmp_path / "image", data)
@@ -112,7 +102,7 @@ def test_a_validator_that_lost_its_database_alone_votes_on(tmp_path: Path) -> No
         shutil.rmtree(network.configs[VICTIM].data / DATABASE)
         node = await started(network)
         await network.stop(ORGANISATIONS[3])  # from now on the victim is needed for a quorum
-        await committed(network, 1)
+        await network.prove(1)
         assert node.failed is None and len(own_votes(network)) > len(before)
 
     run(story, tmp_path)
@@ -128,7 +118,7 @@ def test_before_enough_have_answered_nothing_is_signed(tmp_path: Path) -> None:
         assert node.epochs.asking
         assert own_votes(network) == before
         await network.start(ORGANISATIONS[2])
-        await committed(network, 0)
+        await network.prove(0)
 
     run(story, tmp_path)
 

@@ -37,31 +37,18 @@ def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
         for name, config in network.configs.items():
             (config.keys / "root.key.json").write_bytes(seal(network.roots[name]))
             (config.keys / "root.key.json").chmod(0o600)
-            config.file.write_text(
-                f'organisation = "{name}"\ndata = "data"\ngenesis = "../genesis.bin"\nkeys = "keys"\n'
-                f'peer_listen = "{config.peer_listen}"\napi_listen = "127.0.0.1:0"\n'
-            )
+            network.write_config(name)
         (folder / "pass").write_text(PASSPHRASE + "\n")
         (folder / "pass").chmod(0o600)
         try:
             await network.start()
             for index in range(4):
-                await proven(network, index)
+                await network.prove(index)
             await story(network)
         finally:
             await network.stop()
 
     uvloop.run(whole())
-
-
-async def proven(network: Network, index: int) -> bytes:
-    """One transaction through one node, proven there; its id."""
-    transaction = network.register_key(index)
-    queries = network.node(index).queries
-    await queries.submit(transaction.raw)
-    status = await queries.wait(transaction.id, TransactionState.PROVEN, 60_000)
-    assert status.state is TransactionState.PROVEN
-    return transaction.id
 
 
 async def fall_silent_together(network: Network) -> None:
@@ -129,12 +116,12 @@ def test_one_lost_record_is_told_retired_and_replaced_by_a_rotated_key(
         await rotate(network, victim)
         await network.until(lambda: all(node.epochs.number == 1 for node in network.nodes.values()), 30)
         await network.stop(ORGANISATIONS[3])  # from now on the victim is needed
-        await proven(network, 1)
+        await network.prove(1)
         assert before.keys().isdisjoint(said(network, victim))
         await network.stop(victim)
         await network.start(victim)  # the next files have taken the old names, without a word in the configuration
         assert not (config.keys / NEXT_VALIDATOR_KEY).exists()
-        await proven(network, 0)
+        await network.prove(0)
 
     run(story, tmp_path)
 
@@ -163,7 +150,7 @@ def test_when_a_quorum_of_records_is_lost_operators_begin_an_epoch_together(
     tmp_path: Path, lost: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def story(network: Network) -> None:
-        done = [await proven(network, index) for index in range(4)]
+        done = [await network.prove(index) for index in range(4)]
         heights = network.heights()
         await fall_silent_together(network)
         before = {name: said(network, name) for name in ORGANISATIONS}
@@ -189,7 +176,7 @@ def test_when_a_quorum_of_records_is_lost_operators_begin_an_epoch_together(
         await network.start(*signing)
         await network.until(lambda: all(node.epochs.number == 1 for node in network.nodes.values()), 60)
         await network.until(lambda: all(node.epochs.me is not None for node in network.nodes.values()), 60)
-        await proven(network, 1)
+        await network.prove(1)
         for node in network.nodes.values():
             assert all(node.ledger.place(id_) is not None for id_ in done)
         assert min(network.heights().values()) > max(heights.values())
@@ -204,7 +191,7 @@ def test_when_a_quorum_of_records_is_lost_operators_begin_an_epoch_together(
                 lambda: network.node(3).epochs.me is not None and network.node(3).epochs.number == 1, 60
             )
             await network.stop(ORGANISATIONS[2])
-            await proven(network, 3)
+            await network.prove(3)
         for name in list(network.nodes):
             await network.stop(name)
             assert main(["check", "--config", str(network.configs[name].file)]) == 0, capsys.readouterr().err

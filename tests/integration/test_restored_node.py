@@ -17,7 +17,6 @@ from node.backup.control import ask_for_backup
 from node.commands.restore import restore_database
 from node.config import Timing
 from node.signer_log import SignerRecordLostError
-from tallystick.api import TransactionState
 from tallystick.votes import Vote
 from tests.integration.network import Network
 
@@ -27,15 +26,6 @@ RESTORED = "org:retailer"
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())  # type: ignore[arg-type]
-
-
-async def work(network: Network, index: int = 0) -> None:
-    """One transaction, proven."""
-    transaction = network.register_key(index)
-    node = network.node(index)
-    await node.queries.submit(transaction.raw)
-    status = await node.queries.wait(transaction.id, TransactionState.PROVEN, 10_000)
-    assert status.state is TransactionState.PROVEN
 
 
 async def backed_up(network: Network, folder: Path) -> Path:
@@ -51,13 +41,9 @@ async def restored(network: Network, file: Path) -> Node:
     config = network.configs[RESTORED]
     shutil.rmtree(config.data)
     restore_database(config.data, file, network.chain_id)
-    config.file.write_text(
-        f'organisation = "{RESTORED}"\ndata = "data"\ngenesis = "../genesis.bin"\nkeys = "keys"\n'
-        f'peer_listen = "{config.peer_listen}"\napi_listen = "127.0.0.1:0"\n'
-    )
     told = io.StringIO()
     with contextlib.redirect_stderr(told):  # nobody knows yet whether the record is lost
-        assert main(["recover", "key", "--config", str(config.file)]) == 1
+        assert main(["recover", "key", "--config", network.write_config(RESTORED)]) == 1
     assert "restored from a backup" in told.getvalue() and "Start the node" in told.getvalue()
     await network.start(RESTORED)
     return network.nodes[RESTORED]
@@ -68,9 +54,9 @@ def test_a_node_that_signed_since_its_backup_never_votes_with_that_key(tmp_path:
         network = Network(tmp_path, Timing(idle_block_ms=100))
         try:
             await network.start()
-            await work(network)
+            await network.prove()
             file = await backed_up(network, tmp_path)
-            await work(network)
+            await network.prove()
             height = network.heights()[RESTORED]
             await network.until(lambda: min(network.heights().values()) > height + 10)
             await network.stop(RESTORED)
@@ -91,7 +77,7 @@ def test_a_node_whose_backup_is_newer_than_all_that_it_signed_votes_again(tmp_pa
         network = Network(tmp_path, Timing(idle_block_ms=600_000))
         try:
             await network.start()
-            await work(network)
+            await network.prove()
             await network.until(lambda: len(set(network.heights().values())) == 1)
             await asyncio.sleep(0.5)
             file = await backed_up(network, tmp_path)
@@ -101,8 +87,8 @@ def test_a_node_whose_backup_is_newer_than_all_that_it_signed_votes_again(tmp_pa
             await network.until(lambda: node.epochs.me is not None)
             assert node.ledger.restored() is None
             await network.stop("org:carrier")
-            await work(network)
-            await work(network, 1)
+            await network.prove()
+            await network.prove(1)
         finally:
             await network.stop()
 

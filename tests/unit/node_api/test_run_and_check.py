@@ -366,7 +366,7 @@ def test_a_locked_folder_is_refused(copy: Path, capsys: pytest.CaptureFixture[st
     with FolderLock(copy / "data"):
         for command in (run, check):
             assert command(copy) == 1
-            last_line(capsys, "locked: another process (process ", "stop it first")
+            last_line(capsys, "locked: another process (", "stop it first")
     with FolderLock(copy / "data"), pytest.raises(ConfigError, match="locked"):
         FolderLock(copy / "data")
 

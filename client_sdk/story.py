@@ -75,17 +75,17 @@ class Story:
 
 
 def tell(item: VerifiedItem) -> Story:
-    """The story of a verified item: every event of its closure once, in the order of the chain."""
+    """The story of a verified item: every event of its closure once per recorder, in the order of the chain."""
     closure = item.closure
-    placed: dict[bytes, tuple[str, HistoryEntry]] = {}
+    placed: dict[tuple[bytes, str], tuple[str, HistoryEntry]] = {}
     for identifier, part in closure.parts.items():
         for entry in part.entries:
-            placed.setdefault(entry.commitment, (identifier, entry))
+            placed.setdefault(entry.recorded, (identifier, entry))
     for session in closure.sessions.values():
         for entry in session.entries:
-            placed.setdefault(entry.commitment, (session.session.identifier, entry))
+            placed.setdefault(entry.recorded, (session.session.identifier, entry))
     for entry in closure.statements:
-        placed.setdefault(entry.commitment, (closure.subject, entry))
+        placed.setdefault(entry.recorded, (closure.subject, entry))
     order = sorted(
         placed.values(), key=lambda pair: (pair[1].height, pair[1].transaction_index, pair[1].event_index, pair[0])
     )
@@ -117,7 +117,7 @@ def _fact(item: VerifiedItem, of: str, entry: HistoryEntry) -> EventFact:
     event = read_canonical(shown.public, EVENT_PART_SIZE_MAX) if shown is not None else {}
     fields = event if type(event) is dict else {}
     signer = item.signers.get(entry.commitment)
-    correction = item.closure.corrections.get(entry.commitment)
+    correction = item.closure.corrections.get(entry.recorded)
     point = fields.get("readPoint")
     return EventFact(
         of=of,
@@ -129,7 +129,7 @@ def _fact(item: VerifiedItem, of: str, entry: HistoryEntry) -> EventFact:
         step=_text(fields.get("bizStep")),
         disposition=_text(fields.get("disposition")),
         place=_text(point.get("id")) if type(point) is dict else "",
-        signer=signer.organisation if signer is not None else "",
+        signer=entry.organisation if signer is not None and signer.organisation == entry.organisation else "",
         corrected=correction is not None,
         correction_reason=correction.reason if correction is not None else "",
         event_id=_text(fields.get("eventID")),

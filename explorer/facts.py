@@ -37,6 +37,7 @@ class StepFact:
         about: key text of the thing whose history holds it; ``relation`` says what that is to the page's subject.
         public: the event's public part as JSON.
         organisation: id of the signer, or empty where it is not shown.
+        recorder: id of the organisation that recorded it there, shown or not.
     """
 
     commitment: str
@@ -47,7 +48,13 @@ class StepFact:
     event_time_ms: int
     public: Mapping[str, Any]
     organisation: str
+    recorder: str
     correction: CorrectionFact | None = None
+
+    @property
+    def recorded(self) -> tuple[str, str]:
+        """Which event this is: two organisations may have recorded one with the same bytes."""
+        return self.commitment, self.recorder
 
     @property
     def height(self) -> int:
@@ -133,9 +140,9 @@ class ItemFacts:
 def in_order(steps: list[StepFact]) -> tuple[StepFact, ...]:
     """Steps by event time, each event once: what is closest to the subject wins."""
     rank = {OWN: 0, LOT: 1, CLASS: 2, CONTAINER: 3, INPUT: 4}
-    nearest: dict[str, StepFact] = {}
+    nearest: dict[tuple[str, str], StepFact] = {}
     for step in sorted(steps, key=lambda step: rank[step.relation]):
-        nearest.setdefault(step.commitment, step)
+        nearest.setdefault(step.recorded, step)
     return tuple(sorted(nearest.values(), key=lambda step: (step.event_time_ms, step.place)))
 
 

@@ -33,7 +33,7 @@ def facts_from_proof(verified: VerifiedItem, identifier: Identifier) -> ItemFact
         return ItemFacts(identifier.key, identifier.kind, known=False, statements=in_order(statements), recalls=recalls)
     assert part is not None
     journey, inputs = _journey(verified, identifier, item.lot)
-    shown = {step.commitment for step in journey}
+    shown = {step.recorded for step in journey}
     sessions = [session.session.identifier for session in closure.sessions.values()]
     return ItemFacts(
         identifier.key,
@@ -45,7 +45,7 @@ def facts_from_proof(verified: VerifiedItem, identifier: Identifier) -> ItemFact
         lots=(item.lot,) if item.lot else (),
         first_height=part.entries[0].height if part.entries else 0,
         journey=in_order(journey),
-        inputs=in_order([step for step in inputs if step.commitment not in shown]),
+        inputs=in_order([step for step in inputs if step.recorded not in shown]),
         made_from=_made_from(verified, identifier.key),
         containers=tuple(dict.fromkeys(sessions)),
         inspections=_inspections(verified),
@@ -81,7 +81,7 @@ def _steps(verified: VerifiedItem, entries: tuple[HistoryEntry, ...], about: str
             continue
         public = read_public(event.public)
         signer = verified.signers.get(entry.commitment)
-        correction = verified.closure.corrections.get(entry.commitment)
+        correction = verified.closure.corrections.get(entry.recorded)
         found.append(
             StepFact(
                 commitment=entry.commitment.hex(),
@@ -94,6 +94,7 @@ def _steps(verified: VerifiedItem, entries: tuple[HistoryEntry, ...], about: str
                 organisation=entry.organisation
                 if signer is not None and signer.organisation == entry.organisation
                 else "",
+                recorder=entry.organisation,
                 correction=None if correction is None else _correction(correction),
             )
         )

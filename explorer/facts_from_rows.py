@@ -40,7 +40,7 @@ def facts_from_rows(model: ReadModel, identifier: Identifier) -> ItemFacts:
         inside = model.events_of(stay["container"], first=stay["from_height"], last=stay["to_height"])
         journey += [_step(model, fact, stay["container"], CONTAINER) for fact in inside]
     inputs = [_step(model, fact, other, INPUT) for other in made_from for fact in model.events_of(other)]
-    shown = {step.commitment for step in journey}
+    shown = {step.recorded for step in journey}
     own = [key, *lots, *_class_of(identifier)]
     return ItemFacts(
         key,
@@ -52,7 +52,7 @@ def facts_from_rows(model: ReadModel, identifier: Identifier) -> ItemFacts:
         lots=tuple(lots),
         first_height=row["from_height"],
         journey=in_order(journey),
-        inputs=in_order([step for step in inputs if step.commitment not in shown]),
+        inputs=in_order([step for step in inputs if step.recorded not in shown]),
         made_from=tuple(made_from),
         used_for=tuple(model.used_for(key)),
         containers=tuple(dict.fromkeys(stay["container"] for stay in containers)),
@@ -68,7 +68,7 @@ def _class_of(identifier: Identifier) -> list[str]:
 
 
 def _step(model: ReadModel, fact: Fact, about: str, relation: str) -> StepFact:
-    correction = model.correction_of(fact["commitment"])
+    correction = model.correction_of(fact["commitment"], fact["organisation"])
     return StepFact(
         commitment=fact["commitment"].hex(),
         about=about,
@@ -78,6 +78,7 @@ def _step(model: ReadModel, fact: Fact, about: str, relation: str) -> StepFact:
         event_time_ms=fact["event_time_ms"],
         public=read_public(fact["public"]),
         organisation=fact["organisation"],
+        recorder=fact["organisation"],
         correction=None if correction is None else correction_fact(correction),
     )
 

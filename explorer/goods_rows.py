@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from sqlalchemy import select
+
 from explorer import schema
 from explorer.event_kinds import identifiers_of, kind_of_event, status_after, verdict_of
 from explorer.rows import RowWriter
@@ -12,7 +14,7 @@ from tallystick.epcis import Action, EventType, Identifier, ParsedEvent, parse_k
 from tallystick.payloads import goods
 from tallystick.receipts import Receipt
 from tallystick.records.base import Space
-from tallystick.records.goods import HistoryKind, ItemStatus, Origin
+from tallystick.records.goods import EventStatus, HistoryKind, ItemStatus, Origin, correction_key
 
 
 class GoodsRows:
@@ -45,7 +47,7 @@ class GoodsRows:
             if kind is HistoryKind.INSPECT:
                 self._inspect(identifier.key, commitment, event, organisation)
         if event.error_declaration is not None:
-            self._correct(commitment, event, receipt)
+            self._correct(commitment, event, receipt, organisation)
         elif event.type is EventType.TRANSFORMATION:
             self._transform(commitment, event)
         elif event.type is EventType.AGGREGATION and event.parent is not None:
@@ -61,7 +63,9 @@ class GoodsRows:
         inside = self._writer.open_rows(table, table.c.container == event.parent.key)
         return [parse_key(row._mapping["identifier"]) for row in inside]
 
-    def stated(self, place: tuple[int, int], commitment: bytes, event: ParsedEvent, receipt: Receipt) -> None:
+    def stated(
+        self, place: tuple[int, int], commitment: bytes, event: ParsedEvent, receipt: Receipt, organisation: str
+    ) -> None:
         """An event about things that nobody controls here."""
         for identifier in identifiers_of(event):
             self._writer.add(
@@ -72,7 +76,7 @@ class GoodsRows:
                 commitment=commitment,
             )
         if event.error_declaration is not None:
-            self._correct(commitment, event, receipt)
+            self._correct(commitment, event, receipt, organisation)
 
     def sessions(self, receipt: Receipt) -> None:
         """Container sessions that a receipt touched for the first time."""
@@ -180,28 +184,36 @@ class GoodsRows:
         if event.action is Action.DELETE and not children:
             self._writer.close(table, table.c.container == container)
 
-    def _correct(self, declared_by: bytes, event: ParsedEvent, receipt: Receipt) -> None:
-        """The correction that this declaration made: of the event that carries the same id."""
+    def _correct(self, declared_by: bytes, event: ParsedEvent, receipt: Receipt, organisation: str) -> None:
+        """The correction that this declaration made: of the organisation's event that carries the same id."""
         assert event.error_declaration is not None
         table = schema.corrections
-        for change in receipt.changes:
-            commitment = change.key[1:]
-            if change.key[0] != Space.CORRECTION or not self._has_id(commitment, event.event_id or ""):
+        changed = {change.key for change in receipt.changes if change.key[0] == Space.CORRECTION}
+        for commitment in self._with_id(event.event_id or "") if changed else ():
+            if correction_key(organisation, commitment) not in changed:
                 continue
-            if self._writer.exists(table, table.c.commitment == commitment):
+            if self._writer.exists(table, table.c.commitment == commitment, table.c.organisation == organisation):
                 continue
             self._writer.add(
                 table,
                 commitment=commitment,
+                organisation=organisation,
                 declared_by=declared_by,
                 reason=event.error_declaration.reason or "",
                 corrective_event_ids=json.dumps(list(event.error_declaration.corrective_event_ids)),
             )
             return
 
-    def _has_id(self, commitment: bytes, event_id: str) -> bool:
+    def _with_id(self, event_id: str) -> list[bytes]:
+        """Commitments of the events in effect or stated that carry an id: few, since an organisation uses it once."""
         table = schema.events
-        return self._writer.exists(table, table.c.commitment == commitment, table.c.event_id == event_id)
+        self._writer.flush(table)
+        query = (
+            select(table.c.commitment)
+            .distinct()
+            .where(table.c.event_id == event_id, table.c.status < int(EventStatus.REFUSED))
+        )
+        return sorted(self._writer.connection.execute(query).scalars())
 
 
 def texts_changed(receipt: Receipt, space: Space) -> set[str]:

@@ -141,6 +141,7 @@ def step_view(voice: Voice, step: StepFact) -> dict[str, Any]:
     about = step.about if step.relation != OWN else ""
     return {
         "commitment": step.commitment,
+        "recorder": step.recorder,
         "relation": step.relation,
         "event_time": str(step.public.get("eventTime", "")),
         "biz_step": step.biz_step,

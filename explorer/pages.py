@@ -184,10 +184,11 @@ def _event_view(voice: Voice, row: Fact) -> dict[str, Any]:
     words, model, commitment = voice.words, voice.model, row["commitment"]
     status = EventStatus(row["status"])
     public = json.loads(row["public"])
-    correction, corrects = model.correction_of(commitment), model.corrected_by(commitment)
+    recorder = row["organisation"]
+    correction, corrects = model.correction_of(commitment, recorder), model.corrected_by(commitment, recorder)
     place = (row["height"], row["transaction_index"], row["event_index"])
     step = StepFact(
-        commitment.hex(), "", "own", HistoryKind.OBSERVE, place, row["event_time_ms"], public, row["organisation"],
+        commitment.hex(), "", "own", HistoryKind.OBSERVE, place, row["event_time_ms"], public, recorder, recorder,
         None if correction is None else correction_fact(correction),
     )  # fmt: skip
     name = _STATUS[status]

@@ -164,7 +164,7 @@ class Projection:
             if outcome.status is EventStatus.EFFECTIVE:
                 self._goods.effective((index, at), outcome.commitment, parsed, receipt, organisation)
             elif outcome.status is EventStatus.STATED:
-                self._goods.stated((index, at), outcome.commitment, parsed, receipt)
+                self._goods.stated((index, at), outcome.commitment, parsed, receipt, organisation)
 
 
 def kind_of_contents(payload: Message | None) -> str:

@@ -139,7 +139,7 @@ def _not_a_key() -> Response:
 
 
 def _event(model: ReadModel, row: Fact) -> dict[str, Any]:
-    correction = model.correction_of(row["commitment"])
+    correction = model.correction_of(row["commitment"], row["organisation"])
     return {
         "commitment": row["commitment"].hex(),
         "status": EventStatus(row["status"]).name.lower(),

@@ -132,17 +132,18 @@ class ReadModel:
             found.update(row["identifier"] for row in self._rows(query.limit(PAGE_MAX)))
         return sorted(found)
 
-    def correction_of(self, commitment: bytes) -> Fact | None:
-        """The declaration that an event was erroneous."""
+    def correction_of(self, commitment: bytes, organisation: str) -> Fact | None:
+        """The declaration that an event was erroneous as ``organisation`` recorded it."""
         table = schema.corrections
-        row = self._first(select(table).where(table.c.commitment == commitment, table.c.from_height <= self.at))
+        same = (table.c.commitment == commitment, table.c.organisation == organisation)
+        row = self._first(select(table).where(*same, table.c.from_height <= self.at))
         return row and {**row, "corrective_event_ids": json.loads(row["corrective_event_ids"])}
 
-    def corrected_by(self, commitment: bytes) -> bytes | None:
-        """Commitment of the event that this one declares erroneous."""
+    def corrected_by(self, commitment: bytes, organisation: str) -> bytes | None:
+        """Commitment of the event that this one, recorded by ``organisation``, declares erroneous."""
         table = schema.corrections
-        query = select(table.c.commitment).where(table.c.declared_by == commitment, table.c.from_height <= self.at)
-        row = self._first(query)
+        same = (table.c.declared_by == commitment, table.c.organisation == organisation)
+        row = self._first(select(table.c.commitment).where(*same, table.c.from_height <= self.at))
         return row["commitment"] if row else None
 
     # --- chain --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MEMBERS_PREFIX = "members_"
 
 metadata = MetaData()
@@ -118,6 +118,7 @@ corrections = Table(
     "corrections",
     metadata,
     Column("commitment", LargeBinary(32), primary_key=True),
+    Column("organisation", String(128), primary_key=True),  # who recorded the event, and declares it erroneous
     Column("declared_by", LargeBinary(32), nullable=False, index=True),
     Column("reason", Text, nullable=False),
     Column("corrective_event_ids", Text, nullable=False),  # JSON array
@@ -283,6 +284,7 @@ members_leaves = Table(
 
 Index("members_leaves_now", members_leaves.c.to_height)
 Index("events_by_time", events.c.event_time_ms)
+Index("events_by_id", events.c.event_id)
 
 PUBLIC_TABLES: tuple[Table, ...] = tuple(t for t in metadata.sorted_tables if not t.name.startswith(MEMBERS_PREFIX))
 MEMBERS_TABLES: tuple[Table, ...] = tuple(t for t in metadata.sorted_tables if t.name.startswith(MEMBERS_PREFIX))

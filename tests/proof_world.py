@@ -363,9 +363,9 @@ def finished_world(extra_records: int = 200) -> ProofWorld:
     world.append(session, packed, 9, 0, HistoryKind.PACK, ZERO32)
     world.append(session, shipped, 9, 1, HistoryKind.SHIP)
     world.append(session, warm, 9, 2, HistoryKind.OBSERVE)
-    world.append(session, corrected, 11, 0, HistoryKind.CORRECT, key_hash(correction_key(warm)))
+    world.append(session, corrected, 11, 0, HistoryKind.CORRECT, key_hash(correction_key("org:carrier", warm)))
     world.histories[item_key(PALLET)] = list(world.histories[session])
-    world.put(correction_key(warm), Correction(corrected, "incorrect_data", (), 11))
+    world.put(correction_key("org:carrier", warm), Correction(corrected, "incorrect_data", (), 11))
     world.put(
         session,
         SessionPublic(PALLET, 1, True, world.history(session), 1_700_000_000_000, 0),

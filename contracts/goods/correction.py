@@ -44,7 +44,7 @@ def declare_error(context: EventContext, subjects: list[str], known: EventRecord
     work = context.work
     if known is None or known.subjects != subjects_digest(subjects):
         raise Refusal(Reason.UNKNOWN_EVENT, "eventID" if known is None else "identifiers")
-    key = correction_key(known.commitment)
+    key = correction_key(context.organisation, known.commitment)
     if work.record(key) is not None:
         raise Refusal(Reason.ALREADY_CORRECTED, known.commitment.hex())
     corrective = declaration.corrective_event_ids

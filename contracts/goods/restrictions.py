@@ -46,7 +46,7 @@ def require_inspection_not_failed(context: EventContext, item: Item) -> None:
         if (
             inspection is not None
             and inspection.verdict is Verdict.FAIL
-            and context.work.record(correction_key(inspection.commitment)) is None
+            and context.work.record(correction_key(inspection.inspector, inspection.commitment)) is None
         ):
             raise Refusal(Reason.INSPECTION_FAILED, identifier)
 

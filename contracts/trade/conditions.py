@@ -134,7 +134,7 @@ def _evidence_of(
         found = []
         for item, identifier in enumerate(leaf.items):
             before = known.get((number, item))
-            if before is not None and not _corrected(work, before):
+            if before is not None and not _corrected(work, leaf.by, before):
                 found.append(before)
             else:
                 found.append(_happened(work, leaf, identifier))
@@ -146,7 +146,7 @@ def _evidence_of(
 def _happened(work: Workspace, leaf: Received | Shipped, identifier: str) -> bytes | None:
     kind = HistoryKind.RECEIVE if isinstance(leaf, Received) else HistoryKind.SHIP
     milestone = work.members(milestone_key(identifier, kind, leaf.by), Milestone)
-    if milestone is None or _corrected(work, milestone.commitment):
+    if milestone is None or _corrected(work, leaf.by, milestone.commitment):
         return None
     if isinstance(leaf, Received) and leaf.before_ms and milestone.time_ms >= leaf.before_ms:
         return None
@@ -155,13 +155,15 @@ def _happened(work: Workspace, leaf: Received | Shipped, identifier: str) -> byt
 
 def _passed(work: Workspace, identifier: str, inspector: str) -> bytes | None:
     inspection = work.public(inspection_key(identifier), Inspection)
-    if inspection is None or inspection.verdict is not Verdict.PASS or _corrected(work, inspection.commitment):
+    if inspection is None or inspection.verdict is not Verdict.PASS:
+        return None
+    if _corrected(work, inspection.inspector, inspection.commitment):
         return None
     return inspection.commitment if inspector in ("", inspection.inspector) else None
 
 
-def _corrected(work: Workspace, commitment: bytes) -> bool:
-    return work.record(correction_key(commitment)) is not None
+def _corrected(work: Workspace, organisation: str, commitment: bytes) -> bool:
+    return work.record(correction_key(organisation, commitment)) is not None
 
 
 def _check_counts(condition: Condition) -> None:

@@ -2,7 +2,7 @@
 // into one file with the verifier by scripts/make_offline_verifier.py; no page of the site loads it.
 
 import { ProofError, hex } from './encoding.js';
-import { entriesOf, isSupported, verifyBundle } from './verify.js';
+import { entriesOf, isSupported, nameOf, verifyBundle } from './verify.js';
 
 const MARKS = { proven: '✓', partly: '◐', stated: '“', 'unknown-item': '✕' };
 const CLASSES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-item': 'unknown', 'no-crypto': 'no-crypto' };
@@ -105,8 +105,8 @@ const DETAILS = {
     ]);
     const seen = new Set();
     for (const entry of entriesOf(closure).sort((a, b) => a.height - b.height || a.eventIndex - b.eventIndex)) {
-      const name = hex(entry.commitment);
-      if (!seen.has(name)) rows.push([t(closure.corrections.has(name) ? 'wrongEvent' : 'event'), eventText(name, events, signers)]);
+      const name = nameOf(entry);
+      if (!seen.has(name)) rows.push([t(closure.corrections.has(name) ? 'wrongEvent' : 'event'), eventText(entry, events, signers)]);
       seen.add(name);
     }
     rows.push(...closure.missing.map((what) => [t('missing'), what]));
@@ -133,10 +133,12 @@ const DETAILS = {
   ],
 };
 
-function eventText(name, events, signers) {
+function eventText({ commitment, organisation }, events, signers) {
+  const name = hex(commitment);
   const value = events.get(name)?.value;
   const step = value?.bizStep ?? value?.type ?? name.slice(0, 16);
-  return [value?.eventTime, step, signers.get(name)?.organisation].filter(Boolean).join('  ');
+  const signer = signers.get(name)?.organisation === organisation ? organisation : '';
+  return [value?.eventTime, step, signer].filter(Boolean).join('  ');
 }
 
 function show(outcome) {

@@ -1,6 +1,6 @@
 // The product page's own check: verify the inlined proof, compare it with what the page shows, say the result plainly.
 
-import { classOf, entriesOf, isSupported, ProofError, verifyBundle } from './verify.js';
+import { classOf, entriesOf, isSupported, nameOf, ProofError, verifyBundle } from './verify.js';
 import { hex, utf8 } from './encoding.js';
 
 const LIFTED = 3;
@@ -59,23 +59,24 @@ function base64url(bytes) {
 
 // The page must show the events of the proof, all of them and no others, with their own times and steps.
 function compare(result) {
-  const proven = new Set(entriesOf(result.closure).map((entry) => hex(entry.commitment)));
+  const proven = new Map(entriesOf(result.closure).map((entry) => [nameOf(entry), hex(entry.commitment)]));
   const shown = [...document.querySelectorAll('li[data-commitment]')];
+  const named = ({ dataset }) => `${dataset.commitment} ${dataset.recorder}`;
   for (const step of shown) {
     const event = result.events.get(step.dataset.commitment);
-    if (!proven.has(step.dataset.commitment) || event === undefined) {
+    if (!proven.has(named(step)) || event === undefined) {
       throw new ProofError('history-altered', 'the page shows an event that the proof does not hold');
     }
     if (event.value.eventTime !== step.dataset.time || (event.value.bizStep ?? '') !== step.dataset.step) {
       throw new ProofError('event-altered', 'the page shows an event otherwise than it was signed');
     }
     const struck = step.classList.contains('struck');
-    if (struck !== result.closure.corrections.has(step.dataset.commitment)) {
+    if (struck !== result.closure.corrections.has(named(step))) {
       throw new ProofError('correction-hidden', 'the page does not show a correction as the proof does');
     }
   }
-  const onPage = new Set(shown.map((step) => step.dataset.commitment));
-  if ([...proven].some((commitment) => result.events.has(commitment) && !onPage.has(commitment))) {
+  const onPage = new Set(shown.map(named));
+  if ([...proven].some(([name, commitment]) => result.events.has(commitment) && !onPage.has(name))) {
     throw new ProofError('history-altered', 'the page leaves out an event');
   }
   const banners = new Set([...document.querySelectorAll('[data-recall]')].map((banner) => banner.dataset.recall));
@@ -90,11 +91,11 @@ function compare(result) {
 function readingsOf({ closure, events }) {
   const own = [closure.subject, closure.parts.get(closure.subject)?.item?.lot, classOf(closure.subject)];
   const parts = [...own.map((name) => closure.parts.get(name)).filter(Boolean), ...closure.sessions.values()];
-  const names = new Set(parts.flatMap((part) => part.entries).map((entry) => hex(entry.commitment)));
+  const names = new Map(parts.flatMap((part) => part.entries).map((entry) => [nameOf(entry), hex(entry.commitment)]));
   const list = (value) => (Array.isArray(value) ? value : []);
   const readings = [];
-  for (const name of names) {
-    const value = closure.corrections.has(name) ? {} : events.get(name)?.value ?? {};
+  for (const [name, commitment] of names) {
+    const value = closure.corrections.has(name) ? {} : events.get(commitment)?.value ?? {};
     for (const report of list(value.sensorElementList).flatMap((element) => list(element?.sensorReport))) {
       const scale = SCALES[report?.uom ?? 'CEL'];
       if (value.errorDeclaration !== undefined || report?.type !== 'Temperature' || scale === undefined) continue;

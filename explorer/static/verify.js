@@ -54,7 +54,7 @@ async function verifyItem(bundle, anchor) {
   const closure = await walk(bundle.subject, state);
   const signers = new Map();
   const entries = entriesOf(closure);
-  const recorded = new Set(entries.map((entry) => `${hex(entry.commitment)} ${entry.organisation}`));
+  const recorded = new Set(entries.map(nameOf));
   for (const entry of entries) {
     const event = state.events.get(hex(entry.commitment));
     const signer = event && (await signerOf(event, entry, state, recorded));
@@ -78,7 +78,7 @@ async function verifyEvent(bundle, anchor) {
   if (!same(root, peaksRoot(item.history.peaks))) {
     throw new ProofError('history-altered', 'the entry is not in the history of the item');
   }
-  const correction = await shownOr('correction-hidden', () => state.record(correctionKey(event.commitment), Correction));
+  const correction = await shownOr('correction-hidden', () => state.record(correctionKey(entry), Correction));
   return { verdict: 'proven', anchor, item, entry, event, correction, signer: await signerOf(event, entry, state) };
 }
 
@@ -88,6 +88,9 @@ async function verifyRecord(bundle, anchor) {
   const value = await shownOr('not-shown', () => state.record(key, (reader) => reader.bytes.slice(reader.take(reader.bytes.length))));
   return { verdict: 'proven', anchor, key, value };
 }
+
+/** Which event an entry stands for: its commitment and who recorded it, for two may have recorded one with the same bytes. */
+export const nameOf = ({ commitment, organisation }) => `${hex(commitment)} ${organisation}`;
 
 /** All entries of a closure that stand for events. */
 export function entriesOf(closure) {
@@ -111,7 +114,7 @@ async function signerOf(event, entry, state, recorded = new Set()) {
       if (key === null || key.sinceHeight > entry.height || (key.untilHeight > 0 && key.untilHeight < entry.height)) {
         throw new ProofError('key-not-valid-then', `a key at height ${entry.height}`);
       }
-      if (key.organisation !== entry.organisation && recorded.has(`${hex(event.commitment)} ${key.organisation}`)) return null;
+      if (key.organisation !== entry.organisation && recorded.has(nameOf({ ...event, organisation: key.organisation }))) return null;
       if (key.organisation !== entry.organisation) {
         throw new ProofError('bad-event-signature', `${entry.organisation} recorded it, another signed this`);
       }
@@ -263,7 +266,8 @@ const PARTS_MAX = 2000;
 const textKey = (space, text) => concat(Uint8Array.of(space), utf8(text));
 const hashKey = (space, hash) => concat(Uint8Array.of(space), hash);
 const itemKey = (identifier) => textKey(SPACE.item, identifier);
-const correctionKey = (commitment) => hashKey(SPACE.correction, commitment);
+const correctionKey = ({ organisation, commitment }) =>
+  hashKey(SPACE.correction, sha256(concat(utf8(organisation), Uint8Array.of(0), commitment)));
 const memberKey = (publicKey) => hashKey(3, publicKey);
 
 function statementsKey(identifier) {
@@ -331,7 +335,8 @@ class Walker {
       return [];
     }
     for (const entry of entries) if (entry.kind !== KIND.recall) this.#event(entry);
-    const links = new Set(entries.filter((entry) => entry.kind === KIND.correct).map((entry) => hex(entry.link)));
+    const declared = entries.filter((entry) => entry.kind === KIND.correct);
+    const links = new Set(declared.map((entry) => `${hex(entry.link)} ${entry.organisation}`));
     if (links.size > 0) await this.#corrections(entries, links);
     return entries;
   }
@@ -341,16 +346,16 @@ class Walker {
     if (!this.source.events.has(commitment)) this.#miss(`event ${commitment.slice(0, 16)}`);
   }
 
-  // The corrections that a history links to; each is of an event in the same history.
+  // The corrections that a history links to; each is of an event in it that the declarer itself recorded.
   async #corrections(entries, links) {
     for (const entry of entries) {
-      const key = correctionKey(entry.commitment);
-      if (!links.delete(hex(sha256(key)))) continue;
-      const commitment = hex(entry.commitment);
-      const correction = await this.#linked(key, Correction, `correction of event ${commitment.slice(0, 16)}`);
-      if (correction) this.closure.corrections.set(commitment, correction);
+      const key = correctionKey(entry);
+      if (!links.delete(`${hex(sha256(key))} ${entry.organisation}`)) continue;
+      const name = nameOf(entry);
+      const correction = await this.#linked(key, Correction, `correction of event ${name.slice(0, 16)}`);
+      if (correction) this.closure.corrections.set(name, correction);
     }
-    if (links.size > 0) throw new ProofError('record-altered', 'a history corrects an event that is not in it');
+    if (links.size > 0) throw new ProofError('record-altered', 'a history corrects an event that its declarer has not in it');
   }
 
   // The newest inspection; a history without an inspecting shows that there is none.

@@ -20,7 +20,7 @@ def broken_trees() -> dict[str, tuple[str, Bundle]]:
     return {
         "item-older-than-seen": ("rolled-back", item()),
         "block-older-than-seen": ("rolled-back", block(9)),
-        "item-correction-left-out": ("partly", hide_record(item(), correction_key(warm))),
+        "item-correction-left-out": ("partly", hide_record(item(), correction_key("org:carrier", warm))),
         "item-last-entry-twice": ("history-altered", change(item(), _last_entry_twice)),
         "event-node-as-entry": ("unreadable", change(event(), _node_as_entry)),
         "event-entry-as-node": ("not-in-tree", change(event(), _entry_as_node)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from scripts.proof_vectors.edits import change, hide_record, reanchor, record_of
-from scripts.proof_vectors.making import Bundle, corrected_event, event, item
+from scripts.proof_vectors.making import Bundle, copied_world, corrected_event, event, event_of_two, item
 from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.proofs.build import show_record
@@ -25,6 +25,7 @@ from tests import proof_world as w
 SESSION = session_key(w.PALLET, 1)
 CORRECT = 3  # place of the declaration in the session's history
 WARM = 2  # place of the event that it is about
+SHIPPED = 1  # place of the event that the retailer copies
 
 
 def broken_histories() -> dict[str, tuple[str, Bundle]]:
@@ -32,17 +33,20 @@ def broken_histories() -> dict[str, tuple[str, Bundle]]:
     return {
         "item-correction-entry-left-out": ("history-altered", change(item(), _drop_correction)),
         "item-correction-entry-moved": ("history-altered", change(item(), _move_correction)),
-        "item-correction-record-absent": ("record-altered", _without(correction_key(_commitment(WARM)))),
+        "item-correction-record-absent": ("record-altered", _without(correction_key("org:carrier", _commitment(WARM)))),
         "item-correction-of-a-strange-event": ("record-altered", _strange_correction()),
         "item-inspection-record-absent": ("record-altered", _without(inspection_key(w.LOT))),
         "item-entry-of-another-organisation": ("history-altered", change(item(), _rename_recorder)),
         "item-copy-signed-by-another": ("bad-event-signature", _copied(item(), 9)),
+        "item-copy-corrected-as-the-original": ("record-altered", _correction_moved("org:carrier")),
+        "item-correction-of-a-copy-that-is-not-there": ("record-altered", _correction_moved("org:grower")),
         "event-entry-of-another-organisation": ("history-altered", change(event(), _rename_entry)),
         "event-copy-signed-by-another": ("bad-event-signature", _copied(event(), 3)),
         "event-corrected-correction-left-out": (
             "correction-hidden",
-            hide_record(corrected_event(), correction_key(_commitment(WARM))),
+            hide_record(corrected_event(), correction_key("org:carrier", _commitment(WARM))),
         ),
+        "event-corrected-copy-shown-for-the-original": ("correction-hidden", _copys_correction()),
     }
 
 
@@ -114,10 +118,34 @@ def _strange_correction() -> Bundle:
     """A quorum signed a history with a correction of an event that is not in it."""
     world, bundle = w.finished_world(), item()
     history = world.histories[SESSION]
-    history[CORRECT] = structs.replace(history[CORRECT], link=key_hash(correction_key(bytes(32))))
+    history[CORRECT] = structs.replace(history[CORRECT], link=key_hash(correction_key("org:carrier", bytes(32))))
     world.put(SESSION, SessionPublic(w.PALLET, 1, True, world.history(SESSION), 1_700_000_000_000, 0))
     _entries(bundle, SESSION)[CORRECT] = b64(encode(history[CORRECT]))
     return _from(world, bundle, *_absent(world, bundle))
+
+
+def _correction_moved(recorder: str) -> Bundle:
+    """A quorum signed a history in which the declaration about a member's copy links to another's correction record."""
+    world, bundle = copied_world(), item(w.SERIAL, copied_world())
+    history = world.histories[SESSION]
+    true, false = (correction_key(name, history[SHIPPED].commitment) for name in ("org:retailer", recorder))
+    assert history[-1].link == key_hash(true)
+    history[-1] = structs.replace(history[-1], link=key_hash(false))
+    world.put(SESSION, SessionPublic(w.PALLET, 1, True, world.history(SESSION), 1_700_000_000_000, 0))
+    world.records[false] = world.records.pop(true)
+    record_of(bundle, true)["key"] = false.hex()
+    bundle["records"].sort(key=lambda each: str(each["key"]))
+    _entries(bundle, SESSION)[-1] = b64(encode(history[-1]))
+    return _from(world, bundle, *_absent(world, bundle))
+
+
+def _copys_correction() -> Bundle:
+    """The correction of a member's copy, and nothing about the original's."""
+    world, bundle = copied_world(), event_of_two()
+    key = correction_key("org:retailer", world.histories[SESSION][SHIPPED].commitment)
+    bundle["records"].append({"key": key.hex()})
+    bundle["records"].sort(key=lambda each: str(each["key"]))
+    return _from(world, bundle)
 
 
 def _copied(bundle: Bundle, height: int) -> Bundle:
@@ -138,5 +166,5 @@ def _copied(bundle: Bundle, height: int) -> Bundle:
         [*bundle["records"], structs.asdict(show_record(key, record))], key=lambda each: str(each["key"])
     )
     item_shown = bundle["kind"] == "item"
-    absent = _absent(world, bundle) if item_shown else [correction_key(original.commitments[0])]
+    absent = _absent(world, bundle) if item_shown else [correction_key("org:grower", original.commitments[0])]
     return _from(world, bundle, *absent)

@@ -89,7 +89,7 @@ def flip_commitment(text: str) -> str:
 def broken_items() -> dict[str, tuple[str, Bundle]]:
     """Items and events with one defect each."""
     session = session_key(w.PALLET, 1)
-    correction = correction_key(w.finished_world().histories[session][2].commitment)
+    correction = correction_key("org:carrier", w.finished_world().histories[session][2].commitment)
     return {
         "item-event-altered": ("event-altered", change(item(), alter_event)),
         "item-entries-reordered": ("history-altered", change(item(), swap_entries)),
@@ -158,7 +158,7 @@ def broken_items() -> dict[str, tuple[str, Bundle]]:
         "event-forged-entry": ("not-in-tree", forged_entry()),
         "event-correction-unshown": (
             "correction-hidden",
-            unshow(event(), correction_key(unb64(event()["entry"])[3:35])),
+            unshow(event(), correction_key("org:grower", unb64(event()["entry"])[3:35])),
         ),
         "event-entry-of-another": (
             "event-altered",

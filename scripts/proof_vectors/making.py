@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from msgspec import structs
+
 from tallystick.proofs import (
     build_block,
     build_event,
@@ -15,7 +17,18 @@ from tallystick.proofs import (
     show_height,
     write_bundle,
 )
-from tallystick.records.goods import HistoryKind, Statements, item_key, statements_key
+from tallystick.records.base import key_hash, read_public
+from tallystick.records.goods import (
+    Correction,
+    HistoryKind,
+    ItemPublic,
+    SessionPublic,
+    Statements,
+    correction_key,
+    item_key,
+    session_key,
+    statements_key,
+)
 from tallystick.transactions import sign_transaction
 from tests import proof_world as w
 
@@ -23,9 +36,9 @@ Bundle = dict[str, Any]
 AT = 17  # the height that bundles as of a height are about
 
 
-def item(subject: str = w.SERIAL) -> Bundle:
+def item(subject: str = w.SERIAL, world: w.ProofWorld | None = None) -> Bundle:
     """The bundle of an item as plain JSON."""
-    return loads(write_bundle(build_item(subject, w.finished_world())))
+    return loads(write_bundle(build_item(subject, world or w.finished_world())))
 
 
 def event() -> Bundle:
@@ -57,6 +70,40 @@ def stated_by_two() -> Bundle:
     world.append(owner, copy.commitments[0], 14, 0, HistoryKind.STATE)
     world.put(owner, Statements(world.history(owner)))
     return loads(write_bundle(build_item(w.STATED, world)))
+
+
+def copied_world() -> w.ProofWorld:
+    """A world in which a retailer recorded the carrier's shipping again, byte for byte, and declared that erroneous."""
+    world, session = w.finished_world(), session_key(w.PALLET, 1)
+    shipping = world.transactions[9, 0].events[1]
+    copy = sign_transaction(
+        chain_id=w.CHAIN_ID,
+        nonce=bytes(16),
+        valid_until_ms=10**12,
+        seeds=[w.seed("org:retailer capture")],
+        events=(shipping,),
+    )
+    world.transactions[14, 0], world.recorded_by[14, 0] = copy, "org:retailer"
+    (shipped,) = copy.commitments
+    event_id = "urn:uuid:22222222-2222-4222-8222-222222222222"
+    (declared,) = world.capture(
+        "org:retailer", 16, w.event(bizStep="shipping", epcList=[w.uri(w.PALLET)], eventID=event_id)
+    )
+    correction = correction_key("org:retailer", shipped)
+    for owner in (session, item_key(w.PALLET)):
+        world.append(owner, shipped, 14, 0, HistoryKind.SHIP)
+        world.append(owner, declared, 16, 0, HistoryKind.CORRECT, key_hash(correction))
+    world.put(correction, Correction(declared, "did_not_occur", (), 16))
+    world.put(session, SessionPublic(w.PALLET, 1, True, world.history(session), 1_700_000_000_000, 0))
+    pallet = read_public(world.records[item_key(w.PALLET)], ItemPublic)
+    world.put(item_key(w.PALLET), structs.replace(pallet, history=world.history(item_key(w.PALLET))))
+    return world
+
+
+def event_of_two() -> Bundle:
+    """The bundle of the carrier's shipping, whose copy its recorder declared erroneous."""
+    world = copied_world()
+    return loads(write_bundle(build_event(world.histories[item_key(w.PALLET)][1].commitment, w.PALLET, world)))
 
 
 def record() -> Bundle:

@@ -161,14 +161,14 @@ class Refusals:
         wrong = self.goods.done["warm-wrong"].transaction.commitments[0]
         reader = self.cast.reader(RETAILER)
         whole, genuine = reader.item_with_bundle(PACKS_A[0])
-        if wrong not in whole.closure.corrections:
+        if (wrong, CARRIER) not in whole.closure.corrections:
             raise NotRefused("the correction is not part of the pack's story")
-        forged = forgeries.without_record(genuine, correction_key(wrong))
+        forged = forgeries.without_record(genuine, correction_key(CARRIER, wrong))
         verified = verify_bundle(forged, reader.trust.trust(refuse_older=False))
         if not isinstance(verified, VerifiedItem) or verified.verdict != "partly":
             raise NotRefused("a hidden correction left the pack's story whole")
         _, alone = reader.event_with_bundle(wrong, PALLET_A)
-        forged = forgeries.without_record(alone, correction_key(wrong))
+        forged = forgeries.without_record(alone, correction_key(CARRIER, wrong))
         return self.expect(
             "erroneous event without its correction", ("correction-hidden",), lambda: self._verify(forged)
         )

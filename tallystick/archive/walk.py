@@ -166,7 +166,7 @@ class Walk:
             for shown in read_heads(data, header.transaction_root, header.transaction_count, name):
                 head = shown.read(name)
                 if organisation in {self._owner(signer) for signer in head.signers}:
-                    self._own(shown.id(), head, height)
+                    self._own(organisation, shown.id(), head, height)
 
     def _owner(self, signer: bytes) -> str:
         """Whose key it is; empty for one that was never registered, which is proven too."""
@@ -177,7 +177,7 @@ class Walk:
         assert key is not None
         return key.organisation
 
-    def _own(self, transaction: bytes, head: Head, height: int) -> None:
+    def _own(self, organisation: str, transaction: bytes, head: Head, height: int) -> None:
         receipt = self._receipt(transaction).receipt
         if receipt.height != height:
             raise ArchiveError(
@@ -192,7 +192,7 @@ class Walk:
             outcome = outcomes.get(commitment)
             status = outcome.status if outcome is not None else EventStatus.REFUSED
             reason = outcome.reason if outcome is not None else receipt.reason
-            correction = None if status is EventStatus.REFUSED else self._correction(commitment)
+            correction = None if status is EventStatus.REFUSED else self._correction(organisation, commitment)
             events.append(EventOfOrganisation(commitment, slots.public, status, reason, correction))
             if self._for_members:
                 self._event_half(commitment, slots.members)
@@ -211,8 +211,8 @@ class Walk:
         self._certified(receipt.anchor)
         return receipt
 
-    def _correction(self, commitment: bytes) -> Correction | None:
-        key = correction_key(commitment)
+    def _correction(self, organisation: str, commitment: bytes) -> Correction | None:
+        key = correction_key(organisation, commitment)
         return public_of(lambda _: self._record(key), key, Correction)
 
     # --- the state ----------------------------------------------------------------------------------------

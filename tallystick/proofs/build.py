@@ -172,7 +172,7 @@ def build_event(
         raise ProofError(ProofCode.UNKNOWN, f"no such event in the history of {subject}")
     entry = entries[index]
     recorder.event(entry)
-    public_of(recorder.public, correction_key(commitment), Correction)
+    public_of(recorder.public, correction_key(entry.organisation, commitment), Correction)
     placed = recorder.events[commitment]
     recorder.signer(placed)
     captures = _Captures()

@@ -94,7 +94,7 @@ class Closure:
         parts: by identifier: the subject, its lot, its class, inputs.
         sessions: by record key.
         transformations: by record key.
-        corrections: by commitment of the event that was declared erroneous.
+        corrections: by the event that was declared erroneous: its commitment, and who recorded it.
         recalls: by recall id, those in force on any part.
         statements: entries about the subject when nobody controls it.
         missing: what the source could not show, in words.
@@ -104,7 +104,7 @@ class Closure:
     parts: dict[str, Part] = field(default_factory=dict)
     sessions: dict[bytes, SessionPart] = field(default_factory=dict)
     transformations: dict[bytes, Transformation] = field(default_factory=dict)
-    corrections: dict[bytes, Correction] = field(default_factory=dict)
+    corrections: dict[tuple[bytes, str], Correction] = field(default_factory=dict)
     recalls: dict[str, Recall] = field(default_factory=dict)
     statements: tuple[HistoryEntry, ...] = ()
     missing: list[str] = field(default_factory=list)
@@ -179,7 +179,7 @@ class _Walker:
         for entry in entries:
             if entry.kind is not HistoryKind.RECALL:
                 self._event(entry)
-        links = {entry.link for entry in entries if entry.kind is HistoryKind.CORRECT}
+        links = {(entry.link, entry.organisation) for entry in entries if entry.kind is HistoryKind.CORRECT}
         if links:
             self._corrections(entries, links)
         return entries
@@ -190,18 +190,19 @@ class _Walker:
         except NotShown:
             self._miss(f"event {entry.commitment.hex()[:16]}…")
 
-    def _corrections(self, entries: tuple[HistoryEntry, ...], links: set[bytes]) -> None:
-        """The corrections that a history links to; each is of an event in the same history."""
+    def _corrections(self, entries: tuple[HistoryEntry, ...], links: set[tuple[bytes, str]]) -> None:
+        """The corrections that a history links to; each is of an event in it that the declarer itself recorded."""
         for entry in entries:
-            key = correction_key(entry.commitment)
-            if key_hash(key) not in links:
+            key = correction_key(entry.organisation, entry.commitment)
+            link = key_hash(key), entry.organisation
+            if link not in links:
                 continue
-            links.discard(key_hash(key))
+            links.discard(link)
             correction = self._linked(key, Correction, f"correction of event {entry.commitment.hex()[:16]}…")
             if correction is not None:
-                self.closure.corrections[entry.commitment] = correction
+                self.closure.corrections[entry.recorded] = correction
         if links:
-            raise ProofError(ProofCode.RECORD_ALTERED, "a history corrects an event that is not in it")
+            raise ProofError(ProofCode.RECORD_ALTERED, "a history corrects an event that its declarer has not in it")
 
     def _inspection(self, identifier: str, entries: tuple[HistoryEntry, ...]) -> Inspection | None:
         """The newest inspection; a history without an inspecting shows that there is none."""

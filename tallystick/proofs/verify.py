@@ -177,7 +177,7 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None,
     closure = walk(bundle.subject, shown, INPUT_DEPTH)
     signers: dict[bytes, Signer] = {}
     entries = entries_of(closure)
-    recorded = {(entry.commitment, entry.organisation) for entry in entries}
+    recorded = {entry.recorded for entry in entries}
     for entry in entries:
         event = shown.events.get(entry.commitment)
         signer = signer_of(event, entry, shown, recorded) if event is not None else None
@@ -208,7 +208,8 @@ def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) ->
     if root_from_path(leaf_hash(encode(entry)), bundle.index, item.history.count, steps) != item.history.root():
         raise ProofError(ProofCode.HISTORY_ALTERED, "the entry is not in the history of the item")
     try:
-        correction = public_of(shown.public, correction_key(event.commitment), Correction)
+        key = correction_key(entry.organisation, event.commitment)
+        correction = public_of(shown.public, key, Correction)
     except NotShown as error:
         raise ProofError(ProofCode.CORRECTION_HIDDEN, "neither a correction nor the absence of one is shown") from error
     return VerifiedEvent(anchor, item, entry, event, correction, signer_of(event, entry, shown), leaf)

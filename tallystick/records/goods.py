@@ -71,6 +71,11 @@ class HistoryEntry(Message, frozen=True):
         """Leaf hash in the history's RFC 6962 tree."""
         return leaf_hash(encode(self))
 
+    @property
+    def recorded(self) -> tuple[bytes, str]:
+        """Which event this is: two organisations may have recorded one with the same bytes."""
+        return self.commitment, self.organisation
+
 
 class History(Message, frozen=True):
     """An append-only log as count and compact range; ``root`` is RFC 6962."""
@@ -191,7 +196,7 @@ class Transformation(Message, frozen=True):
 
 
 class Correction(Message, frozen=True):
-    """An event was declared erroneous. Key: ``correction_key(commitment of the erroneous event)``. Public.
+    """An event was declared erroneous by who recorded it. Key: ``correction_key(organisation, commitment)``. Public.
 
     Attributes:
         declared_by: commitment of the declaring event.
@@ -359,6 +364,7 @@ class Recall(Message, frozen=True):
 
 
 _EVENT = Space.EVENT.to_bytes()
+_CORRECTION = Space.CORRECTION.to_bytes()
 _ITEM = Space.ITEM.to_bytes()
 
 
@@ -377,9 +383,12 @@ def transformation_key(commitment: bytes) -> bytes:
     return hash_key(Space.TRANSFORMATION, commitment)
 
 
-def correction_key(commitment: bytes) -> bytes:
-    """Key of the correction record of an event."""
-    return hash_key(Space.CORRECTION, commitment)
+def correction_key(organisation: str, commitment: bytes) -> bytes:
+    """Key of the correction record of an event as ``organisation`` recorded it.
+
+    A commitment does not say whose the event is: with a copy of it, another could otherwise correct the original.
+    """
+    return _CORRECTION + sha256(organisation.encode() + b"\x00" + commitment).digest()
 
 
 def event_key(organisation: str, commitment: bytes) -> bytes:

@@ -19,7 +19,7 @@ from tallystick.records.base import Space
 from tallystick.records.goods import HistoryEntry
 from tests.browser.chromium import Chromium, Page
 from tests.browser.serving import serving
-from tests.unit.explorer.chain import LOT_A, PACK, node_of, story
+from tests.unit.explorer.chain import COPIED, LOT_A, PACK, copied, node_of, story
 from tests.unit.explorer.sites import Explorer, explorer_over
 
 pytestmark = pytest.mark.browser
@@ -220,3 +220,19 @@ def test_a_page_as_of_a_height_carries_the_proof_of_that_height(
     explorer.node.oldest = 0
     assert "No proof of the state of this height" in page.text()
     page.close()
+
+
+def test_the_correction_of_a_copy_is_not_shown_at_the_original(
+    chromium: Chromium, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    explorer = explorer_over(node_of(copied()), tmp_path_factory.mktemp("copied"))
+    original = 'document.querySelector(\'li[data-step="storing"][data-recorder="org:grower"]\')'
+    copy = "document.querySelector('li.struck')"
+    with serving(explorer.app) as site:
+        for lie, code in (
+            ("", "proven"),
+            (f"{copy}.classList.remove('struck'); {original}.classList.add('struck');", "correction-hidden"),
+            (f"{original}.remove();", "history-altered"),
+            (f"{original}.dataset.recorder = 'org:carrier';", "correction-hidden"),
+        ):
+            assert code_of(page_with(chromium, explorer, site, lie, None, COPIED)) == code, lie

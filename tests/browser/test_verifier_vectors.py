@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from tallystick.proofs import VerifiedItem, verify_bundle
 from tests.browser.chromium import Chromium, Page
+from tests.unit.tallystick.test_proof_mutants import trust_of as pinned_of
 
 pytestmark = pytest.mark.browser
 
-VECTORS = sorted((Path(__file__).resolve().parents[1] / "vectors" / "proofs").glob("*.json"))
+FOLDER = Path(__file__).resolve().parents[1] / "vectors" / "proofs"
+VECTORS = sorted(FOLDER.glob("*.json"))
 
 VERIFY = """
 (async () => {{
@@ -50,6 +53,27 @@ def verify(page: Page, bundle: Any, trust: Any, subject: str | None, at: int | N
     arguments = {"bundle": bundle, "trust": trust, "subject": subject, "at": at}
     spelt = {name: "undefined" if value is None else json.dumps(value) for name, value in arguments.items()}
     return str(page.evaluate(VERIFY.format(**spelt)))
+
+
+CORRECTED = """
+(async () => {{
+  const {{ verifyBundle }} = await import('/verify.js');
+  const {{ closure }} = await verifyBundle({bundle}, {trust}, {subject});
+  return [...closure.corrections.keys()];
+}})()
+"""
+
+
+def test_the_browser_counts_a_correction_for_the_event_of_who_declared_it_alone(page: Page) -> None:
+    vector = json.loads((FOLDER / "copy-corrected-by-another.json").read_text())
+    arguments = {"bundle": vector["bundle"], "trust": trust_of(vector), "subject": vector["subject"]}
+    names = page.evaluate(CORRECTED.format(**{name: json.dumps(value) for name, value in arguments.items()}))
+    commitments = {name.split(" ")[1]: name.split(" ")[0] for name in names}
+    verified = verify_bundle(json.dumps(vector["bundle"]).encode(), pinned_of(vector))
+    assert isinstance(verified, VerifiedItem)
+    ours = {organisation: commitment.hex() for commitment, organisation in verified.closure.corrections}
+    assert commitments == ours
+    assert sorted(commitments) == ["org:carrier", "org:retailer"]
 
 
 @pytest.mark.parametrize("file", VECTORS, ids=lambda file: file.stem)

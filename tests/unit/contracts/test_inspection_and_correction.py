@@ -145,7 +145,7 @@ def test_a_declaration_writes_a_correction_and_undoes_nothing(world: World) -> N
     world.must(original)
     declared = world.capture("org:grower", declaration(event, correctiveEventIDs=[event_id(3)]))
     assert world.status(declared) is EventStatus.EFFECTIVE
-    key = correction_key(original.commitments[0])
+    key = correction_key("org:grower", original.commitments[0])
     correction = read_public(world.state.records[key], Correction)
     assert correction.declared_by == declared.commitments[0]
     assert (correction.reason, correction.corrective_event_ids) == ("incorrect_data", (event_id(3),))
@@ -159,7 +159,7 @@ def test_a_declaration_about_what_nobody_controls_here_is_a_statement_and_takes_
     event = reading(world, FOREIGN)
     declared = world.capture("org:grower", declaration(event))
     assert world.status(declared) is EventStatus.STATED
-    assert correction_key(declared.commitments[0]) not in world.state.records
+    assert correction_key("org:grower", declared.commitments[0]) not in world.state.records
     assert world.state.histories[statements_key(FOREIGN)][-1].kind is HistoryKind.STATE
     assert reason(world, "org:grower", event) is Reason.ALREADY_EXISTS, "it would stand there as if it held"
     without = world.capture("org:grower", declaration(reading(world, FOREIGN, None)))
@@ -217,10 +217,42 @@ def test_a_late_declaration_reaches_the_items_after_custody_has_passed(world: Wo
     assert world.state.histories[item_key(A)][-1].kind is HistoryKind.CORRECT
 
 
-def corrects(world: World, owner: bytes, commitment: bytes) -> bool:
-    """Whether the newest entry of a history is the correction of an event."""
+def corrects(world: World, owner: bytes, commitment: bytes, recorder: str = "org:grower") -> bool:
+    """Whether the newest entry of a history is the correction of an event, by who recorded it."""
     entry = world.state.histories[owner][-1]
-    return (entry.kind, entry.link) == (HistoryKind.CORRECT, key_hash(correction_key(commitment)))
+    link = key_hash(correction_key(recorder, commitment))
+    return (entry.kind, entry.link, entry.organisation) == (HistoryKind.CORRECT, link, recorder)
+
+
+def test_an_event_and_its_copy_by_another_are_corrected_each_by_who_recorded_it(world: World) -> None:
+    event = reading(world)
+    original = world.capture("org:grower", event)
+    world.must(original)
+    world.hand_over("org:grower", "org:carrier", A)
+    copy = world.capture("org:carrier", *original.events)
+    world.must(copy)
+    (commitment,) = original.commitments
+    assert copy.commitments == (commitment,)
+    world.must(world.capture("org:carrier", declaration(event)))
+    assert corrects(world, item_key(A), commitment, "org:carrier")
+    assert correction_key("org:grower", commitment) not in world.state.records
+    world.must(world.capture("org:grower", declaration(event)))
+    assert corrects(world, item_key(A), commitment)
+    assert reason(world, "org:grower", declaration(event, reason="did_not_occur")) is Reason.ALREADY_CORRECTED
+    assert violations(world.state.records, world.state.histories) == []
+
+
+def test_another_laboratory_cannot_lift_a_failed_inspection_by_a_copy(world: World) -> None:
+    world.admit_laboratory("01/0952111", "org:laboratory-b")
+    failed = inspecting(world, "non_conformant")
+    original = world.capture("org:laboratory-b", failed)
+    world.must(original)
+    world.must(world.capture("org:laboratory", *original.events))
+    shipping = world.shipping("org:carrier", quantityList={LOT: None})
+    world.must(world.capture("org:laboratory-b", declaration(failed)))
+    assert reason(world, "org:grower", shipping) is Reason.INSPECTION_FAILED
+    world.must(world.capture("org:laboratory", declaration(failed)))
+    world.must(world.capture("org:grower", world.shipping("org:carrier", quantityList={LOT: None})))
 
 
 def test_a_correction_enters_the_container_sessions_that_its_event_entered_and_no_others(world: World) -> None:

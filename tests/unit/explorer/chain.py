@@ -40,6 +40,7 @@ OTHER_PACK = f"{PRODUCT}/21/P2"
 PALLET = sscc("952123450")
 FOREIGN = f"{gtin('952199991')}/21/X1"
 NEVER = f"{PRODUCT}/21/NEVER"
+COPIED = f"{gtin('952111101')}/21/COPIED"
 EVENT_ID = "urn:uuid:11111111-2222-4333-8444-555555555555"
 CORRECTED_ID = "urn:uuid:22222222-2222-4333-8444-555555555555"
 SECRET_WORDS = ("po:SECRET-ORDER-77", "9521234000099")  # in members' parts only
@@ -265,6 +266,23 @@ def temperatures(world: World, *celsius: float, alarm: bool = False) -> list[dic
         for i, value in enumerate(celsius)
     ]
     return [{"sensorReport": reports}]
+
+
+def copied() -> World:
+    """A reading that a carrier records again, byte for byte, once it has the thing, and then declares erroneous."""
+    world = World(founding(clock_advance_allowed=False))
+    world.make("org:grower", COPIED)
+    event = world.event(
+        action="OBSERVE", bizStep="storing", epcList=[COPIED], eventID=EVENT_ID,
+        sensorElementList=temperatures(world, 3.2),
+    )  # fmt: skip
+    original = world.capture("org:grower", event)
+    world.must(original)
+    world.hand_over("org:grower", "org:carrier", COPIED)
+    world.must(world.capture("org:carrier", *original.events))
+    erroneous = {"declarationTime": event["eventTime"], "reason": "did_not_occur"}
+    world.must(world.capture("org:carrier", {**event, "errorDeclaration": erroneous}))
+    return world
 
 
 def story(*, recall: bool = False, pause: bool = False) -> World:

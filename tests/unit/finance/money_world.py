@@ -129,6 +129,7 @@ class World:
         self.now = START
         self.height = 1
         self.salts = 0
+        self.recorders: dict[bytes, str] = {}
         work = self.workspace()
         work.write(PARAMETERS_KEY, ChainParameters("test", 0, True, 1, 0, 60_000))
         for organisation, roles in ORGANISATIONS.items():
@@ -223,6 +224,7 @@ class World:
         self.salts += 1
         commitment = named("event", self.salts)
         work = self.workspace(salt=named("goods", self.salts))
+        self.recorders[commitment] = organisation
         milestone = Milestone(organisation, commitment, self.height, self.now, 0)
         work.write(milestone_key(identifier, kind, organisation), MilestonePublic(self.height), milestone)
         self.keep(work)
@@ -231,15 +233,17 @@ class World:
     def inspected(self, identifier: str, verdict: Verdict = Verdict.PASS, by: str = "org:laboratory") -> bytes:
         self.salts += 1
         commitment = named("inspection", self.salts)
+        self.recorders[commitment] = by
         work = self.workspace()
         work.write(inspection_key(identifier), Inspection(by, verdict, commitment, bytes(32), self.height))
         self.keep(work)
         return commitment
 
-    def corrected(self, commitment: bytes) -> None:
+    def corrected(self, commitment: bytes, by: str = "") -> None:
+        """An event was declared erroneous by who recorded it, or by another as its own copy of it."""
         work = self.workspace()
         correction = Correction(named("declares", commitment), "did_not_occur", (), self.height)
-        work.write(correction_key(commitment), correction)
+        work.write(correction_key(by or self.recorders[commitment], commitment), correction)
         self.keep(work)
 
     def deliver(self) -> bytes:

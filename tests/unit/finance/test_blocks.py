@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tallystick.admission import verify_transaction
-from tallystick.conditions import AllOf, DocumentType, InspectionPassed, Received
+from tallystick.conditions import AllOf, Condition, DocumentType, InspectionPassed, Received, Shipped
 from tallystick.documents import document_commitment, invoice_tag
 from tallystick.encoding import ZERO32, Message, encode
 from tallystick.errors import DecodeError
@@ -29,6 +29,7 @@ from tallystick.records.finance import (
     obligation_key,
     obligation_subject,
 )
+from tallystick.records.goods import correction_key
 from tallystick.records.members import KeyUse
 from tallystick.records.trade import (
     AccountMembers,
@@ -145,9 +146,11 @@ def world() -> Consortium:
     return Consortium()
 
 
-def escrow_of(world: Consortium, window_ms: int) -> bytes:
-    """A funded escrow that pays when the pallet is received and the lot has passed."""
-    condition = AllOf((Received((PALLET,), BUYER, 0), InspectionPassed((LOT,), "")))
+WHEN_DELIVERED = AllOf((Received((PALLET,), BUYER, 0), InspectionPassed((LOT,), "")))
+
+
+def escrow_of(world: Consortium, window_ms: int, condition: Condition = WHEN_DELIVERED) -> bytes:
+    """A funded escrow; if nothing else is said, it pays when the pallet is received and the lot has passed."""
     terms = EscrowTerms(
         payer=BUYER,
         payee=SUPPLIER,
@@ -209,6 +212,30 @@ def test_due_work_pays_at_the_end_of_the_window_unless_the_event_was_erroneous(w
     world.wait(2 * HOUR)
     assert milestone_state(world, second) is MilestoneState.WAITING
     assert world.balance(SUPPLIER) == 250_000
+
+
+def test_a_copy_of_an_event_that_its_recorder_declares_erroneous_leaves_what_rests_on_the_original(
+    world: Consortium,
+) -> None:
+    world.make(SUPPLIER, PALLET, lots={LOT: (100, "KGM")})
+    shipping = world.shipping("org:carrier", PALLET, eventID="urn:uuid:22222222-2222-4222-8222-222222222222")
+    original = world.capture(SUPPLIER, shipping)
+    world.must(original)
+    escrow = escrow_of(world, 2 * HOUR, Shipped((PALLET,), SUPPLIER))
+    world.must(world.trade(SUPPLIER, t.ClaimMilestone(escrow, 0)))
+    world.must(world.capture("org:carrier", world.receiving(PALLET)))
+    world.hand_over("org:carrier", BUYER, PALLET)
+    copy = world.capture(BUYER, *original.events)  # the same bytes: BUYER ships what it now holds
+    assert copy.commitments == original.commitments
+    world.must(copy)
+    erroneous = {"declarationTime": shipping["eventTime"], "reason": "did_not_occur"}
+    world.must(world.capture(BUYER, {**shipping, "errorDeclaration": erroneous}))
+    assert milestone_state(world, escrow) is MilestoneState.LATCHED
+    world.wait(2 * HOUR)
+    assert milestone_state(world, escrow) is MilestoneState.RELEASED
+    assert world.balance(SUPPLIER) == 250_000
+    assert correction_key(SUPPLIER, original.commitments[0]) not in world.state.records
+    assert correction_key(BUYER, original.commitments[0]) in world.state.records
 
 
 def test_a_confirmed_payable_is_financed_once_and_repaid_at_maturity_to_the_cent(world: Consortium) -> None:

@@ -63,6 +63,14 @@ def test_a_corrected_event_counts_as_absent(world: World) -> None:
     assert holds(world, Shipped((PALLET,), PAYEE))
 
 
+def test_what_another_declares_of_its_own_copy_is_not_about_the_event(world: World) -> None:
+    shipped, passed = world.happens(HistoryKind.SHIP, PALLET, PAYEE), world.inspected(LOT)
+    for commitment in (shipped, passed):
+        world.corrected(commitment, by="org:carrier")
+    assert holds(world, Shipped((PALLET,), PAYEE))
+    assert holds(world, InspectionPassed((LOT,), ""))
+
+
 def test_an_inspection_counts_when_it_passed_is_not_corrected_and_by_whom_was_agreed(world: World) -> None:
     leaf = InspectionPassed((LOT,), "")
     assert not holds(world, leaf)

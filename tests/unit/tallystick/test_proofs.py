@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tallystick.errors import ProofError
-from tallystick.proofs import Trust, VerifiedItem, verify_bundle
+from tallystick.proofs import Signer, Trust, VerifiedEvent, VerifiedItem, verify_bundle
+from tallystick.records.goods import HistoryKind
 from tests.proof_world import FIELD_LOT, SERIAL
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -67,6 +68,22 @@ def test_a_proven_closure_names_lot_class_container_input_and_its_recall() -> No
         "org:carrier",
         "org:laboratory",
     }
+
+
+def test_a_copy_that_its_recorder_declared_erroneous_does_not_mark_the_original() -> None:
+    vector = load(ROOT / "tests" / "vectors" / "proofs" / "copy-corrected-by-another.json")
+    verified = verify_bundle(json.dumps(vector["bundle"]).encode(), trust_of(vector))
+    assert isinstance(verified, VerifiedItem)
+    (session,) = verified.closure.sessions.values()
+    original, copy = (entry for entry in session.entries if entry.kind is HistoryKind.SHIP)
+    assert (original.commitment, original.organisation) == (copy.commitment, "org:carrier")
+    assert copy.organisation == "org:retailer"
+    assert copy.recorded in verified.closure.corrections
+    assert original.recorded not in verified.closure.corrections
+    vector = load(ROOT / "tests" / "vectors" / "proofs" / "event-copy-corrected-by-another.json")
+    event = verify_bundle(json.dumps(vector["bundle"]).encode(), trust_of(vector))
+    assert isinstance(event, VerifiedEvent)
+    assert (event.correction, event.signer) == (None, Signer("org:carrier"))
 
 
 def test_an_older_proof_than_one_seen_before_is_refused_as_rolled_back() -> None:

@@ -25,7 +25,7 @@ from node.tree_file import CHANGES_MIN, CHANGES_SHARE, TreeFile
 from scripts.benchmark.tree import BATCH, cpu, storing_us, tree_cost
 from tallystick.trie import Trie
 
-BUCKETS = (8, 16, 32)
+BUCKETS = (4, 8, 16, 32)
 BUCKET_COUNTS = (10_000, 100_000, 1_000_000)
 STORAGE_COUNTS = (1_000_000,)
 PROOFS = 500

@@ -85,7 +85,7 @@ export async function isSupported() {
 // --- Merkle trees: RFC 6962 paths and compact ranges, and the shown part of the state tree ---
 
 const ENTRY_SIZE = 64;
-const BUCKET_KEYS_MAX = 16;
+const BUCKET_KEYS_MAX = 8;
 const DEPTH_MAX = 256;
 
 /** Hash of an RFC 6962 leaf. */

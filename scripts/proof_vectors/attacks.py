@@ -5,6 +5,7 @@ from __future__ import annotations
 from scripts.proof_vectors.edits import change, hide_record
 from scripts.proof_vectors.making import Bundle, block, event, item, receipt, record
 from tallystick.api import b64, unb64
+from tallystick.limits import BUCKET_KEYS_MAX
 from tallystick.merkle import leaf_hash
 from tallystick.records.base import key_hash
 from tallystick.records.goods import correction_key, item_key, session_key
@@ -61,7 +62,9 @@ def _place_of_bucket(state: bytes, key: bytes) -> int:
     """Where the bucket that holds a key begins in a partial tree."""
     entry = state.index(key_hash(key))
     return max(
-        at for at in range(entry) if state[at] == 2 and (entry - at - 2) % ENTRY_SIZE == 0 and state[at + 1] <= 16
+        at
+        for at in range(entry)
+        if state[at] == 2 and (entry - at - 2) % ENTRY_SIZE == 0 and state[at + 1] <= BUCKET_KEYS_MAX
     )
 
 

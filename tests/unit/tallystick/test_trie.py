@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.errors import ProofError
+from tallystick.limits import BUCKET_KEYS_MAX
 from tallystick.partial_trie import PartialTrie
 from tallystick.trie import Trie
 from tests.reference.naive_trie import naive_root
@@ -72,9 +73,11 @@ def test_a_large_tree_that_shrinks_and_grows_stays_canonical(removed: list[int],
     for k in [k for k, v in changes.items() if v is None]:
         after.pop(k, None)
     trie = Trie().update(dict(model)).update(changes)
-    assert trie.root == naive_root(after, 16) and len(trie) == len(after)
+    assert trie.root == naive_root(after, BUCKET_KEYS_MAX) and len(trie) == len(after)
     emptied = trie.update(dict.fromkeys(list(after)[5:]))
-    assert emptied.root == naive_root(dict(list(after.items())[:5]), 16) and len(emptied) == min(5, len(after))
+    assert emptied.root == naive_root(dict(list(after.items())[:5]), BUCKET_KEYS_MAX) and len(emptied) == min(
+        5, len(after)
+    )
 
 
 def big_trie(count: int = 500) -> Trie:
@@ -84,7 +87,7 @@ def big_trie(count: int = 500) -> Trie:
 def test_keys_that_share_many_bits_make_a_deep_canonical_tree() -> None:
     keys = [bytes(31) + bytes((i,)) for i in range(40)]
     trie = Trie().update({k: leaf(0) for k in keys})
-    assert trie.root == naive_root(dict.fromkeys(keys, leaf(0)), 16)
+    assert trie.root == naive_root(dict.fromkeys(keys, leaf(0)), BUCKET_KEYS_MAX)
     assert PartialTrie(trie.prove([keys[3]])).leaf(keys[3]) == leaf(0)
 
 

@@ -1,8 +1,9 @@
 """An append-only log in numbered files, each record checksummed, for what must be durable before it is sent.
 
-A record is ``length (4) || CRC-32 of the payload (4) || payload``, big-endian. A crash may tear what was not synced
-yet: reading stops at the first record that does not check, and what follows is cut off, but only in the newest file
-and only behind what the caller knows was synced. A new file (*segment*) begins when the newest is full; old ones are
+A record is ``length (4) || CRC-32 of the payload (4) || payload``, big-endian, and never empty: eight zero bytes would
+check, and zeros are what a power cut leaves where a file had grown and its contents had not arrived. A crash may tear
+what was not synced yet: reading stops at the first record that does not check, and what follows is cut off, but only in
+the newest file and only behind what the caller knows was synced. A new file (*segment*) begins when the newest is full; old ones are
 deleted whole. Specification: docs/spec/storage.md, section 4.
 """
 
@@ -42,7 +43,7 @@ def read_records(data: bytes) -> tuple[list[bytes], int]:
     while at + _HEAD_SIZE <= size:
         length = int.from_bytes(data[at : at + 4], "big")
         end = at + _HEAD_SIZE + length
-        if length > RECORD_SIZE_MAX or end > size:
+        if not 0 < length <= RECORD_SIZE_MAX or end > size:
             break
         payload = data[at + _HEAD_SIZE : end]
         if crc32(payload) != int.from_bytes(data[at + 4 : at + 8], "big"):
@@ -104,7 +105,7 @@ class WriteAheadLog:
 
     def append(self, payload: bytes) -> int:
         """Append a record, not durable yet; returns the number of the segment it will be in."""
-        assert len(payload) <= RECORD_SIZE_MAX
+        assert 0 < len(payload) <= RECORD_SIZE_MAX
         self._pending += frame(payload)
         return self._numbers[-1]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from node.wal import WriteAheadLog, frame, read_records
 from tallystick.errors import StorageError
 
-RECORDS = [b"first", b"", b"the third record", bytes(range(256))]
+RECORDS = [b"first", b"\x00", b"the third record", bytes(range(256))]
 
 
 def written(folder: Path, records: list[bytes], *, segment_size: int = 1 << 20) -> WriteAheadLog:
@@ -59,6 +59,17 @@ def test_a_tail_torn_at_every_byte_keeps_exactly_the_whole_records(tmp_path: Pat
         log.sync()
         log.close()
         assert payloads(folder) == [*RECORDS[:kept], b"after"]
+
+
+@pytest.mark.parametrize("zeros", [1, 7, 8, 9, 16, 64, 4_096])
+def test_a_tail_of_zeros_is_cut_off_as_what_a_power_cut_leaves_of_a_file_that_had_grown(
+    tmp_path: Path, zeros: int
+) -> None:
+    whole = b"".join(frame(record) for record in RECORDS)
+    path = tmp_path / "00000001.log"
+    path.write_bytes(whole + bytes(zeros))
+    assert payloads(tmp_path) == RECORDS
+    assert path.stat().st_size == len(whole)
 
 
 def test_a_byte_changed_in_a_synced_record_is_damage_and_not_a_torn_tail(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ class Amnesiac(Traitor):
 
     def start(self) -> None:
         self.crash_rate = max(self.crash_rate, 0.0 if self.cluster.healed else 0.003)
+        if not self.up:
+            self.disk.forget_records()  # a database restored in between remembers that there was a log
         super().start()
 
     def crash(self) -> None:

@@ -3,8 +3,8 @@
 A record is ``length (4) || CRC-32 of the payload (4) || payload``, big-endian, and never empty: eight zero bytes would
 check, and zeros are what a power cut leaves where a file had grown and its contents had not arrived. A crash may tear
 what was not synced yet: reading stops at the first record that does not check, and what follows is cut off, but only in
-the newest file and only behind what the caller knows was synced. A new file (*segment*) begins when the newest is full; old ones are
-deleted whole. Specification: docs/spec/storage.md, section 4.
+the newest file and only behind what the caller knows was synced. A new file (*segment*) begins when the newest is full;
+old ones are deleted whole. Specification: docs/spec/storage.md, section 4.
 """
 
 from __future__ import annotations

@@ -134,7 +134,7 @@ def _occasion(core: Core, tip: Block, executed: Executed) -> Occasion:
     crowded = tip.height + 1 - executed.height > core.config.execution_lag_max
     behind = core.chain.executed.height < tip.height
     if crowded:
-        awaited = behind and tip.block_hash == core.views.pinned.block_hash
+        awaited = core.chain.executed.height < core.chain.final.height
     else:  # worth waiting for unless the block would certify what happened
         awaited = behind and not tip.executed.height < happened <= executed.height
     return Occasion(

@@ -10,7 +10,7 @@ from pathlib import Path
 from node.bls_store import SealStore
 from node.folder import CLOSING_SEALS, DATABASE, NEWEST_SEAL, SIGNER_LOG
 from node.ledger import Ledger
-from node.leveldb_files import FileDamage, check_logs, check_tables
+from node.leveldb_files import FileDamage, check_database
 from node.record_check import Disagreement
 from node.signer_log import LOG_FORMAT, Opening, read_entry
 from node.snapshots.check import check_snapshots
@@ -28,28 +28,24 @@ SIGNER_REMEDY = (
 
 
 def check_before_opening(data: Path) -> None:
-    """What must be read before LevelDB opens the database, because opening it may tidy the damage away.
+    """What must be read before LevelDB opens the database: opening it may tidy the damage away, and tables with it.
 
     Raises:
         Disagreement: a file is damaged or cannot be read.
     """
     try:
-        check_logs(data / DATABASE)
+        check_database(data / DATABASE)
     except (FileDamage, OSError) as error:
         raise Disagreement(str(error), -1) from error
 
 
 def check_files(data: Path, ledger: Ledger, chain_id: bytes) -> None:
-    """Everything else: ends of tables, rows that nothing else reads, signer's logs, the saved tree, snapshots.
+    """Everything else: rows that nothing else reads, signer's logs, the saved tree, snapshots.
 
     Raises:
         Disagreement: at the first file that is damaged.
         StorageError: a row cannot be read.
     """
-    try:
-        check_tables(data / DATABASE)
-    except (FileDamage, OSError) as error:
-        raise Disagreement(str(error), -1) from error
     ledger.read_everything()
     for folder in sorted(data.glob(SIGNER_LOG + "*")):
         if folder.is_dir():

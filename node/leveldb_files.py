@@ -2,7 +2,8 @@
 
 LevelDB checks every data block that it reads. It does not mention a damaged filter (it reads without it), padding that
 is not zero, or a damaged end of its log: that it takes for a write that a crash cut off, and drops. So these are read
-here, from the formats that LevelDB publishes (doc/log_format.md, doc/table_format.md), and never with LevelDB open.
+here, from the formats that LevelDB publishes (doc/log_format.md, doc/table_format.md, and VersionEdit for what a
+manifest says), and never with LevelDB open: it compacts beside its readers, so a table may go or come at any time.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from pathlib import Path
 LOG_BLOCK_SIZE = 32_768
 _LOG_HEAD_SIZE = 7  # masked CRC (4), length (2), type (1), little-endian
 _LOG_TYPES = range(1, 5)  # full, first, middle, last
+_LOG_BEGINNINGS, _LOG_ENDS = (1, 2), (1, 4)
 _FOOTER_SIZE = 48
 _HANDLES_SIZE = 40
 _TABLE_MAGIC = (0xDB4775248B80FB57).to_bytes(8, "little")
 _TRAILER_SIZE = 5  # compression (1), masked CRC (4)
 _MASK_DELTA = 0xA282EAD8
+# fields of a VersionEdit after their tag: n a number, s bytes behind their length
+_EDIT_FIELDS = {1: "s", 2: "n", 3: "n", 4: "n", 5: "ns", 6: "nn", 7: "nnnss", 9: "n"}
+_DELETED_TABLE, _NEW_TABLE = 6, 7
 _CASTAGNOLI = 0x82F63B78  # polynomial of CRC-32C, reflected (RFC 3720, appendix B.4)
 
 
@@ -54,8 +59,11 @@ def masked_crc(data: bytes) -> bytes:
     return (((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def check_logs(folder: Path) -> None:
-    """Read the write-ahead log, the manifest and the name of the manifest, which LevelDB may change when it opens.
+def check_database(folder: Path) -> None:
+    """Read what LevelDB may change when it opens, and the end of every table that belongs to the database.
+
+    That is the name of the manifest, the manifest, the write-ahead log; of a table footer, index and filter. Data
+    blocks are for LevelDB, which checks what it reads. A table that the manifest does not name was left by a crash.
 
     Raises:
         FileDamage: in the first one that does not check.
@@ -68,23 +76,47 @@ def check_logs(folder: Path) -> None:
     manifest = folder / name[:-1].decode()
     if not manifest.is_file():
         raise FileDamage(current, 9, f"it names {manifest.name}, which is not there")
-    for path in [manifest, *sorted(folder.glob("*.log"))]:
-        _check_log(path)
+    edits = _log_records(manifest)
+    for path in sorted(folder.glob("*.log")):
+        _log_records(path)
+    for number, at in sorted(_live_tables(manifest, edits).items()):
+        names = [folder / f"{number:06}{suffix}" for suffix in (".ldb", ".sst")]
+        tables = [path for path in names if path.is_file()]
+        if not tables:
+            raise FileDamage(manifest, at, f"it names the table {names[0].name}, which is not there")
+        _check_table(tables[0])
 
 
-def check_tables(folder: Path) -> None:
-    """Read the end of every table: footer, index, filter. Data blocks are for LevelDB, which checks what it reads.
+def _live_tables(manifest: Path, edits: list[tuple[int, bytes]]) -> dict[int, int]:
+    """The numbers of the tables that the edits of a manifest leave, and where it names each."""
+    live: dict[int, int] = {}
+    for at, edit in edits:
+        place = 0
+        while place < len(edit):
+            (tag,), used = _varints(edit[place : place + 10], 1)
+            place += used
+            fields = _EDIT_FIELDS.get(tag)
+            if used == 0 or fields is None:
+                raise FileDamage(manifest, at, "a record is no edit of a version")
+            numbers = []
+            for field in fields:
+                (number,), used = _varints(edit[place : place + 10], 1)
+                place += used + (number if field == "s" else 0)
+                if used == 0 or place > len(edit):
+                    raise FileDamage(manifest, at, "a record ends within a field")
+                numbers.append(number)
+            if tag == _NEW_TABLE:
+                live[numbers[1]] = at
+            elif tag == _DELETED_TABLE:
+                live.pop(numbers[1], None)
+    return live
 
-    Raises:
-        FileDamage, OSError: as ``check_logs``.
-    """
-    for path in sorted([*folder.glob("*.ldb"), *folder.glob("*.sst")]):
-        _check_table(path)
 
-
-def _check_log(path: Path) -> None:
-    """Every record of a file in LevelDB's log format: fragments in blocks of 32 KiB."""
+def _log_records(path: Path) -> list[tuple[int, bytes]]:
+    """Every record of a file in LevelDB's log format, and where it begins: fragments in blocks of 32 KiB."""
     data = path.read_bytes()
+    records: list[tuple[int, bytes]] = []
+    begun, parts = 0, b""
     at = 0
     while at < len(data):
         left = LOG_BLOCK_SIZE - at % LOG_BLOCK_SIZE
@@ -99,7 +131,11 @@ def _check_log(path: Path) -> None:
             raise FileDamage(path, at, "a record is longer than what is left; a power failure can cut the last one off")
         if kind[0] not in _LOG_TYPES or masked_crc(kind + payload) != data[at : at + 4]:
             raise FileDamage(path, at, "a record does not check")
+        begun, parts = (at, payload) if kind[0] in _LOG_BEGINNINGS else (begun, parts + payload)
+        if kind[0] in _LOG_ENDS:
+            records.append((begun, parts))
         at += _LOG_HEAD_SIZE + length
+    return records
 
 
 def _check_table(path: Path) -> None:

@@ -19,23 +19,36 @@ def spellings(secret: str) -> set[bytes]:
 def scan_files(folder: Path, secrets: Iterable[str], binary_secrets: Iterable[bytes], *, skip: set[Path]) -> int:
     """Search every file below a folder; returns how many were read.
 
+    Nodes may be running: LevelDB removes tables whose rows it has written to new ones, so what came meanwhile is read
+    as well, until nothing new is there.
+
     Raises:
         LeakError: naming file and secret.
     """
     needles = {needle: secret for secret in secrets for needle in spellings(secret)}
+    done: set[Path] = set(skip)
     count = 0
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path in skip:
-            continue
-        data = path.read_bytes()
-        count += 1
-        for needle, secret in needles.items():
-            if needle in data:
-                raise LeakError(f"{path} holds {secret!r}")
-        for binary in binary_secrets:
-            if binary in data or binary.hex().encode() in data:
-                raise LeakError(f"{path} holds a private key or secret")
+    while found := sorted(set(folder.rglob("*")) - done):
+        done.update(found)
+        for path in found:
+            try:
+                if not path.is_file():
+                    continue
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue
+            count += 1
+            _scan(path, data, needles, binary_secrets)
     return count
+
+
+def _scan(path: Path, data: bytes, needles: dict[bytes, str], binary_secrets: Iterable[bytes]) -> None:
+    for needle, secret in needles.items():
+        if needle in data:
+            raise LeakError(f"{path} holds {secret!r}")
+    for binary in binary_secrets:
+        if binary in data or binary.hex().encode() in data:
+            raise LeakError(f"{path} holds a private key or secret")
 
 
 def scan_answers(answers: dict[str, bytes], secrets: Iterable[str]) -> None:

@@ -22,26 +22,31 @@ const SMALL_ORDER = new Set([
   'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
   'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
 ]);
-const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
-const PRIME = 2n ** 255n - 19n;
+// Little-endian, as keys and signatures are: the order of the group, and the prime of the field.
+const ORDER = unhex('edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010');
+const PRIME = unhex('edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f');
 
-function littleEndian(bytes) {
-  let number = 0n;
-  for (let i = bytes.length - 1; i >= 0; i--) number = (number << 8n) | BigInt(bytes[i]);
-  return number;
+/** Whether a little-endian number of 32 bytes is below another. */
+function isBelow(number, bound) {
+  let at = 31;
+  while (at > 0 && number[at] === bound[at]) at--;
+  return number[at] < bound[at];
 }
 
-function hasSmallOrder(point) {
-  const cleared = point.slice();
-  cleared[31] &= 0x7f;
-  let text = '';
-  for (const byte of cleared) text += byte.toString(16).padStart(2, '0');
-  return SMALL_ORDER.has(text);
+/** The y coordinate of an encoded point: without the sign bit. */
+function yOf(point) {
+  const y = point.slice(0, 32);
+  y[31] &= 0x7f;
+  return y;
 }
+
+const hasSmallOrder = (y) => SMALL_ORDER.has(hex(y));
 
 /** Whether a public key is one on which no two libraries disagree: canonical and not of small order. */
 function isSoundKey(key) {
-  return key.length === 32 && !hasSmallOrder(key) && (littleEndian(key) & (2n ** 255n - 1n)) < PRIME;
+  if (key.length !== 32) return false;
+  const y = yOf(key);
+  return !hasSmallOrder(y) && isBelow(y, PRIME);
 }
 
 /** What is signed for a purpose on a chain: the 45-byte domain, then the message (docs/spec/signing.md). */
@@ -51,8 +56,8 @@ function signingBytes(purpose, chainId, message) {
 
 /** Whether a signature holds. */
 export async function verifies(key, signature, purpose, chainId, message) {
-  if (signature.length !== 64 || !isSoundKey(key) || hasSmallOrder(signature.slice(0, 32))) return false;
-  if (littleEndian(signature.slice(32)) >= ORDER) return false;
+  if (signature.length !== 64 || !isSoundKey(key) || hasSmallOrder(yOf(signature))) return false;
+  if (!isBelow(signature.subarray(32), ORDER)) return false;
   return verifyRaw(key, signature, signingBytes(purpose, chainId, message));
 }
 
@@ -62,6 +67,28 @@ async function verifyRaw(key, signature, message) {
     return await crypto.subtle.verify({ name: 'Ed25519' }, imported, signature, message);
   } catch {
     return false; // not a point of the curve
+  }
+}
+
+/**
+ * Signatures that are checked beside everything else. A bundle fails as if each had been checked in its place: where
+ * something else is wrong, too, `settled` is asked first, and a signature that came before it is what was wrong.
+ */
+export class Signatures {
+  #checks = [];
+
+  /** Start to check one; `code` and `detail` say what is wrong if it does not hold. */
+  add(code, detail, ...claim) {
+    const check = verifies(...claim).then((holds) => {
+      if (!holds) throw new ProofError(code, detail);
+    });
+    check.catch(() => {}); // told by `settled`
+    this.#checks.push(check);
+  }
+
+  /** Wait for all of them, in order; raises what the first that does not hold was added with. */
+  async settled() {
+    for (const check of this.#checks) await check;
   }
 }
 
@@ -302,8 +329,11 @@ const FINALIZE = 3;
 const DESCENDANTS_MAX = 256;
 const BITS = 31;
 
-/** Check an anchor under `trust = {chainId, validatorsHashes: {epoch: hex}, heightMin, lastHeights: {epoch: height}}`. */
-export async function verifyAnchor(shown, trust) {
+/**
+ * Check an anchor under `trust = {chainId, validatorsHashes: {epoch: hex}, heightMin, lastHeights: {epoch: height}}`.
+ * Its votes, and whatever else is signed, hold once `signatures` are settled.
+ */
+export function verifyAnchor(shown, trust, signatures) {
   if (shown.descendants.length > DESCENDANTS_MAX) throw new ProofError('unreadable', 'too many descendants');
   const encoded = [shown.header, ...shown.descendants].map(unb64);
   const chain = encoded.map((bytes) => decodeMessage(bytes, Header, 1024));
@@ -314,7 +344,7 @@ export async function verifyAnchor(shown, trust) {
   const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
   const validatorBytes = unb64(shown.validators);
   const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
-  const known = (await knownSets(shown.epochs ?? [], trust))[header.epoch];
+  const known = knownSets(shown.epochs ?? [], trust, signatures)[header.epoch];
   const digest = hex(tagged(0x21, validatorBytes));
   if (known === undefined || digest !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
@@ -334,17 +364,18 @@ export async function verifyAnchor(shown, trust) {
   if (!about || statement.epoch !== last.epoch || statement.view !== last.view) {
     throw new ProofError('not-in-chain', 'the certificate does not finalise this header or its descendant');
   }
-  const signers = await verifyCertificate(finalisation, validators, unhex(trust.chainId));
+  const chainId = unhex(trust.chainId);
+  const signers = checkCertificate(finalisation, validators, chainId, signatures);
   if (header.executed.height < (trust.heightMin ?? 0)) {
     throw new ProofError('rolled-back', `proves height ${header.executed.height}; a newer one was seen before`);
   }
-  return { header, executed: header.executed, signers, validators, validatorCount: validators.length, chainId: unhex(trust.chainId) };
+  return { header, executed: header.executed, signers, validators, validatorCount: validators.length, chainId, signatures };
 }
 
 const EPOCHS_MAX = 64;
 
 /** Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to. */
-async function knownSets(epochs, trust) {
+function knownSets(epochs, trust, signatures) {
   if (epochs.length > EPOCHS_MAX) throw new ProofError('unreadable', 'too many ends of epochs');
   const known = { ...trust.validatorsHashes };
   const first = Math.min(...Object.keys(known).map(Number));
@@ -366,8 +397,8 @@ async function knownSets(epochs, trust) {
     if (hex(boundary.validatorsHash) !== known[epoch] || hex(boundary.nextValidatorsHash) !== next) {
       throw new ProofError('unknown-validators', 'the boundary block names other validators');
     }
-    await checkEnd(boundary, shown, closing, finalisation);
-    await verifyCertificate(finalisation, validators, unhex(trust.chainId));
+    checkEnd(boundary, shown, closing, finalisation);
+    checkCertificate(finalisation, validators, unhex(trust.chainId), signatures);
     if ((known[epoch + 1] ?? next) !== next) {
       throw new ProofError('unknown-validators', `other validators of epoch ${epoch + 1} are pinned`);
     }
@@ -377,7 +408,7 @@ async function knownSets(epochs, trust) {
 }
 
 /** The certificate finalises the boundary block, itself or through a closing header that names it. */
-async function checkEnd(boundary, shown, closing, { statement }) {
+function checkEnd(boundary, shown, closing, { statement }) {
   const boundaryHash = tagged(0x20, unb64(shown.boundary));
   if (same(boundary.validatorsHash, boundary.nextValidatorsHash)) {
     throw new ProofError('not-in-chain', `height ${boundary.height} ends no epoch`);
@@ -393,7 +424,7 @@ async function checkEnd(boundary, shown, closing, { statement }) {
   }
 }
 
-async function verifyCertificate(certificate, validators, chainId) {
+function checkCertificate(certificate, validators, chainId, signatures) {
   const signers = [];
   for (let i = 0; i < BITS; i++) if ((certificate.signers >>> i) & 1) signers.push(i);
   if (signers.length !== certificate.signatures.length) throw new ProofError('quorum-short', 'signers and signatures differ');
@@ -402,9 +433,9 @@ async function verifyCertificate(certificate, validators, chainId) {
   if (signers.length < quorum) throw new ProofError('quorum-short', `${signers.length} signatures, ${quorum} needed`);
   const { epoch, kind, view, blockHash } = certificate.statement;
   const message = concat(big64(epoch), Uint8Array.of(kind), big64(view), blockHash);
-  const results = await Promise.all(
-    signers.map((index, i) => verifies(validators[index].key, certificate.signatures[i], VOTE, chainId, message)),
-  );
-  if (results.includes(false)) throw new ProofError('bad-vote-signature', 'a validator’s signature does not verify');
+  for (const [i, index] of signers.entries()) {
+    const claim = [validators[index].key, certificate.signatures[i], VOTE, chainId, message];
+    signatures.add('bad-vote-signature', 'a validator’s signature does not verify', ...claim);
+  }
   return signers.map((index) => validators[index].organisation);
 }

@@ -15,29 +15,33 @@ export const ZERO32 = new Uint8Array(32);
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const VALUES = new Map([...ALPHABET].map((character, value) => [character, value]));
+const NO_VALUE = 64;
+const VALUES = new Uint8Array(128).fill(NO_VALUE);
+[...ALPHABET].forEach((character, value) => { VALUES[character.charCodeAt(0)] = value; });
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** UTF-8 bytes of a text. */
 export const utf8 = (text) => encoder.encode(text);
 
 /** Bytes from base64url without padding; every other spelling is `unreadable`. */
 export function unb64(text) {
-  const size = Math.floor((text.length * 3) / 4);
-  const bytes = new Uint8Array(size);
+  const { length } = text;
+  const bytes = new Uint8Array(Math.floor((length * 3) / 4));
   let buffer = 0;
   let bits = 0;
   let at = 0;
-  for (const character of text) {
-    const value = VALUES.get(character);
-    if (value === undefined) throw new ProofError('unreadable', 'not base64url without padding');
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    const value = code < 128 ? VALUES[code] : NO_VALUE;
+    if (value === NO_VALUE) throw new ProofError('unreadable', 'not base64url without padding');
     buffer = ((buffer << 6) | value) & 0xffff;
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      bytes[at++] = (buffer >> bits) & 0xff;
+      bytes[at++] = buffer >> bits;
     }
   }
-  if (text.length % 4 === 1 || (buffer & ((1 << bits) - 1)) !== 0) {
+  if (length % 4 === 1 || (buffer & ((1 << bits) - 1)) !== 0) {
     throw new ProofError('unreadable', 'not the one base64url spelling of its bytes');
   }
   return bytes;
@@ -46,20 +50,27 @@ export function unb64(text) {
 /** Lower-case hex of bytes. */
 export function hex(bytes) {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (let i = 0; i < bytes.length; i++) text += HEX_OF_BYTE[bytes[i]];
   return text;
 }
+
+// A digit of a lower-case hex text; letters have the bit of 64 and count from 97.
+const digit = (code) => (code & 64 ? code - 87 : code - 48);
 
 /** Bytes of a hex text whose shape was checked before. */
 export function unhex(text) {
   const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = parseInt(text.slice(2 * i, 2 * i + 2), 16);
+  for (let i = 0; i < bytes.length; i++) {
+    bytes[i] = (digit(text.charCodeAt(2 * i)) << 4) | digit(text.charCodeAt(2 * i + 1));
+  }
   return bytes;
 }
 
 /** Whether two byte strings are the same. */
 export function same(first, second) {
-  return first.length === second.length && first.every((byte, i) => byte === second[i]);
+  if (first.length !== second.length) return false;
+  for (let i = 0; i < first.length; i++) if (first[i] !== second[i]) return false;
+  return true;
 }
 
 /** Several byte strings as one. */
@@ -87,50 +98,74 @@ const PRIMES = [];
 for (let n = 2; PRIMES.length < 64; n++) if (PRIMES.every((prime) => n % prime !== 0)) PRIMES.push(n);
 const START = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
 const ROUND = Int32Array.from(PRIMES, (prime) => fraction(Math.cbrt(prime)));
+// Working memory, shared by all calls: a new array costs as much as hashing a block.
 const schedule = new Int32Array(64);
-const turn = (word, by) => (word >>> by) | (word << (32 - by));
+const state = new Int32Array(8);
+let message = new Uint8Array(1024);
 
-function compressBlock(state, view, from) {
-  for (let i = 0; i < 16; i++) schedule[i] = view.getInt32(from + 4 * i);
-  for (let i = 16; i < 64; i++) {
-    const early = schedule[i - 15];
-    const late = schedule[i - 2];
-    const low = turn(early, 7) ^ turn(early, 18) ^ (early >>> 3);
-    schedule[i] = schedule[i - 16] + low + schedule[i - 7] + (turn(late, 17) ^ turn(late, 19) ^ (late >>> 10));
+// Turns of words are written out, because a reader's first proof is checked before the browser has compiled anything.
+function compressBlock(from) {
+  for (let i = 0, at = from; i < 16; i++, at += 4) {
+    schedule[i] = (message[at] << 24) | (message[at + 1] << 16) | (message[at + 2] << 8) | message[at + 3];
   }
-  let [a, b, c, d, e, f, g, h] = state;
+  for (let i = 16; i < 64; i++) {
+    const x = schedule[i - 15];
+    const y = schedule[i - 2];
+    const low = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
+    const high = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
+    schedule[i] = schedule[i - 16] + low + schedule[i - 7] + high;
+  }
+  let a = state[0];
+  let b = state[1];
+  let c = state[2];
+  let d = state[3];
+  let e = state[4];
+  let f = state[5];
+  let g = state[6];
+  let h = state[7];
   for (let i = 0; i < 64; i++) {
-    const one = (h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + ROUND[i] + schedule[i]) | 0;
-    const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+    const high = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
+    const one = (h + high + (g ^ (e & (f ^ g))) + ROUND[i] + schedule[i]) | 0;
+    const low = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
     h = g;
     g = f;
     f = e;
     e = (d + one) | 0;
     d = c;
+    const two = (low + ((a & b) | (c & (a | b)))) | 0;
     c = b;
     b = a;
     a = (one + two) | 0;
   }
-  [a, b, c, d, e, f, g, h].forEach((word, i) => { state[i] += word; });
+  state[0] += a;
+  state[1] += b;
+  state[2] += c;
+  state[3] += d;
+  state[4] += e;
+  state[5] += f;
+  state[6] += g;
+  state[7] += h;
 }
 
 /** SHA-256 of the parts one after another. */
 export function sha256(...parts) {
-  const size = parts.reduce((sum, part) => sum + part.length, 0);
-  const bytes = new Uint8Array((size + 72) & ~63);
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const end = (size + 72) & ~63;
+  if (end > message.length) message = new Uint8Array(2 * end);
   let at = 0;
   for (const part of parts) {
-    bytes.set(part, at);
+    message.set(part, at);
     at += part.length;
   }
-  bytes[size] = 0x80;
-  const view = new DataView(bytes.buffer);
-  view.setBigUint64(bytes.length - 8, BigInt(size) * 8n);
-  const state = Int32Array.from(START);
-  for (let from = 0; from < bytes.length; from += 64) compressBlock(state, view, from);
-  const digest = new DataView(new ArrayBuffer(32));
-  state.forEach((word, i) => digest.setInt32(4 * i, word));
-  return new Uint8Array(digest.buffer);
+  message[size] = 0x80;
+  message.fill(0, size + 1, end);
+  for (let bits = size * 8, place = end - 1; bits > 0; bits = Math.floor(bits / 256)) message[place--] = bits % 256;
+  state.set(START);
+  for (let from = 0; from < end; from += 64) compressBlock(from);
+  const digest = new Uint8Array(32);
+  for (let i = 0; i < 32; i++) digest[i] = state[i >> 2] >>> (24 - 8 * (i & 3));
+  return digest;
 }
 
 /** SHA-256 of a one-byte purpose tag and the parts (docs/spec/hashing.md). */

@@ -16,47 +16,47 @@ const keyOf = (space, ...parts) => concat(Uint8Array.of(space), ...parts);
 const sliceId = (obligation, index) => tagged(0x29, Uint8Array.of(SPACE.slice), obligation, big64(index));
 
 /** An obligation with its tag, all slices, and each slice's lien or the proof that there never was one. */
-export async function verifyReceivable(bundle, anchor) {
-  const halves = await Halves.read(bundle, anchor);
+export function verifyReceivable(bundle, anchor) {
+  const halves = Halves.read(bundle, anchor);
   const obligation = unhex(bundle.obligation);
   const key = keyOf(SPACE.obligation, obligation);
-  const shown = await halves.shown(key, ObligationPublic);
+  const shown = halves.shown(key, ObligationPublic);
   if (shown === null) throw new ProofError('no-obligation', `there is no obligation ${bundle.obligation}`);
   const terms = halves.members(key, ObligationMembers);
-  const tagHeight = await onlyClaim(halves, obligation, terms);
+  const tagHeight = onlyClaim(halves, obligation, terms);
   const slices = [];
-  for (let index = 0; index < terms.sliceCount; index++) slices.push(await slice(halves, obligation, index));
+  for (let index = 0; index < terms.sliceCount; index++) slices.push(slice(halves, obligation, index));
   const holders = new Set(slices.filter(({ lien }) => lien?.state === LIEN_HELD).map(({ lien }) => lien.holder));
   return { verdict: 'proven', anchor, obligation, state: shown.state, terms, tagHeight, slices, lienHolders: [...holders].sort() };
 }
 
-async function onlyClaim(halves, obligation, terms) {
+function onlyClaim(halves, obligation, terms) {
   if (same(terms.tag, ZERO32)) return null;
-  const tag = await halves.shown(keyOf(SPACE.tag, terms.tag, utf8(terms.debtor)), ObligationTag);
+  const tag = halves.shown(keyOf(SPACE.tag, terms.tag, utf8(terms.debtor)), ObligationTag);
   if (tag === null || !same(tag.obligation, obligation)) {
     throw new ProofError('other-claim', 'the tag of the invoice number names another obligation');
   }
   return tag.height;
 }
 
-async function slice(halves, obligation, index) {
+function slice(halves, obligation, index) {
   const id = sliceId(obligation, index);
   const key = keyOf(SPACE.slice, id);
-  const shown = await halves.shown(key, SlicePublic);
+  const shown = halves.shown(key, SlicePublic);
   if (shown === null) throw new ProofError('record-altered', `slice ${index} of the obligation is not there`);
   const members = halves.members(key, SliceMembers);
   if (!same(members.obligation, obligation) || members.index !== index) {
     throw new ProofError('record-altered', `slice ${index} is of another obligation`);
   }
   const lienKey = keyOf(SPACE.lien, id);
-  const lien = await halves.shown(lienKey, LienPublic, 'lien-hidden');
+  const lien = halves.shown(lienKey, LienPublic, 'lien-hidden');
   if (lien === null) return { id, state: shown.state, members, lien };
   return { id, state: shown.state, members, lien: { ...lien, ...halves.members(lienKey, LienMembers) } };
 }
 
 /** The records of a bundle, each checked against the state root, both halves. */
 class Halves {
-  static async read(bundle, anchor) {
+  static read(bundle, anchor) {
     const halves = new Halves();
     halves.byKey = new Map();
     const records = [];
@@ -70,14 +70,14 @@ class Halves {
       records.push({ key: record.key, public: record.public, members_hash: hex(membersHash) });
       halves.byKey.set(record.key, members);
     }
-    halves.state = await ShownState.read(anchor, { state: bundle.state, records });
+    halves.state = ShownState.read(anchor, { state: bundle.state, records });
     return halves;
   }
 
   /** The public half, or null where it is proven that there is no such record. */
-  async shown(key, shape, hidden = 'not-shown') {
+  shown(key, shape, hidden = 'not-shown') {
     try {
-      return await this.state.record(key, shape);
+      return this.state.record(key, shape);
     } catch (error) {
       if (error instanceof NotShown) throw new ProofError(hidden, `record ${hex(key).slice(0, 24)} is not shown`);
       throw error;

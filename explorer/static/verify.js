@@ -1,8 +1,8 @@
 // Verifying proof bundles in the reader's own browser: the third of three verifiers that give the same answers.
-// No library, no build step; SHA-256 and Ed25519 are the browser's. Specification: docs/spec/proofs.md.
+// No library, no build step; Ed25519 is the browser's. Specification: docs/spec/proofs.md.
 
 import {
-  PartialTrie, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath, verifies,
+  PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath,
   verifyAnchor,
 } from './binding.js';
 import {
@@ -28,7 +28,19 @@ export async function verifyBundle(value, trust, subject, at) {
   if (about !== undefined && subject !== undefined && about !== subject) {
     throw new ProofError('wrong-subject', `about ${about}, asked for ${subject}`);
   }
-  const anchor = await verifyAnchor(bundle.anchor, trust);
+  const signatures = new Signatures();
+  let result;
+  try {
+    result = await verifyKind(bundle, verifyAnchor(bundle.anchor, trust, signatures), subject, at);
+  } catch (error) {
+    await signatures.settled();
+    throw error;
+  }
+  await signatures.settled();
+  return result;
+}
+
+async function verifyKind(bundle, anchor, subject, at) {
   if (STATES.includes(bundle.kind)) await earlier(bundle.as_of ?? null, anchor, subject, at);
   if (bundle.kind === 'item') return verifyItem(bundle, anchor);
   if (bundle.kind === 'event') return verifyEvent(bundle, anchor);
@@ -49,24 +61,24 @@ async function earlier(shown, anchor, subject, at) {
   }
 }
 
-async function verifyItem(bundle, anchor) {
-  const state = await ShownState.read(anchor, bundle, bundle);
-  const closure = await walk(bundle.subject, state);
+function verifyItem(bundle, anchor) {
+  const state = ShownState.read(anchor, bundle, bundle);
+  const closure = walk(bundle.subject, state);
   const signers = new Map();
   const entries = entriesOf(closure);
   const recorded = new Set(entries.map(nameOf));
   for (const entry of entries) {
     const event = state.events.get(hex(entry.commitment));
-    const signer = event && (await signerOf(event, entry, state, recorded));
+    const signer = event && signerOf(event, entry, state, recorded);
     if (signer) signers.set(hex(entry.commitment), signer);
   }
   return { verdict: verdictOf(closure), anchor, closure, events: state.events, signers };
 }
 
-async function verifyEvent(bundle, anchor) {
-  const state = await ShownState.read(anchor, bundle);
-  const event = await readEvent(bundle.event, bundle.signed, anchor.chainId);
-  const item = await shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
+function verifyEvent(bundle, anchor) {
+  const state = ShownState.read(anchor, bundle);
+  const event = readEvent(bundle.event, bundle.signed, anchor);
+  const item = shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
   if (bundle.entry === null || item === null) {
     throw new ProofError('refused', 'the event is not in the history of the item');
   }
@@ -78,14 +90,14 @@ async function verifyEvent(bundle, anchor) {
   if (!same(root, peaksRoot(item.history.peaks))) {
     throw new ProofError('history-altered', 'the entry is not in the history of the item');
   }
-  const correction = await shownOr('correction-hidden', () => state.record(correctionKey(entry), Correction));
-  return { verdict: 'proven', anchor, item, entry, event, correction, signer: await signerOf(event, entry, state) };
+  const correction = shownOr('correction-hidden', () => state.record(correctionKey(entry), Correction));
+  return { verdict: 'proven', anchor, item, entry, event, correction, signer: signerOf(event, entry, state) };
 }
 
-async function verifyRecord(bundle, anchor) {
-  const state = await ShownState.read(anchor, bundle);
+function verifyRecord(bundle, anchor) {
+  const state = ShownState.read(anchor, bundle);
   const key = unhex(bundle.key);
-  const value = await shownOr('not-shown', () => state.record(key, (reader) => reader.bytes.slice(reader.take(reader.bytes.length))));
+  const value = shownOr('not-shown', () => state.record(key, (reader) => reader.bytes.slice(reader.take(reader.bytes.length))));
   return { verdict: 'proven', anchor, key, value };
 }
 
@@ -106,11 +118,11 @@ function verdictOf(closure) {
 
 // Whose capture the ledger recorded: the keys' organisation is that of the entry; null where it is not shown (section 4).
 // Two organisations may have recorded one event: the capture of one is not shown for the entry of the other.
-async function signerOf(event, entry, state, recorded = new Set()) {
+function signerOf(event, entry, state, recorded = new Set()) {
   if (event.signers.length === 0) return null;
   try {
     for (const signer of event.signers) {
-      const key = await state.record(memberKey(signer), Key);
+      const key = state.record(memberKey(signer), Key);
       if (key === null || key.sinceHeight > entry.height || (key.untilHeight > 0 && key.untilHeight < entry.height)) {
         throw new ProofError('key-not-valid-then', `a key at height ${entry.height}`);
       }
@@ -126,9 +138,9 @@ async function signerOf(event, entry, state, recorded = new Set()) {
   return { organisation: entry.organisation };
 }
 
-export async function shownOr(code, read) {
+export function shownOr(code, read) {
   try {
-    return await read();
+    return read();
   } catch (error) {
     if (error instanceof NotShown) throw new ProofError(code, 'neither a record nor its absence is shown');
     throw error;
@@ -141,21 +153,13 @@ const RECORD_SIZE_MAX = 65536;
 const EVENT_PART_SIZE_MAX = 262144;
 const EVENTS = 1;
 
-// Work side by side, but fail as if done one after another: with the first error in order, not in time.
-async function inOrder(promises) {
-  for (const promise of promises) promise.catch(() => {});
-  const results = [];
-  for (const promise of promises) results.push(await promise);
-  return results;
-}
-
 /** Raised inside a walk where a bundle shows neither a thing nor its absence. */
 export class NotShown extends Error {}
 
 /** What a bundle shows of the state. Everything it hands out has been checked against the anchor's state root. */
 export class ShownState {
   /** Check that tree, records and events fit together. */
-  static async read(anchor, bundle, { histories = [], events = [] } = {}) {
+  static read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
     state.tree = PartialTrie.read(unb64(bundle.state));
     if (!same(state.tree.root, (anchor.asOf ?? anchor.executed).stateRoot)) {
@@ -166,8 +170,8 @@ export class ShownState {
     const records = bundle.records ?? [bundle.record].filter(Boolean);
     for (const record of records) state.#addRecord(record);
     state.histories = new Map(histories.map((history) => [history.owner, history.entries]));
-    const checked = new Map();
-    const read = await inOrder(events.map((shown) => readEvent(shown, bundle.signed, anchor.chainId, checked)));
+    const captures = new Map();
+    const read = events.map((shown) => readEvent(shown, bundle.signed, anchor, captures));
     state.events = new Map(read.map((event) => [hex(event.commitment), event]));
     return state;
   }
@@ -184,7 +188,7 @@ export class ShownState {
   }
 
   /** Public half of a record as a message of `shape`, null where it is absent; NotShown where neither is shown. */
-  async record(key, shape) {
+  record(key, shape) {
     const shown = this.publics.get(hex(key));
     if (shown !== undefined) return decodeMessage(shown, shape, RECORD_SIZE_MAX, 'record-altered');
     let leaf;
@@ -206,7 +210,7 @@ export class ShownState {
   }
 
   /** All entries of the history in the record `owner`; `history-altered` when they do not give its root. */
-  async entries(owner, history) {
+  entries(owner, history) {
     const shown = this.histories.get(hex(owner));
     if (shown === undefined) {
       if (history.count === 0) return [];
@@ -224,7 +228,7 @@ export class ShownState {
 }
 
 /** Recompute an event's commitment and, where the signer is shown, check the capture that holds it (section 4). */
-async function readEvent(shown, captures, chainId, checked = new Map()) {
+function readEvent(shown, signed, anchor, captures = new Map()) {
   const bytes = unb64(shown.public);
   if (bytes.length > EVENT_PART_SIZE_MAX) throw new ProofError('event-altered', 'an event is too long');
   const value = readCanonical(bytes);
@@ -232,28 +236,40 @@ async function readEvent(shown, captures, chainId, checked = new Map()) {
   const commitment = tagged(0x10, Uint8Array.of(1), slot, unhex(shown.members), unhex(shown.sealed));
   const event = { commitment, value, signers: [] };
   if (shown.signed === null) return event;
-  const capture = shown.signed >= 0 ? captures[shown.signed] : undefined;
-  if (capture === undefined) throw new ProofError('unreadable', 'an event names a capture that is not shown');
-  const headBytes = unb64(capture.head);
-  const head = decodeMessage(headBytes, Head, 1024);
-  if (!same(head.chainId, chainId)) throw new ProofError('wrong-chain', 'an event was signed for another chain');
-  if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
+  const { head, check } = captureOf(shown.signed, signed, anchor, captures);
   const root = rootFromPath(leafHash(commitment), shown.index, head.eventCount, shown.path.map(unhex));
   if (!same(root, head.digest)) throw new ProofError('event-altered', 'an event is not in the capture said to hold it');
-  if (!checked.has(capture)) checked.set(capture, verifyHead(head, headBytes, capture.signatures, chainId));
-  await checked.get(capture);
+  check();
   return { ...event, signers: head.signers };
 }
 
-async function verifyHead(head, headBytes, signatures, chainId) {
-  if (signatures.length !== head.signers.length) {
+/** The signed head of a capture, read once for all its events; `check` starts to check its signatures, once. */
+function captureOf(place, signed, anchor, captures) {
+  const known = captures.get(place);
+  if (known !== undefined) return known;
+  const shown = place >= 0 ? signed[place] : undefined;
+  if (shown === undefined) throw new ProofError('unreadable', 'an event names a capture that is not shown');
+  const headBytes = unb64(shown.head);
+  const head = decodeMessage(headBytes, Head, 1024);
+  if (!same(head.chainId, anchor.chainId)) throw new ProofError('wrong-chain', 'an event was signed for another chain');
+  if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
+  let started = false;
+  const check = () => {
+    if (!started) checkHead(head, headBytes, shown.signatures, anchor);
+    started = true;
+  };
+  captures.set(place, { head, check });
+  return captures.get(place);
+}
+
+function checkHead(head, headBytes, shown, { chainId, signatures }) {
+  if (shown.length !== head.signers.length) {
     throw new ProofError('bad-event-signature', 'a capture lacks a signature or has one too many');
   }
   const id = tagged(0x18, headBytes);
   for (const [i, key] of head.signers.entries()) {
-    if (!(await verifies(key, unb64(signatures[i]), TRANSACTION, chainId, id))) {
-      throw new ProofError('bad-event-signature', 'the signature of a capture does not verify');
-    }
+    const claim = [key, unb64(shown[i]), TRANSACTION, chainId, id];
+    signatures.add('bad-event-signature', 'the signature of a capture does not verify', ...claim);
   }
 }
 
@@ -283,10 +299,10 @@ export function classOf(identifier) {
 }
 
 /** Walk the closure of an identifier over a ShownState. */
-async function walk(subject, source) {
+function walk(subject, source) {
   const walker = new Walker(subject, source);
-  await walker.identifier(subject, INPUT_DEPTH);
-  if (walker.closure.parts.get(subject)?.item === null) await walker.statements(subject);
+  walker.identifier(subject, INPUT_DEPTH);
+  if (walker.closure.parts.get(subject)?.item === null) walker.statements(subject);
   return walker.closure;
 }
 
@@ -299,37 +315,37 @@ class Walker {
     };
   }
 
-  async identifier(identifier, depth) {
+  identifier(identifier, depth) {
     const { closure } = this;
     if (identifier === '' || closure.parts.has(identifier)) return;
     if (closure.parts.size + closure.sessions.size > PARTS_MAX) throw new ProofError('unreadable', 'too many parts');
-    const item = await this.#optional(itemKey(identifier), ItemPublic, `record of ${identifier}`);
+    const item = this.#optional(itemKey(identifier), ItemPublic, `record of ${identifier}`);
     if (item === undefined) return;
     if (item === null) {
       closure.parts.set(identifier, { identifier, item: null, entries: [], inspection: null });
-      await this.identifier(classOf(identifier), depth);
+      this.identifier(classOf(identifier), depth);
       return;
     }
-    const entries = await this.#entries(itemKey(identifier), item.history, identifier);
-    const inspection = await this.#inspection(identifier, entries);
+    const entries = this.#entries(itemKey(identifier), item.history, identifier);
+    const inspection = this.#inspection(identifier, entries);
     closure.parts.set(identifier, { identifier, item, entries, inspection });
-    for (const recall of item.recalls) await this.#recall(recall);
-    await this.#follow(entries, depth);
-    await this.identifier(item.lot, depth);
-    await this.identifier(classOf(identifier), depth);
+    for (const recall of item.recalls) this.#recall(recall);
+    this.#follow(entries, depth);
+    this.identifier(item.lot, depth);
+    this.identifier(classOf(identifier), depth);
   }
 
-  async statements(identifier) {
+  statements(identifier) {
     const key = statementsKey(identifier);
     const words = `statements about ${identifier}`;
-    const statements = await this.#optional(key, Statements, words);
-    if (statements) this.closure.statements = await this.#entries(key, statements.history, words);
+    const statements = this.#optional(key, Statements, words);
+    if (statements) this.closure.statements = this.#entries(key, statements.history, words);
   }
 
-  async #entries(owner, history, words) {
+  #entries(owner, history, words) {
     let entries;
     try {
-      entries = await this.source.entries(owner, history);
+      entries = this.source.entries(owner, history);
     } catch (error) {
       this.#noteUnlessShown(error, `history of ${words}`);
       return [];
@@ -337,7 +353,7 @@ class Walker {
     for (const entry of entries) if (entry.kind !== KIND.recall) this.#event(entry);
     const declared = entries.filter((entry) => entry.kind === KIND.correct);
     const links = new Set(declared.map((entry) => `${hex(entry.link)} ${entry.organisation}`));
-    if (links.size > 0) await this.#corrections(entries, links);
+    if (links.size > 0) this.#corrections(entries, links);
     return entries;
   }
 
@@ -347,38 +363,38 @@ class Walker {
   }
 
   // The corrections that a history links to; each is of an event in it that the declarer itself recorded.
-  async #corrections(entries, links) {
+  #corrections(entries, links) {
     for (const entry of entries) {
       const key = correctionKey(entry);
       if (!links.delete(`${hex(sha256(key))} ${entry.organisation}`)) continue;
       const name = nameOf(entry);
-      const correction = await this.#linked(key, Correction, `correction of event ${name.slice(0, 16)}`);
+      const correction = this.#linked(key, Correction, `correction of event ${name.slice(0, 16)}`);
       if (correction) this.closure.corrections.set(name, correction);
     }
     if (links.size > 0) throw new ProofError('record-altered', 'a history corrects an event that its declarer has not in it');
   }
 
   // The newest inspection; a history without an inspecting shows that there is none.
-  async #inspection(identifier, entries) {
+  #inspection(identifier, entries) {
     if (!entries.some((entry) => entry.kind === KIND.inspect)) return null;
     const key = textKey(SPACE.inspection, identifier);
-    return (await this.#linked(key, Inspection, `inspection of ${identifier}`)) ?? null;
+    return (this.#linked(key, Inspection, `inspection of ${identifier}`)) ?? null;
   }
 
-  async #follow(entries, depth) {
+  #follow(entries, depth) {
     for (const entry of entries) {
       if (same(entry.link, ZERO32)) continue;
-      if (entry.kind === KIND.pack || entry.kind === KIND.unpack) await this.#session(entry, depth);
-      else if (entry.kind === KIND.produce) await this.#transformation(entry, depth);
+      if (entry.kind === KIND.pack || entry.kind === KIND.unpack) this.#session(entry, depth);
+      else if (entry.kind === KIND.produce) this.#transformation(entry, depth);
     }
   }
 
-  async #session(entry, depth) {
+  #session(entry, depth) {
     let key;
     let session = null;
     try {
       key = this.source.linkedKey(entry.link);
-      if (key[0] === SPACE.session) session = await this.source.record(key, SessionPublic);
+      if (key[0] === SPACE.session) session = this.source.record(key, SessionPublic);
     } catch (error) {
       this.#noteUnlessShown(error, `container session ${hex(entry.link).slice(0, 16)}`);
       return;
@@ -388,39 +404,39 @@ class Walker {
     if (this.closure.sessions.has(name)) return;
     const part = { session, entries: [] };
     this.closure.sessions.set(name, part);
-    part.entries = await this.#entries(key, session.history, `container ${session.identifier}`);
-    await this.#follow(part.entries, depth);
-    const container = await this.#optional(itemKey(session.identifier), ItemPublic, `record of ${session.identifier}`);
-    for (const recall of container?.recalls ?? []) await this.#recall(recall);
+    part.entries = this.#entries(key, session.history, `container ${session.identifier}`);
+    this.#follow(part.entries, depth);
+    const container = this.#optional(itemKey(session.identifier), ItemPublic, `record of ${session.identifier}`);
+    for (const recall of container?.recalls ?? []) this.#recall(recall);
   }
 
-  async #transformation(entry, depth) {
+  #transformation(entry, depth) {
     const name = hex(entry.commitment);
     if (this.closure.transformations.has(name)) return;
     const key = hashKey(SPACE.transformation, entry.commitment);
-    const transformation = await this.#optional(key, Transformation, `transformation ${name.slice(0, 16)}`);
+    const transformation = this.#optional(key, Transformation, `transformation ${name.slice(0, 16)}`);
     if (!transformation) return;
     this.closure.transformations.set(name, transformation);
-    if (depth > 0) for (const identifier of transformation.inputs) await this.identifier(identifier, depth - 1);
+    if (depth > 0) for (const identifier of transformation.inputs) this.identifier(identifier, depth - 1);
   }
 
-  async #recall(id) {
+  #recall(id) {
     if (this.closure.recalls.has(id)) return;
-    const recall = await this.#optional(textKey(SPACE.recall, id), Recall, `recall ${id}`);
+    const recall = this.#optional(textKey(SPACE.recall, id), Recall, `recall ${id}`);
     if (recall) this.closure.recalls.set(id, recall);
   }
 
   // A record that a history says is there; undefined, and noted as missing, where it is not shown.
-  async #linked(key, shape, words) {
-    const record = await this.#optional(key, shape, words);
+  #linked(key, shape, words) {
+    const record = this.#optional(key, shape, words);
     if (record === null) throw new ProofError('record-altered', `a history links to what is not there: ${words}`);
     return record;
   }
 
   // The record, null where it is absent, undefined (and noted as missing) where neither is shown.
-  async #optional(key, shape, words) {
+  #optional(key, shape, words) {
     try {
-      return await this.source.record(key, shape);
+      return this.source.record(key, shape);
     } catch (error) {
       this.#noteUnlessShown(error, words);
       return undefined;

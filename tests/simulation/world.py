@@ -9,12 +9,10 @@ from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
+from tests.simulation.patience import Flood
+
 WALL_START_MS = 1_800_000_000_000
 EVENTS_MAX = 150_000  # of one run, several times what any takes: whoever talks more is flooding
-
-
-class Flood(AssertionError):
-    """Messages beget messages without end."""
 
 
 @dataclass(slots=True)

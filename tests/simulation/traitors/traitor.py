@@ -10,7 +10,7 @@ from tallystick.blocks import Header
 from tallystick.proposals import Proposal, proposal_signing_bytes
 from tallystick.votes import Statement, Vote, VoteKind
 from tests.simulation.machine import Machine
-from tests.simulation.world import Flood
+from tests.simulation.patience import Flood
 
 
 class Traitor(Machine):

@@ -73,7 +73,7 @@ class Certificate(Message, frozen=True):
 
     def signer_indices(self) -> tuple[int, ...]:
         """Indices of the validators whose bit is set, ascending."""
-        return tuple(i for i in range(VALIDATORS_MAX) if self.signers >> i & 1)
+        return tuple([i for i in range(self.signers.bit_length()) if self.signers >> i & 1])
 
 
 def vote_in(certificate: Certificate, validator: int) -> Vote | None:

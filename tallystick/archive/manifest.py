@@ -16,12 +16,13 @@ import msgspec
 from tallystick.archive.errors import ArchiveError
 from tallystick.encoding import Name, Natural, TimeMs
 from tallystick.limits import ARCHIVE_DEPTH_MAX, ARCHIVE_HEIGHTS_MAX, ARCHIVE_MEMBER_SIZE_MAX
-from tallystick.proofs.bundle import Hex32, Shape
+from tallystick.proofs.bundle import Shape
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _IDENTIFIERS_MAX = 1_000
 
+Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Depth = Annotated[int, msgspec.Meta(ge=0, le=ARCHIVE_DEPTH_MAX)]
 Identifiers = Annotated[
     tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=512)], ...], msgspec.Meta(max_length=_IDENTIFIERS_MAX)

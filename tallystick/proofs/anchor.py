@@ -174,8 +174,17 @@ def read(text: str, type_: type[T], size_max: int) -> T:
     Raises:
         ProofError: ``unreadable``.
     """
+    return read_message(read_bytes(text), type_, size_max)
+
+
+def read_message(data: bytes, type_: type[T], size_max: int) -> T:
+    """A message from its bytes.
+
+    Raises:
+        ProofError: ``unreadable``.
+    """
     try:
-        return decode(unb64(text), type_, size_max=size_max)
+        return decode(data, type_, size_max=size_max)
     except DecodeError as error:
         raise ProofError(ProofCode.UNREADABLE, str(error)) from error
 

@@ -5,19 +5,16 @@ Byte strings are base64url without padding (``b64``), hashes and record keys low
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from tallystick.errors import ProofError
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.spelling import B64, Hex, Hex32, check_spelling
 
 FORMAT = 1
 BUNDLE_SIZE_MAX = 4 * 1_048_576  # bytes; a container with a thousand events is below half of it
-
-Hex: TypeAlias = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2})*$")]
-Hex32: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-B64: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]*$")]
 
 
 class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -261,6 +258,7 @@ def read_bundle(data: bytes) -> Bundle:
         raise ProofError(ProofCode.UNREADABLE, f"{len(data)} bytes; a bundle has at most {BUNDLE_SIZE_MAX}")
     try:
         bundle: Bundle = _decoder.decode(data)
+        check_spelling(bundle)
     except Exception as error:  # msgspec raises several types; hostile input may reach any of them
         raise ProofError(ProofCode.UNREADABLE, f"not a proof bundle: {error}") from error
     if bundle.format != FORMAT:

@@ -10,10 +10,12 @@ from tallystick.errors import DecodeError, ProofError, SignatureError
 from tallystick.hashing import TAG_EVENT_PUBLIC, tagged
 from tallystick.limits import EVENT_PART_SIZE_MAX
 from tallystick.merkle import leaf_hash, root_from_path
-from tallystick.proofs.anchor import read, read_bytes
+from tallystick.proofs.anchor import read_bytes, read_message
 from tallystick.proofs.bundle import EventShown, SignedShown
 from tallystick.proofs.codes import ProofCode
 from tallystick.transactions import ContentKind, Head, commitment_of_slots, transaction_id
+
+_HEAD_SIZE_MAX = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,59 @@ class ShownEvent:
     transaction: bytes
 
 
-def read_event(
-    shown: EventShown, signed: list[SignedShown], chain_id: bytes, checked: set[int] | None = None
-) -> ShownEvent:
+@dataclass(frozen=True, slots=True)
+class _Capture:
+    """A signed head of this chain that is one of events; its signatures are checked when an event is in it."""
+
+    head: Head
+    transaction: bytes
+    signatures: list[str]
+
+
+class Captures:
+    """The signed captures of a bundle, each read once and its signatures checked once, for all its events."""
+
+    def __init__(self, signed: list[SignedShown], chain_id: bytes) -> None:
+        self._signed = signed
+        self._chain_id = chain_id
+        self._read: dict[int, _Capture] = {}
+        self._good: set[int] = set()
+
+    def at(self, place: int) -> _Capture:
+        """The capture at a place of the bundle's list.
+
+        Raises:
+            ProofError: ``unreadable``, ``event-altered`` or ``wrong-chain``.
+        """
+        known = self._read.get(place)
+        if known is not None:
+            return known
+        if not 0 <= place < len(self._signed):
+            raise ProofError(ProofCode.UNREADABLE, "an event names a capture that is not shown")
+        shown = self._signed[place]
+        head_bytes = read_bytes(shown.head)
+        head = read_message(head_bytes, Head, _HEAD_SIZE_MAX)
+        if head.chain_id != self._chain_id:
+            raise ProofError(ProofCode.WRONG_CHAIN, "an event was signed for another chain")
+        if head.kind is not ContentKind.EVENTS:
+            raise ProofError(ProofCode.EVENT_ALTERED, "the signed head is not a capture")
+        capture = self._read[place] = _Capture(head, transaction_id(head_bytes), shown.signatures)
+        return capture
+
+    def check_signatures(self, place: int) -> None:
+        """Check the signatures of the capture at a place, unless they were found good before.
+
+        Raises:
+            ProofError: ``bad-event-signature``.
+        """
+        if place not in self._good:
+            _check_signatures(self.at(place))
+            self._good.add(place)
+
+
+def read_event(shown: EventShown, captures: Captures) -> ShownEvent:
     """Recompute an event's commitment and, where the signer is shown, check the capture that holds it.
 
-    Args:
-        checked: places in ``signed`` whose signatures were found good before; this one is added.
     Raises:
         ProofError: ``unreadable``, ``event-altered``, ``bad-event-signature`` or ``wrong-chain``.
     """
@@ -51,32 +99,22 @@ def read_event(
     commitment = commitment_of_slots(slot, bytes.fromhex(shown.members), bytes.fromhex(shown.sealed))
     if shown.signed is None:
         return ShownEvent(commitment, public, (), b"")
-    if not 0 <= shown.signed < len(signed):
-        raise ProofError(ProofCode.UNREADABLE, "an event names a capture that is not shown")
-    capture = signed[shown.signed]
-    head_bytes = read_bytes(capture.head)
-    head = read(capture.head, Head, 1_024)
-    if head.chain_id != chain_id:
-        raise ProofError(ProofCode.WRONG_CHAIN, "an event was signed for another chain")
+    capture = captures.at(shown.signed)
+    head = capture.head
     steps = [bytes.fromhex(step) for step in shown.path]
-    if head.kind is not ContentKind.EVENTS:
-        raise ProofError(ProofCode.EVENT_ALTERED, "the signed head is not a capture")
     if root_from_path(leaf_hash(commitment), shown.index, head.event_count, steps) != head.digest:
         raise ProofError(ProofCode.EVENT_ALTERED, "an event is not in the capture that is said to hold it")
-    if checked is None or shown.signed not in checked:
-        _verify_head(head, head_bytes, capture)
-        if checked is not None:
-            checked.add(shown.signed)
-    return ShownEvent(commitment, public, head.signers, transaction_id(head_bytes))
+    captures.check_signatures(shown.signed)
+    return ShownEvent(commitment, public, head.signers, capture.transaction)
 
 
-def _verify_head(head: Head, head_bytes: bytes, capture: SignedShown) -> None:
+def _check_signatures(capture: _Capture) -> None:
+    head = capture.head
     if len(capture.signatures) != len(head.signers):
         raise ProofError(ProofCode.BAD_EVENT_SIGNATURE, "a capture lacks a signature or has one too many")
-    id_ = transaction_id(head_bytes)
     for key, signature in zip(head.signers, capture.signatures, strict=True):
         try:
             keys.check_public_key(key)
-            keys.verify(key, read_bytes(signature), keys.Purpose.TRANSACTION, head.chain_id, id_)
+            keys.verify(key, read_bytes(signature), keys.Purpose.TRANSACTION, head.chain_id, capture.transaction)
         except SignatureError as error:
             raise ProofError(ProofCode.BAD_EVENT_SIGNATURE, str(error)) from error

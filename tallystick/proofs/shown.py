@@ -5,13 +5,13 @@ from __future__ import annotations
 from hashlib import sha256
 
 from tallystick.errors import ProofError
-from tallystick.merkle import append_all
+from tallystick.merkle import append_all, leaf_hash
 from tallystick.partial_trie import PartialTrie
-from tallystick.proofs.anchor import Anchor, read, read_bytes
+from tallystick.proofs.anchor import Anchor, read_bytes, read_message
 from tallystick.proofs.bundle import EventShown, HistoryShown, RecordShown, SignedShown
 from tallystick.proofs.closure import NotShown
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.events import ShownEvent, read_event
+from tallystick.proofs.events import Captures, ShownEvent, read_event
 from tallystick.records.base import leaf_of_halves
 from tallystick.records.goods import History, HistoryEntry
 
@@ -49,8 +49,8 @@ class ShownState:
         for record in records:
             self._add_record(record)
         self._histories = {bytes.fromhex(history.owner): history.entries for history in histories}
-        checked: set[int] = set()
-        shown = [read_event(event, signed, anchor.header.chain_id, checked) for event in events]
+        captures = Captures(signed, anchor.header.chain_id)
+        shown = [read_event(event, captures) for event in events]
         self.events: dict[bytes, ShownEvent] = {event.commitment: event for event in shown}
 
     def _add_record(self, shown: RecordShown) -> None:
@@ -85,8 +85,9 @@ class ShownState:
             if history.count == 0:
                 return ()
             raise NotShown
-        entries = tuple(read(text, HistoryEntry, 256) for text in self._histories[owner])
-        leaves = [entry.leaf_hash() for entry in entries]
+        encoded = [read_bytes(text) for text in self._histories[owner]]
+        entries = tuple(read_message(entry, HistoryEntry, 256) for entry in encoded)
+        leaves = [leaf_hash(entry) for entry in encoded]
         if len(entries) != history.count or append_all((), 0, leaves) != history.peaks:
             raise ProofError(ProofCode.HISTORY_ALTERED, "entries are not those that the record commits to")
         return entries

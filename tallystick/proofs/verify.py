@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tallystick.blocks import HistoryLeaf
-from tallystick.encoding import encode
 from tallystick.errors import ProofError
 from tallystick.merkle import leaf_hash, root_from_path
-from tallystick.proofs.anchor import Anchor, Trust, read, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, read_bytes, read_message, verify_anchor
 from tallystick.proofs.bundle import (
     BlockBundle,
     Bundle,
@@ -27,13 +26,14 @@ from tallystick.proofs.bundle import (
 from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_receipt
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.events import ShownEvent, read_event
+from tallystick.proofs.events import Captures, ShownEvent, read_event
 from tallystick.proofs.evidence import VerifiedEvidence, verify_evidence_bundle
 from tallystick.proofs.heights import ANY_HEIGHT, state_root_of, verify_as_of
 from tallystick.proofs.receivable import VerifiedReceivable, verify_receivable
 from tallystick.proofs.shown import ShownState
 from tallystick.proofs.signers import Signer, signer_of
 from tallystick.records.goods import Correction, HistoryEntry, HistoryKind, ItemPublic, correction_key, item_key
+from tallystick.records.members import Key
 from tallystick.records.reading import public_of
 
 
@@ -178,9 +178,10 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None,
     signers: dict[bytes, Signer] = {}
     entries = entries_of(closure)
     recorded = {entry.recorded for entry in entries}
+    known: dict[bytes, Key | None] = {}
     for entry in entries:
         event = shown.events.get(entry.commitment)
-        signer = signer_of(event, entry, shown, recorded) if event is not None else None
+        signer = signer_of(event, entry, shown, recorded, known) if event is not None else None
         if signer is not None:
             signers[entry.commitment] = signer
     return VerifiedItem(_verdict(closure), anchor, closure, shown.events, signers, leaf)
@@ -194,18 +195,19 @@ def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) ->
     anchor = verify_anchor(bundle.anchor, trust)
     leaf = verify_as_of(bundle.as_of, anchor, at)
     shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed, state_root=state_root_of(leaf))
-    event = read_event(bundle.event, bundle.signed, anchor.header.chain_id)
+    event = read_event(bundle.event, Captures(bundle.signed, anchor.header.chain_id))
     try:
         item = public_of(shown.public, item_key(bundle.subject), ItemPublic)
     except NotShown as error:
         raise ProofError(ProofCode.NOT_SHOWN, "the record of the item is not shown") from error
     if bundle.entry is None or item is None:
         raise ProofError(ProofCode.REFUSED, "the event is not in the history of the item")
-    entry = read(bundle.entry, HistoryEntry, 256)
+    encoded = read_bytes(bundle.entry)
+    entry = read_message(encoded, HistoryEntry, 256)
     if entry.commitment != event.commitment:
         raise ProofError(ProofCode.EVENT_ALTERED, "the entry is for another event")
     steps = [bytes.fromhex(step) for step in bundle.path]
-    if root_from_path(leaf_hash(encode(entry)), bundle.index, item.history.count, steps) != item.history.root():
+    if root_from_path(leaf_hash(encoded), bundle.index, item.history.count, steps) != item.history.root():
         raise ProofError(ProofCode.HISTORY_ALTERED, "the entry is not in the history of the item")
     try:
         key = correction_key(entry.organisation, event.commitment)

@@ -221,7 +221,8 @@ def b64(data: bytes) -> str:
 
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_PADDING = ("", "", "==", "=")
+_PADDING = ('"', '"', '=="', '="')
+_read_bytes = msgspec.json.Decoder(bytes).decode
 # By length modulo 4, characters that may stand at the end: their bits that stand for no byte are zero.
 _LAST_CHARACTERS = (_ALPHABET, "", _ALPHABET[::16], _ALPHABET[::4])
 
@@ -234,9 +235,9 @@ def unb64(text: str) -> bytes:
     """
     last = _LAST_CHARACTERS[len(text) % 4]
     try:
-        if "=" in text or "+" in text or "/" in text or (text and text[-1] not in last):
+        if "=" in text or "+" in text or "/" in text or "\\" in text or (text and text[-1] not in last):
             raise DecodeError("base64", "not the one base64url spelling of its bytes")
-        standard = text.replace("-", "+").replace("_", "/") + _PADDING[len(text) % 4]
-        return msgspec.convert(standard, bytes)  # three times as fast as binascii, and as strict
-    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        # As JSON reads bytes: as strict as binascii, in half its time. Without an escape a text is spelled one way.
+        return _read_bytes('"' + text.replace("-", "+").replace("_", "/") + _PADDING[len(text) % 4])
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise DecodeError("base64", "not base64url without padding") from error

@@ -16,6 +16,7 @@ from tallystick.trie import ENTRY_SIZE, bucket_hash
 
 DEPTH_MAX = 256
 _HIDDEN, _BRANCH, _BUCKET = 0, 1, 2
+_NODE = sha256(TAG_TRIE_NODE)  # a copy of it is a sixth faster than to begin anew
 
 
 class PartialTrie:
@@ -35,34 +36,39 @@ class PartialTrie:
         """
         self._leaves: dict[bytes, bytes] = {}
         self._buckets: dict[int, set[int]] = {}  # by the number of bits below it, the bits that lead to it
-        lefts: list[bytes] = []  # of the branches above: empty, or the left subtree's hash once it is known
-        at, prefix, size = 0, 0, len(data)  # prefix: the bits that lead here, as a number
-        while True:
-            if at >= size or len(lefts) >= DEPTH_MAX:
-                raise ProofError("unreadable", "the state tree ends early or is too deep")
-            kind = data[at]
-            if kind == _BRANCH:
-                lefts.append(b"")
-                prefix <<= 1
-                at += 1
-                continue
-            if kind == _HIDDEN:
-                hash_ = data[at + 1 : at + 33]
-                at += 33
-            else:
-                hash_, at = self._read_bucket(data, at, prefix, DEPTH_MAX - len(lefts))
-            while lefts:
-                left = lefts[-1]
-                if not left:
-                    lefts[-1] = hash_
-                    prefix |= 1
+        # Of the branches above: nothing while their left subtree is read, then its hash. The way here is a number of
+        # bits, and the last one says which side of the lowest branch this is.
+        lefts: list[bytes] = []
+        at = way = 0
+        fed = _NODE.copy
+        try:
+            while True:
+                kind = data[at]
+                if kind == _BRANCH:
+                    lefts.append(b"")
+                    way <<= 1
+                    at += 1
+                    if len(lefts) >= DEPTH_MAX:
+                        raise ProofError("unreadable", "the state tree is too deep")
+                    continue
+                if kind == _HIDDEN:
+                    end = at + 33
+                    hash_ = data[at + 1 : end]
+                    at = end
+                else:
+                    hash_, at = self._read_bucket(data, at, way, DEPTH_MAX - len(lefts))
+                while way & 1:
+                    node = fed()
+                    node.update(lefts.pop() + hash_)
+                    hash_ = node.digest()
+                    way >>= 1
+                if not lefts:
                     break
-                hash_ = sha256(TAG_TRIE_NODE + left + hash_).digest()
-                del lefts[-1]
-                prefix >>= 1
-            else:
-                break
-        if at != size:
+                lefts[-1] = hash_
+                way |= 1
+        except IndexError as error:
+            raise ProofError("unreadable", "the state tree ends early") from error
+        if at != len(data):
             raise ProofError("unreadable", "the state tree ends early, or bytes are after its end")
         self.root = hash_
 
@@ -84,20 +90,20 @@ class PartialTrie:
         """A bucket: its hash, and where it ends. ``free``: how many bits of its keys lie below it."""
         if data[at] != _BUCKET:
             raise ProofError("unreadable", f"no part of a state tree starts with {data[at]}")
-        if at + 1 >= len(data):
-            raise ProofError("unreadable", "the state tree ends early")
         count = data[at + 1]
         end = at + 2 + count * ENTRY_SIZE
         if count > BUCKET_KEYS_MAX or end > len(data):
             raise ProofError("unreadable", "a bucket of the state tree is too large or ends early")
         entries = data[at + 2 : end]
         keys = [entries[i : i + 32] for i in range(0, len(entries), ENTRY_SIZE)]
-        if keys != sorted(set(keys)):
-            raise ProofError("unreadable", "entries of a bucket are not in order")
-        for key in (*keys[:1], *keys[-1:]):  # those between are between
-            if int.from_bytes(key, "big") >> free != prefix:
-                raise ProofError("unreadable", "an entry stands in a bucket where its key does not lead")
         leaves = [entries[i : i + 32] for i in range(32, len(entries), ENTRY_SIZE)]
+        if count:
+            if keys != sorted(set(keys)):
+                raise ProofError("unreadable", "entries of a bucket are not in order")
+            # Those between the first and the last are between.
+            first, last = int.from_bytes(keys[0], "big"), int.from_bytes(keys[-1], "big")
+            if first >> free != prefix or last >> free != prefix:
+                raise ProofError("unreadable", "an entry stands in a bucket where its key does not lead")
         self._leaves.update(zip(keys, leaves, strict=True))
         self._buckets.setdefault(free, set()).add(prefix)
         return bucket_hash(entries), end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tallystick import keys
 from tallystick.epcis import read_canonical
@@ -34,8 +35,7 @@ class ShownEvent:
     transaction: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class _Capture:
+class _Capture(NamedTuple):
     """A signed head of this chain that is one of events; its signatures are checked when an event is in it."""
 
     head: Head

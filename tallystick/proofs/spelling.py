@@ -6,8 +6,11 @@ the JSON; here the texts of one spelling are joined, and what is left of them wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from itertools import chain
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple, TypeAlias, get_origin, get_type_hints
 
 import msgspec
 
@@ -30,7 +33,7 @@ def check_spelling(shape: msgspec.Struct) -> None:
         ValueError: naming a spelling that is broken.
     """
     texts: dict[str, list[str]] = {_HEX: [], _HEX32: [], _B64: []}
-    _gather(shape, texts)
+    _gather([shape], texts)
     for spelling, letters in _LETTERS.items():
         if "".join(texts[spelling]).encode().translate(None, letters):
             raise ValueError(f"a text that is not spelled as {spelling}")
@@ -38,27 +41,33 @@ def check_spelling(shape: msgspec.Struct) -> None:
         raise ValueError("half a byte in hex")
 
 
-def _gather(shape: msgspec.Struct, texts: dict[str, list[str]]) -> None:
-    for name, spelling in _spelled_fields(shape.__class__):
-        value: Any = getattr(shape, name)
-        if value.__class__ is str:
-            texts[spelling].append(value)
-        elif spelling and value:
-            texts[spelling] += value
-        elif value:
-            for inner in value if value.__class__ is list else (value,):
-                _gather(inner, texts)
+class _Field(NamedTuple):
+    """A field that holds texts of a spelling, or shapes: their spelling is empty. In a list, alone, or none."""
+
+    get: Callable[[msgspec.Struct], Any]
+    spelling: str
+    is_list: bool
+
+
+def _gather(shapes: list[msgspec.Struct], texts: dict[str, list[str]]) -> None:
+    """Collect the texts of shapes of one type, field by field: many times faster than shape by shape."""
+    for get, spelling, is_list in _fields_of(shapes[0].__class__):
+        values = map(get, shapes)
+        found = list(chain.from_iterable(values) if is_list else filter(None, values))
+        if spelling:
+            texts[spelling] += found
+        elif found:
+            _gather(found, texts)
 
 
 @cache
-def _spelled_fields(type_: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
-    """Fields that hold texts of a spelling, or shapes (their spelling is empty); each alone, in a list or optional."""
+def _fields_of(type_: type[msgspec.Struct]) -> tuple[_Field, ...]:
     hints = get_type_hints(type_, include_extras=True)
-    fields: list[tuple[str, str]] = []
+    fields: list[_Field] = []
     for name in type_.__struct_fields__:
         spellings = set(_spellings_in(hints[name]))
         assert len(spellings) <= 1, "a field holds one kind of text"
-        fields += [(name, spelling) for spelling in spellings]
+        fields += [_Field(attrgetter(name), spelling, get_origin(hints[name]) is list) for spelling in spellings]
     return tuple(fields)
 
 

@@ -144,7 +144,7 @@ def test_the_sdk_imports_without_the_libraries_of_node_and_explorer() -> None:
         "loaded = {'fastapi', 'plyvel', 'sqlalchemy', 'uvicorn', 'jinja2', 'py_ecc'} & set(sys.modules); "
         "assert not loaded, loaded"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=240)
 
 
 def test_consensus_stays_small_enough_to_read() -> None:

@@ -13,7 +13,7 @@ from scripts.nemesis_run.watch import Watch
 from scripts.story.network import NetworkError
 
 RECOVERY_MAX_S = 60.0  # what takes longer is a broken promise, whatever the machine
-FULL_DISK_END_S = 20.0
+FULL_DISK_END_S = 60.0
 STANDSTILL_S = 6.0  # without a commit, while one node alone is affected, is a broken promise, too
 STARTED = "node started"
 
@@ -90,14 +90,14 @@ class Faults:
         elif step.kind == "wipe-disk":
             self._start_without_disk(step.victims[0])
         marks = {victim: log_mark(cluster, victim) for victim in step.victims}
-        offsets = {victim: votes.size_of(cluster.nodes[victim].folder) for victim in step.victims}
+        places = {victim: votes.end_of(cluster.nodes[victim].folder) for victim in step.victims}
         started = time.monotonic()
         for victim in step.victims:
             cluster.start(victim)
         with ThreadPoolExecutor(1) as pool:
             recovered = pool.submit(self._recovered, step, before, started)
             up = max(wait_for_line(cluster, name, mark, STARTED, RECOVERY_MAX_S) for name, mark in marks.items())
-            voting = self._all_voting(offsets)
+            voting = self._all_voting(places)
             done = recovered.result()
         killed = 0 if step.kind == "full-disk" else len(step.victims)
         return Recovery(step, done.commit_s, done.rejoin_s, up - started, voting - started, killed)
@@ -108,17 +108,17 @@ class Faults:
         cluster.take_disk_away(victim)
         cluster.start(victim)
         code = cluster.wait_for_end(victim, RECOVERY_MAX_S)
-        if code == 0 or votes.votes_behind(folder, 0):
+        if code == 0 or votes.votes_behind(folder, votes.Place()):
             raise NetworkError(f"{victim} signed without its record (exit code {code})")
         cluster.give_disk_back(victim)
 
-    def _all_voting(self, offsets: dict[str, int]) -> float:
+    def _all_voting(self, places: dict[str, votes.Place]) -> float:
         """Monotonic time at which each of these nodes had voted again."""
         end = time.monotonic() + RECOVERY_MAX_S
-        waiting = dict(offsets)
+        waiting = dict(places)
         while True:
-            for name, offset in list(waiting.items()):
-                if votes.votes_behind(self._cluster.nodes[name].folder, offset):
+            for name, place in list(waiting.items()):
+                if votes.votes_behind(self._cluster.nodes[name].folder, place):
                     del waiting[name]
             if not waiting:
                 return time.monotonic()

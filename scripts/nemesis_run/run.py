@@ -29,12 +29,15 @@ from scripts.story.network import NetworkError
 
 CLIENTS = 10
 SUMMARY_STEPS = 20  # a line of figures so often: a run that is ended from outside leaves them behind
-SETTLE_S = 60.0  # at the end, for answers that are due and for equal heads
+SETTLE_S = 120.0  # at the end, for answers that are due and for equal heads
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What is asked for: see ``__main__``; ``kills`` None and the last four 0 when not asked for."""
+    """What is asked for: see ``__main__``; ``kills`` None and the last five 0 when not asked for.
+
+    ``steps`` are done at least, however long a slow machine takes for them.
+    """
 
     plan: str
     kinds: tuple[str, ...]
@@ -45,6 +48,7 @@ class Options:
     dead_node_s: float = 0.0
     delay_ms: float = 0.0
     skip: int = 0
+    steps: int = 0
 
 
 class Nemesis:
@@ -120,8 +124,8 @@ class Nemesis:
             raise NetworkError("this machine allows none of these faults")
         kills = 0
         for step in islice(steps(options.plan, list(cluster.nodes), kinds), options.skip, None):
-            over = time.monotonic() - started >= options.seconds or self._enough.is_set()
-            if over or (options.kills and kills >= options.kills):
+            late = time.monotonic() - started >= options.seconds and len(self._recoveries) >= options.steps
+            if late or self._enough.is_set() or (options.kills and kills >= options.kills):
                 break
             kills += step.kind.startswith("kill")
             self._perform(faults, step)

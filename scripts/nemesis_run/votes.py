@@ -7,6 +7,7 @@ the node runs, too: a torn end is simply not there yet.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.folder import SIGNER_LOG
@@ -23,20 +24,34 @@ def segments(folder: Path) -> list[Path]:
     return sorted((folder / "data" / SIGNER_LOG).glob("*.log"))
 
 
-def size_of(folder: Path) -> int:
-    """Bytes in the newest file."""
-    files = segments(folder)
-    return files[-1].stat().st_size if files else 0
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Behind the last whole record: what a crash tore off is cut off at the next start, and written over.
+
+    Attributes:
+        file: name of the newest file; they are in order.
+        offset: bytes of it.
+    """
+
+    file: str = ""
+    offset: int = 0
 
 
-def votes_behind(folder: Path, offset: int) -> list[Statement]:
-    """Own votes that stand in the newest file behind an offset where a record ended."""
+def end_of(folder: Path) -> Place:
+    """Where the record of a node that does not run ends."""
     files = segments(folder)
-    if not files:
-        return []
-    with files[-1].open("rb") as opened:
-        opened.seek(offset)
-        return [entry.vote.statement for entry in _entries(opened.read()) if isinstance(entry, VoteEntry)]
+    return Place(files[-1].name, read_records(files[-1].read_bytes())[1]) if files else Place()
+
+
+def votes_behind(folder: Path, place: Place) -> list[Statement]:
+    """Own votes behind a place, also where a new file was begun since."""
+    found = []
+    for file in segments(folder):
+        if file.name < place.file:
+            continue
+        data = _read(file)[place.offset if file.name == place.file else 0 :]
+        found += [entry.vote.statement for entry in _entries(data) if isinstance(entry, VoteEntry)]
+    return found
 
 
 class Spoken:
@@ -50,7 +65,7 @@ class Spoken:
     def read(self, folder: Path) -> None:
         """Take in every file that is there now; what was taken in before changes nothing."""
         for file in segments(folder):
-            for entry in _entries(file.read_bytes()):
+            for entry in _entries(_read(file)):
                 if isinstance(entry, VoteEntry):
                     said = entry.vote.statement
                     self._note(said.epoch, said.view, VoteKind(said.kind).name.lower(), said.block_hash)
@@ -71,6 +86,14 @@ class Spoken:
             self._seen.add((epoch, view, kind, block_hash))
             self._said[epoch, view][kind].add(block_hash)
             self.statements += 1
+
+
+def _read(file: Path) -> bytes:
+    """What stands in a file; nothing when the node has let it go since it was listed."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _entries(data: bytes) -> list[Entry]:

@@ -20,6 +20,7 @@ CHUNK = 65_536  # bytes read at once
 QUEUED_CHUNKS_MAX = 256  # per direction; then the sender waits, as for a full window
 RETRY_FIRST_S = 0.2
 RETRY_STEP_MAX_S = 120.0
+PATIENCE_S = 60.0  # until the thread of the doors has done something
 
 Way = tuple[str, str]  # from one node to another
 
@@ -57,7 +58,8 @@ class Wires:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="wires", daemon=True)
         self._thread.start()
-        self._ready.wait(10)
+        if not self._ready.wait(PATIENCE_S):
+            raise OSError("the wires between the nodes could not be laid")
 
     # --- what the plan asks for ---------------------------------------------------------------------------
 
@@ -81,7 +83,7 @@ class Wires:
         """Close every door and connection."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+            self._thread.join(PATIENCE_S)
 
     # --- the thread ---------------------------------------------------------------------------------------
 
@@ -93,7 +95,8 @@ class Wires:
             done.set()
 
         self._loop.call_soon_threadsafe(run)
-        done.wait(5)
+        if not done.wait(PATIENCE_S):
+            raise OSError("the wires do not do as they are told")
 
     def _refuse(self, ways: set[Way]) -> None:
         self._refused |= ways

@@ -14,6 +14,7 @@ from client_sdk.intents import governance
 from client_sdk.member import Done
 from client_sdk.values import Goods, read_identifier
 from scripts.story.cast import ACCREDITOR, CARRIER, GROWER, LABORATORY, PROCESSOR, RETAILER, Cast
+from scripts.story.network import START_S
 from tallystick.epcis import JsonObject
 
 KILOGRAM = "KGM"
@@ -184,10 +185,10 @@ class GoodsStory:
         """What was made of the recalled lot."""
         return PACKS_B
 
-    def wait_until(self, reached: Callable[[], bool], timeout_s: float = 15.0) -> None:
+    def wait_until(self, reached: Callable[[], bool], timeout_s: float = START_S) -> None:
         """Ask until due work has been done."""
         deadline = time.monotonic() + timeout_s
         while not reached():
             if time.monotonic() > deadline:
-                raise TimeoutError("due work is not done after 15 s")
+                raise TimeoutError(f"due work is not done after {timeout_s:.0f} s")
             time.sleep(0.1)

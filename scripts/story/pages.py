@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 
 from scripts.story.goods import FIELD_B, NEVER_ISSUED, PACKS_A, PACKS_B
+from scripts.story.network import START_S
 
 
 class PageError(Exception):
@@ -23,7 +24,7 @@ class Pages:
     def get(self, path: str, language: str = "en") -> tuple[int, str]:
         """Status and body of a page."""
         host, _, port = self.url.removeprefix("http://").partition(":")
-        connection = HTTPConnection(host, int(port), timeout=10)
+        connection = HTTPConnection(host, int(port), timeout=START_S)
         try:
             connection.request("GET", path, headers={"Accept-Language": language, "Accept": "text/html"})
             response = connection.getresponse()
@@ -36,7 +37,7 @@ class Pages:
         self.answers[f"{path} ({language})"] = body
         return response.status, body.decode()
 
-    def wait_until_shown(self, path: str, text: str, timeout_s: float = 15.0) -> str:
+    def wait_until_shown(self, path: str, text: str, timeout_s: float = START_S) -> str:
         """Ask until a page shows a text; the explorer follows the chain a moment behind."""
         deadline = time.monotonic() + timeout_s
         while True:

@@ -25,7 +25,7 @@ from tallystick.records.members import KeyUse
 from tallystick.seals import seal_message
 from tallystick.units import root_of_unit, unit_leaf
 
-SEAL_S = 150  # in pure Python four nodes need a quarter of a minute for their first seal, more where others work
+SEAL_S = 600  # in pure Python four nodes need a quarter of a minute for their first seal, more where others work
 
 
 class PaperError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,18 +29,23 @@ def scan_files(folder: Path, secrets: Iterable[str], binary_secrets: Iterable[by
     needles = {needle: secret for secret in secrets for needle in spellings(secret)}
     done: set[Path] = set(skip)
     count = 0
-    while found := sorted(set(folder.rglob("*")) - done):
+    while found := sorted(_files_below(folder) - done):
         done.update(found)
         for path in found:
             try:
-                if not path.is_file():
-                    continue
-                data = path.read_bytes()
+                data = path.read_bytes() if path.is_file() else None
             except FileNotFoundError:
+                continue
+            if data is None:  # a socket
                 continue
             count += 1
             _scan(path, data, needles, binary_secrets)
     return count
+
+
+def _files_below(folder: Path) -> set[Path]:
+    """All that is there; folders may go meanwhile, too."""
+    return {Path(parent) / name for parent, _, names in os.walk(folder) for name in names}
 
 
 def _scan(path: Path, data: bytes, needles: dict[bytes, str], binary_secrets: Iterable[bytes]) -> None:

@@ -25,7 +25,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
         config.write_text(config.read_text() + "\n[api]\n" + "".join(f"{name} = 1000000\n" for name in RATES))
         for organisation in HONEST:
             network.start(organisation)
-        network.wait_for_height(1, HONEST, 60)
+        network.wait_for_height(1, HONEST)
         cast.open_founders()
         yield cast
     finally:

@@ -105,14 +105,14 @@ class Link:
         self.cut = False
         address = self.victim.peer_listen
         try:
-            plain = socket.create_connection((address.host, address.port), timeout=10)
+            plain = socket.create_connection((address.host, address.port), timeout=60)
             self._socket = context.wrap_socket(plain)
         except OSError:
             self.cut = True
             return False
         if greet:
             self.say(Hello(1, self.turncoat.chain_id, "turncoat"))
-            self.listen_until(lambda: any(isinstance(message, Hello) for message in self.heard), 5.0)
+            self.listen_until(lambda: any(isinstance(message, Hello) for message in self.heard), 60.0)
         return not self.cut
 
     def say(self, *messages: PeerMessage) -> None:
@@ -123,7 +123,7 @@ class Link:
         """Send bytes, reading what comes meanwhile so that nobody waits for the other for ever."""
         view = memoryview(data)
         self._socket.settimeout(0.05)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while view and not self.cut and time.monotonic() < end:
             try:
                 view = view[self._socket.send(view[:65_536]) :]
@@ -164,7 +164,7 @@ class Link:
             self.listen(0.02)
         return holds()
 
-    def is_cut(self, seconds: float = 10.0) -> bool:
+    def is_cut(self, seconds: float = 60.0) -> bool:
         """Whether the victim ends the connection in time."""
         end = time.monotonic() + seconds
         while not self.cut and time.monotonic() < end:

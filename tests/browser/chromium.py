@@ -20,8 +20,9 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser")
-START_S = 30.0
-COMMAND_S = 30.0
+START_S = 120.0  # each of these passes only where a test fails: they are for the slowest machine
+COMMAND_S = 300.0
+WAIT_S = 120.0
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -60,7 +61,10 @@ class Chromium:
             stderr=subprocess.DEVNULL,
         )
         try:
-            endpoint = connect(self._endpoint(), max_size=64 * 1_048_576, compression=None)
+            endpoint = connect(
+                self._endpoint(), max_size=64 * 1_048_576, compression=None, proxy=None,
+                open_timeout=START_S, ping_interval=None,  # while a test computes, nobody reads the browser's pongs
+            )  # fmt: skip
             self._socket: ClientConnection = self._open.enter_context(endpoint)
         except Exception:
             self._end_process()
@@ -89,6 +93,7 @@ class Chromium:
         page = self._pages[session] = Page(self, session, target)
         for domain in ("Page", "Runtime", "Network", "Log", "Security"):
             page.command(f"{domain}.enable")
+        page.command("Page.setLifecycleEventsEnabled", {"enabled": True})
         page.size(width, height)
         page.command("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
         if not scripts:
@@ -142,10 +147,10 @@ class Chromium:
 
     def _end_process(self) -> None:
         try:
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait(timeout=5)
+            self._process.wait(timeout=60)
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def __enter__(self) -> Chromium:
@@ -169,7 +174,7 @@ class Page:
         self._browser = browser
         self._session = session
         self._target = target
-        self._loaded = False
+        self._loaded: set[str] = set()  # documents, by their loader's id
         self._clear()
 
     def _clear(self) -> None:
@@ -198,11 +203,10 @@ class Page:
     def goto(self, url: str) -> None:
         """Open an address and wait until it has loaded. Raises: RuntimeError, TimeoutError."""
         self._clear()
-        self._loaded = False
         answer = self.command("Page.navigate", {"url": url})
         if "errorText" in answer:
             raise RuntimeError(f"{url}: {answer['errorText']}")
-        self.wait(lambda: self._loaded, f"{url} to load")
+        self.wait(lambda: answer["loaderId"] in self._loaded, f"{url} to load")
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, awaited when it is a promise.
@@ -218,7 +222,7 @@ class Page:
             raise RuntimeError(details.get("exception", {}).get("description") or details["text"])
         return answer["result"].get("value")
 
-    def wait_for(self, expression: str, seconds: float = 10.0) -> Any:
+    def wait_for(self, expression: str, seconds: float = WAIT_S) -> Any:
         """Wait until an expression is truthy; gives its value."""
         found: list[Any] = []
 
@@ -230,7 +234,7 @@ class Page:
         self.wait(check, expression, seconds)
         return found[-1]
 
-    def wait(self, condition: Callable[[], bool], words: str, seconds: float = 20.0) -> None:
+    def wait(self, condition: Callable[[], bool], words: str, seconds: float = WAIT_S) -> None:
         """Take in events until a condition holds. Raises: TimeoutError."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -260,8 +264,8 @@ class Page:
     def take(self, method: str, params: Message) -> None:
         """Note one event."""
         match method:
-            case "Page.loadEventFired":
-                self._loaded = True
+            case "Page.lifecycleEvent" if params["name"] == "load":
+                self._loaded.add(params["loaderId"])
             case "Network.requestWillBeSent":
                 self.requests.append(params["request"]["url"])
             case "Network.responseReceived":

@@ -65,7 +65,7 @@ def check(page: Page, trust: str, proof: str, subject: str = "") -> str:
 
 def test_the_file_is_the_one_that_its_parts_make() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "make_offline_verifier.py"), "--check"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
     page = PAGE.read_text()
     assert "http" not in page.replace("http-equiv", "")

@@ -179,7 +179,7 @@ def test_every_process_replays_it_alike_whatever_its_hash_seed_zone_locale_and_p
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "replay_golden_chain"), "--everywhere"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1_200, check=False)
     with capsys.disabled():  # that a Python is not here must be seen even where all is well
         print("".join(f"\n{line}" for line in done.stdout.splitlines() if "NOT TRIED" in line), end="")
     assert done.returncode == 0, done.stdout + done.stderr

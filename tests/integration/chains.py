@@ -70,7 +70,7 @@ def wait_for_equal_heads(
     nodes = [network.nodes[name] for name in organisations or network.nodes]
     end = time.monotonic() + patience_s
     while True:
-        heads = [http_json(node.url, "/.well-known/head", 10.0) for node in nodes]
+        heads = [http_json(node.url, "/.well-known/head") for node in nodes]
         if len({head["height"] for head in heads}) == 1:
             tuples = [head["executed"] for head in heads]
             assert all(one == tuples[0] for one in tuples), tuples

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from node.config import NodeConfig, Timing
 from node.founder import FounderOptions, card_body
 from node.seal_secret import bls_entry, make_seal_secret
 from node.toml_reader import Address
+from scripts.story.network import free_ports
 from tallystick import keys
 from tallystick.api import TransactionState
 from tallystick.encoding import encode
@@ -26,18 +26,8 @@ from tallystick.transactions import SignedTransaction, sign_transaction
 
 ORGANISATIONS = ("org:grower", "org:processor", "org:carrier", "org:retailer")
 IDLE_MS = 200  # shorter than in earnest, so that a silent chain certifies what happened sooner
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
+PATIENCE_S = 120.0  # for what must come about: on the slowest machine in time, and in vain only where a test fails
+PATIENCE_MS = 120_000
 
 
 class Network:
@@ -132,8 +122,8 @@ class Network:
         """One transaction through one node, proven there; its id."""
         transaction, queries = self.register_key(index), self.node(index).queries
         await queries.submit(transaction.raw)
-        status = await queries.wait(transaction.id, TransactionState.PROVEN, 60_000)
-        assert status.state is TransactionState.PROVEN
+        status = await queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
+        assert status.state is TransactionState.PROVEN, status
         return transaction.id
 
     def write_config(self, name: str) -> str:
@@ -149,7 +139,7 @@ class Network:
         """Executed height of every running node."""
         return {name: node.queries.status().executed_height for name, node in self.nodes.items()}
 
-    async def until(self, condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
         """Wait for a condition; fails with every node's status when it does not come about, or when a node ends."""
         end = time.monotonic() + seconds
         while not condition():

@@ -138,7 +138,7 @@ class Desk:
     def run(self, path: Path) -> tuple[int, list[Any], str]:
         """``capture`` as a process: exit code, the JSON objects printed, and what was said beside them."""
         command = [sys.executable, "-m", "client_sdk.cli", *self.arguments(GROWER, path)]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
         return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
 
 

@@ -15,6 +15,7 @@ import uvloop
 from node import catchup
 from node.app import Node
 from node.folder import DATABASE
+from node.network import peers
 from node.network.frames import FrameReader
 from node.network.messages import (
     BlockMessage,
@@ -29,7 +30,7 @@ from node.network.messages import (
 from node.network.tls import peer_context
 from node.range_server import answer_range
 from tallystick.api import TransactionState
-from tests.integration.network import Network
+from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network
 
 BLOCKS = 40  # to be caught up with; more than what is fetched block by block
 Lie = Callable[[Node, RangeRequest], "RangeMessage | None"]
@@ -166,7 +167,7 @@ async def grow(network: Network, node: Node) -> None:
     while node.queries.status().executed_height < BLOCKS:
         transaction = network.register_key()
         await node.queries.submit(transaction.raw)
-        await node.queries.wait(transaction.id, TransactionState.EXECUTED, 10_000)
+        await node.queries.wait(transaction.id, TransactionState.EXECUTED, PATIENCE_MS)
 
 
 def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
@@ -197,11 +198,11 @@ async def caught_up_beside(network: Network, lie: Lie, height: int, delay_s: flo
     try:
         await network.start(late)
         node = network.nodes[late]
-        await network.until(lambda: node.queries.status().executed_height >= height, 20)
-        await network.until(lambda: peer.asked > 0, 5)
+        await network.until(lambda: node.queries.status().executed_height >= height)
+        await network.until(lambda: peer.asked > 0)
         transaction = network.register_key()
         await node.queries.submit(transaction.raw)
-        status = await node.queries.wait(transaction.id, TransactionState.PROVEN, 15_000)
+        status = await node.queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
         assert status.state is TransactionState.PROVEN, lie.__name__
         network.assert_equal_chains()
         assert node.failed is None, lie.__name__
@@ -259,17 +260,21 @@ def test_an_honest_peer_that_answers_late_is_never_punished(tmp_path: Path, monk
     run(story, tmp_path)
 
 
-def test_a_slow_peer_does_not_hold_back_the_others(tmp_path: Path) -> None:
+def test_a_slow_peer_does_not_hold_back_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catchup, "ANSWER_TIMEOUT_S", 2 * PATIENCE_S)  # who waits for its answer comes too late
+    monkeypatch.setattr(peers, "SILENCE_MAX_S", 2 * PATIENCE_S)  # and who waits until its link is given up
+
     async def story(network: Network) -> None:
         height = await founded(network)
         false, source, _, late = order_of(network)
-        peer = FalsePeer(network, false, network.nodes[source], genuine, delay_s=30.0)
+        peer = FalsePeer(network, false, network.nodes[source], genuine, delay_s=4 * PATIENCE_S)
         task = asyncio.get_running_loop().create_task(peer.serve(late))
         try:
             await network.start(late)
             node = network.nodes[late]
-            await network.until(lambda: node.queries.status().executed_height >= height, catchup.ANSWER_TIMEOUT_S - 1)
-            await network.until(lambda: not node._parts.catch_up.running, 2)  # nor is its answer waited for afterwards
+            await network.until(lambda: peer.asked > 0)
+            await network.until(lambda: node.queries.status().executed_height >= height)
+            await network.until(lambda: not node._parts.catch_up.running)  # nor is its answer waited for afterwards
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

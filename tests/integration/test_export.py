@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 def command(*words: object) -> tuple[int, dict[str, object]]:
     """Type ``tallystick`` in a process of its own."""
     texts = [sys.executable, "-m", "client_sdk", *map(str, words), "--json"]
-    result = subprocess.run(texts, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(texts, cwd=ROOT, capture_output=True, text=True, check=False, timeout=240)
     assert "Traceback" not in result.stderr
     return result.returncode, json.loads(result.stdout)
 

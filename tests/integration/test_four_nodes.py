@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from node.folder import DATABASE, SIGNER_LOG
 from tallystick.api import TransactionState
 from tallystick.errors import ConfigError, DecodeError, RefusedError, SignatureError
 from tallystick.transactions import SignedTransaction
-from tests.integration.network import IDLE_MS, ORGANISATIONS, Network
+from tests.integration.network import IDLE_MS, ORGANISATIONS, PATIENCE_MS, Network
 
 
 def run(story: Callable[[Network], Awaitable[None]], folder: Path, timing: Timing | None = None) -> None:
@@ -36,12 +36,12 @@ async def committed(network: Network, transactions: list[SignedTransaction], ind
     items = await queries.submit_many([transaction.raw for transaction in transactions])
     assert all(item.admitted for item in items), items
     for transaction in transactions:
-        status = await queries.wait(transaction.id, TransactionState.PROVEN, 20_000)
+        status = await queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
         assert status.state is TransactionState.PROVEN and status.reason == "NONE", status
 
 
 async def all_at(network: Network, height: int) -> None:
-    await network.until(lambda: min(network.heights().values()) >= height, 15)
+    await network.until(lambda: min(network.heights().values()) >= height)
 
 
 def crash(network: Network, name: str) -> None:
@@ -59,7 +59,7 @@ def test_transactions_sent_to_any_node_are_proven_on_all(tmp_path: Path) -> None
             await committed(network, [transaction], index)
         for index in range(4):
             for transaction in mine:
-                status = await network.node(index).queries.wait(transaction.id, TransactionState.PROVEN, 5_000)
+                status = await network.node(index).queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
                 assert status.state is TransactionState.PROVEN
         assert network.assert_equal_chains() >= 4
 
@@ -70,11 +70,16 @@ def test_an_idle_chain_certifies_what_happened_and_keeps_a_slow_beat(tmp_path: P
     async def story(network: Network) -> None:
         await network.start()
         await all_at(network, 2)
-        before = min(network.heights().values())
-        await asyncio.sleep(5 * IDLE_MS / 1_000)
-        assert 2 <= min(network.heights().values()) - before <= 8
-        head = network.node().queries.head()
-        assert head is not None and head.executed.height == head.height - 1
+        before, since = min(network.heights().values()), time.monotonic()
+        await all_at(network, before + 5)
+        passed_ms = (time.monotonic() - since) * 1_000
+        assert min(network.heights().values()) - before <= passed_ms / IDLE_MS + 3
+
+        def what_happened_is_certified() -> bool:
+            head = network.node().queries.head()
+            return head is not None and head.executed.height == head.height - 1
+
+        await network.until(what_happened_is_certified)
 
     run(story, tmp_path)
 
@@ -122,7 +127,8 @@ def test_all_nodes_crashed_at_once_go_on_from_disk(tmp_path: Path) -> None:
         await network.restart(*ORGANISATIONS)
         await committed(network, [network.register_key(1)], 1)
         for transaction in first:
-            assert network.node(2).queries.transaction_status(transaction.id).state is TransactionState.PROVEN
+            status = await network.node(2).queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
+            assert status.state is TransactionState.PROVEN
         network.assert_equal_chains()
 
     run(story, tmp_path)

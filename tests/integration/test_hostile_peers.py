@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import uvloop
 from node import admission
 from node.allowance import Allowance
 from node.certificates import make_transport_identity
+from node.network import peers
 from node.network.frames import FrameReader, encode_frame
 from node.network.messages import (
     BlockMessage,
@@ -43,12 +45,18 @@ from tallystick.limits import FRAME_SIZE_MAX
 from tallystick.merkle import EMPTY_ROOT
 from tallystick.proposals import Proposal
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
-from tests.integration.network import ORGANISATIONS, Network
+from tests.integration.network import ORGANISATIONS, PATIENCE_MS, PATIENCE_S, Network
 
 VICTIM = ORGANISATIONS[0]
 LIAR = ORGANISATIONS[3]  # its node never starts; the test speaks with its certificate
 SIGNATURE = b"\x01" * 64
 HASH = b"\x02" * 32
+
+
+@pytest.fixture(autouse=True)
+def silence_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A liar that only listens is cut off for what it said, however long that takes, and not because it is silent."""
+    monkeypatch.setattr(peers, "SILENCE_MAX_S", 100 * PATIENCE_S)
 
 
 class Liar:
@@ -74,7 +82,7 @@ class Liar:
         self._out.write(data)
         await self._out.drain()
 
-    async def cut_off(self, seconds: float = 3.0) -> bool:
+    async def cut_off(self, seconds: float = PATIENCE_S) -> bool:
         """Whether the victim ends the connection in time."""
         try:
             async with asyncio.timeout(seconds):
@@ -85,6 +93,12 @@ class Liar:
         except OSError:
             return True
         return True
+
+    async def hear(self, kind: type[PeerMessage]) -> None:
+        """Wait until the victim has said something of a kind."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not any(isinstance(message, kind) for message in self.heard):
+                assert not await self.cut_off(0.1)
 
     def close(self) -> None:
         self._out.close()
@@ -98,7 +112,7 @@ def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
             await story(network)
             transaction = network.register_key()
             await network.node().queries.submit(transaction.raw)
-            status = await network.node().queries.wait(transaction.id, TransactionState.PROVEN, 10_000)
+            status = await network.node().queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
             assert status.state is TransactionState.PROVEN, "the chain goes on"
             assert all(node.failed is None for node in network.nodes.values())
             network.assert_equal_chains()
@@ -139,7 +153,7 @@ def test_a_stranger_with_a_certificate_of_its_own_does_not_get_in(tmp_path: Path
                 )
                 writer.write(message_frame(Hello(1, network.chain_id, "stranger")))
                 await writer.drain()
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(PATIENCE_S):
                     if not await reader.read(10):
                         raise EOFError
         status = network.node().queries.status()
@@ -178,9 +192,10 @@ def broken_certificates(network: Network) -> list[Certificate]:
 
 def bad_later_words(network: Network) -> list[bytes]:
     genuine = network.register_key().raw
-    notarize = Statement(0, VoteKind.NOTARIZE, 9, HASH)
+    now = network.node().queries.status().view
+    notarize = Statement(0, VoteKind.NOTARIZE, now + 9, HASH)
     finalize = Statement(0, VoteKind.FINALIZE, 2**40, HASH)
-    leader = {view % 4: view for view in range(4, 12)}
+    leader = {view % 4: view for view in range(now + 4, now + 12)}
     # A bad vote in its own name may wait until a quorum is there, and cost a later link: see test_ballots.
     own = [validator.organisation for validator in network.genesis.validators().members].index(LIAR)
     proposals = [
@@ -205,9 +220,10 @@ def bad_later_words(network: Network) -> list[bytes]:
 def test_a_member_that_breaks_the_protocol_is_cut_off_each_time(tmp_path: Path) -> None:
     async def story(network: Network) -> None:
         (peer,) = [peer for peer in network.node().peers if peer.organisation == LIAR]
-        words = [(False, word) for word in bad_first_words(network)]
-        words += [(True, word) for word in bad_later_words(network)]
-        for count, (greeted, word) in enumerate(words, 1):
+        first = len(bad_first_words(network))
+        for count in range(1, first + len(bad_later_words(network)) + 1):
+            greeted = count > first  # made anew each time: what is said about views must not be about old ones
+            word = bad_later_words(network)[count - first - 1] if greeted else bad_first_words(network)[count - 1]
             liar = Liar(network)
             await (liar.greet() if greeted else liar.connect())
             await liar.say(word)
@@ -232,17 +248,21 @@ def test_answers_that_nobody_asked_for_and_lies_about_heights_have_no_effect(tmp
             HeadNotice(10**9, 10**9, 10**9),
             TransactionsAnswer((network.register_key().raw,)),
             BlockMessage(forged, ()),
-            RangeMessage(1, (BlockMessage(forged, ()),), (), None),
+            RangeMessage(10**6, (BlockMessage(forged, ()),), (), None),
             CertificateMessage(Certificate(Statement(7, VoteKind.FINALIZE, 5, HASH), 7, (SIGNATURE,) * 3)),
             VoteMessage(Vote(Statement(0, VoteKind.NOTARIZE, 10**9, HASH), 1, SIGNATURE)),
         ):
             await liar.say(message_frame(message))
         assert not await liar.cut_off(1.0)
         assert network.node().queries.status().peers
-        requests = [message for message in liar.heard if isinstance(message, RangeRequest)]
-        assert requests, "the victim believes nothing, and asks"
-        await liar.say(message_frame(RangeMessage(1, (BlockMessage(forged, ()),), (), None)))
-        assert await liar.cut_off()
+        async with asyncio.timeout(PATIENCE_S):  # the victim believes nothing, asks, and does not wait for ever
+            while not await liar.cut_off(0.2):
+                asked = [message.first_height for message in liar.heard if isinstance(message, RangeRequest)]
+                liar.heard.clear()
+                with suppress(ConnectionError):  # cut off while it speaks
+                    for first in asked:
+                        await liar.say(message_frame(RangeMessage(first, (BlockMessage(forged, ()),), (), None)))
+                    await liar.say(message_frame(HeadNotice(10**9, 10**9, 10**9)))
         liar.close()
 
     run(story, tmp_path)
@@ -263,6 +283,7 @@ def test_a_flood_of_requests_is_answered_within_bounds(tmp_path: Path) -> None:
         )
         burst = b"".join(message_frame(question) for question in questions) * 300
         await liar.say(burst)
+        await liar.hear(RangeMessage)
         assert not await liar.cut_off(1.5)
         answers = [message for message in liar.heard if isinstance(message, RangeMessage)]
         assert 0 < len(answers) < 150
@@ -301,12 +322,12 @@ def test_a_flood_of_known_gossip_is_soon_not_looked_at_and_disturbs_nobody(
         liar, known, loop = Liar(network), network.register_key(), asyncio.get_running_loop()
         node = network.node()
         await node.queries.submit(known.raw)
-        await node.queries.wait(known.id, TransactionState.PROVEN, 60_000)
+        await node.queries.wait(known.id, TransactionState.PROVEN, PATIENCE_MS)
 
         async def submitted_to_final() -> float:
             mine, started = network.register_key(), loop.time()
             await node.queries.submit(mine.raw)
-            status = await node.queries.wait(mine.id, TransactionState.FINAL, 60_000)
+            status = await node.queries.wait(mine.id, TransactionState.FINAL, PATIENCE_MS)
             assert status.state is not TransactionState.ADMITTED
             return loop.time() - started
 
@@ -324,7 +345,7 @@ def test_a_flood_of_known_gossip_is_soon_not_looked_at_and_disturbs_nobody(
             assert loop.time() < end
             slowest = max(slowest, await submitted_to_final())
         task.cancel()
-        assert slowest < max(5.0, 50 * calm), "clients and votes go before and between what floods"
+        assert slowest < max(20.0, 50 * calm), "clients and votes go before and between what floods"
         liar.close()
 
     run(story, tmp_path)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 
 def ask(url: str, path: str, language: str = "en") -> tuple[int, bytes]:
     host, _, port = url.removeprefix("http://").partition(":")
-    connection = HTTPConnection(host, int(port), timeout=30)
+    connection = HTTPConnection(host, int(port), timeout=120)
     try:
         connection.request("GET", path, headers={"Accept-Language": language})
         response = connection.getresponse()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -26,8 +27,9 @@ from node.folder import SIGNER_LOG
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
 from node.key_files import read_validator_seed
 from node.seal_secret import bls_entry
-from node.signer_log import SignerRecordLostError
+from node.signer_log import SignerRecordLostError, salvage
 from node.toml_reader import Address
+from scripts.story.network import free_ports
 from tallystick import keys
 from tallystick.api import BlockAnswer
 from tallystick.encoding import Message, encode
@@ -44,7 +46,7 @@ from tallystick.records.base import Space, read_public
 from tallystick.records.membership import PlannedChange
 from tallystick.transactions import SignedTransaction, sign_transaction
 from tallystick.votes import Statement, Vote, VoteKind
-from tests.integration.network import Network, free_ports, now_ms
+from tests.integration.network import PATIENCE_S, Network, now_ms
 
 FIFTH = "org:laboratory"
 
@@ -72,7 +74,7 @@ class Members(Network):
         """Have a transaction executed, with effect; returns its height."""
         node = self.nodes[through]
         await node.queries.submit(transaction.raw)
-        await self.until(lambda: node.ledger.place(transaction.id) is not None, 15)
+        await self.until(lambda: node.ledger.place(transaction.id) is not None)
         receipt = node.queries.receipt(transaction.id)
         assert receipt is not None and receipt.reason is Reason.NONE, receipt
         return receipt.height
@@ -120,58 +122,82 @@ class Members(Network):
         entry = bls_entry(config.seal_key)
         return NewSeat(name, keys.public_key_of(seed), certificate, address, address, *entry), seed
 
-    async def in_epoch(self, number: int, *names: str, seconds: float = 40.0) -> None:
+    async def in_epoch(self, number: int, *names: str, seconds: float = PATIENCE_S) -> None:
         await self.until(lambda: all(self.nodes[name].epochs.number == number for name in names), seconds)
 
     def plan(self, name: str = "org:grower") -> PlannedChange | None:
         record = self.nodes[name].queries.record(PLAN_KEY)
         return None if record is None else read_public(record, PlannedChange)
 
+    def votes(self, name: str) -> int:
+        """How many own votes stand in a node's record."""
+        return sum(isinstance(record, Vote) for record in salvage(self.configs[name].data / SIGNER_LOG)[0])
+
+    def ready(self, joiner: str) -> bool:
+        """Whether a joiner has said on the chain that it has the state: the switch takes it in."""
+        plan = self.plan()
+        assert plan is not None and plan.next_validators is None, f"the switch came before {joiner} could be ready"
+        return any(join.organisation == joiner and join.ready_ms > 0 for join in plan.joins)
+
 
 def height_of(node: Node) -> int:
     return node.queries.status().executed_height
 
 
-async def load(network: Members, stop: asyncio.Event) -> list[SignedTransaction]:
-    """Transactions all the time; every one of them must be executed in the end."""
-    sent = []
-    while not stop.is_set():
-        transaction = network.register_key(0)
-        await network.nodes["org:processor"].queries.submit(transaction.raw)
-        sent.append(transaction)
-        await asyncio.sleep(0.05)
-    return sent
+@dataclass
+class Load:
+    """Transactions all the time; every one of them must be executed in the end.
+
+    Attributes:
+        pause_s: between two of them. Heights come with them, and a switch must not come before a joiner can be ready.
+    """
+
+    network: Members
+    sent: list[SignedTransaction] = field(default_factory=list)
+    pause_s: float = 0.05
+    stopped: bool = False
+
+    async def run(self) -> None:
+        while not self.stopped:
+            transaction = self.network.register_key(0)
+            await self.network.nodes["org:processor"].queries.submit(transaction.raw)
+            self.sent.append(transaction)
+            await asyncio.sleep(self.pause_s)
 
 
 def test_a_fifth_joins_while_transactions_run_one_leaves_and_keys_rotate(tmp_path: Path) -> None:
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        stop = asyncio.Event()
-        loading = asyncio.create_task(load(network, stop))
+        load = Load(network)
+        loading = asyncio.create_task(load.run())
         try:
-            await _fifth_joins(network, tmp_path)
-            await _one_leaves_and_one_rotates(network)
-            stop.set()
-            sent = await loading
-            node = network.nodes["org:grower"]
-            await network.until(lambda: all(node.ledger.place(one.id) is not None for one in sent), 20)
+            await _fifth_joins(network, tmp_path, load)
+            await _one_leaves_and_one_rotates(network, load)
+            load.stopped = True
+            await loading
+            node, sent = network.nodes["org:grower"], load.sent
+            await network.until(lambda: all(node.ledger.place(one.id) is not None for one in sent))
             assert len(sent) > 20
             _walk(network)
         finally:
-            stop.set()
+            load.stopped = True
+            await asyncio.gather(loading, return_exceptions=True)
             await network.stop()
 
     asyncio.run(story())
 
 
-async def _fifth_joins(network: Members, folder: Path) -> None:
+async def _fifth_joins(network: Members, folder: Path, load: Load) -> None:
     seat = network.new_node(folder, FIFTH)
     root = keys.public_key_of(network.roots[FIFTH])
     await network.put(network.governed(AdmitOrganisation(FIFTH, "Laboratory", ("inspector",), (), (), root)))
-    switch = height_of(network.node()) + 150
+    switch = height_of(network.node()) + 200
     await network.put(network.governed(ChangeValidators((seat,), (), switch)))
+    load.pause_s = 1.0
     await network.start(FIFTH)
+    await network.until(lambda: network.ready(FIFTH))
+    load.pause_s = 0.05
     everybody = (*network.organisations, FIFTH)
     await network.in_epoch(1, *everybody)
     fifth = network.nodes[FIFTH]
@@ -180,11 +206,13 @@ async def _fifth_joins(network: Members, folder: Path) -> None:
     await network.until(lambda: fifth.counters.as_dict()["signer_log_syncs"] > votes + 3)
 
 
-async def _one_leaves_and_one_rotates(network: Members) -> None:
+async def _one_leaves_and_one_rotates(network: Members, load: Load) -> None:
     seat, seed = network.next_keys("org:carrier", transport=True)
+    load.pause_s = 0.5
     switch = height_of(network.node()) + 60
     await network.put(network.governed(ChangeValidators((), ("org:retailer",), switch)))
     await network.put(network.signed(RotateValidator(seat, switch), network.roots["org:carrier"], seed))
+    load.pause_s = 0.05
     stay = ("org:grower", "org:processor", "org:carrier", FIFTH)
     await network.in_epoch(2, *stay, "org:retailer")
     assert network.nodes["org:retailer"].epochs.me is None
@@ -258,12 +286,13 @@ def test_one_validator_becomes_several_and_one_again(
                 switch = height_of(network.node()) + 250
                 await network.put(network.governed(ChangeValidators((seat,), (), switch)))
                 await network.start(name)
+                await network.until(lambda name=name: network.ready(name))  # type: ignore[misc]
                 names.append(name)
                 await until_epoch(network, len(names) - 1, *names)
                 assert network.node().epochs.validators.count == len(names)
             for epoch in range(size, 2 * size - 1):
                 name = names[-1]
-                order = ChangeValidators((), (name,), height_of(network.node()) + 20)
+                order = ChangeValidators((), (name,), height_of(network.node()) + 40)
                 await network.put(network.governed(order))
                 await until_epoch(network, epoch, *names)
                 await network.stop(name)
@@ -284,10 +313,10 @@ def test_a_joiner_that_is_not_there_is_left_out_and_the_chain_goes_on(tmp_path: 
             seat = network.new_node(tmp_path, FIFTH)
             root = keys.public_key_of(network.roots[FIFTH])
             await network.put(network.governed(AdmitOrganisation(FIFTH, "Laboratory", ("inspector",), (), (), root)))
-            switch = height_of(network.node()) + 18
+            switch = height_of(network.node()) + 28
             await network.put(network.governed(ChangeValidators((seat,), (), switch)))
             assert network.plan() is not None
-            await network.until(lambda: network.plan() is None, 60)
+            await network.until(lambda: network.plan() is None)
             assert network.node().epochs.number == 0
             await network.put(network.register_key())
         finally:
@@ -305,7 +334,7 @@ def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path: Path) -> None
             others = network.organisations[:3]
             for epoch, name in ((1, "org:grower"), (2, "org:processor")):
                 seat, seed = network.next_keys(name, transport=False)
-                rotation = RotateValidator(seat, height_of(network.node()) + 20)
+                rotation = RotateValidator(seat, height_of(network.node()) + 28)
                 await network.put(network.signed(rotation, network.roots[name], seed))
                 await network.in_epoch(epoch, *others)
             await network.start("org:retailer")
@@ -329,7 +358,7 @@ def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
         try:
             await network.put(network.register_key())
             # What is made up below must not be an answer to the retailer's own question at its start.
-            await network.until(lambda: not any(node.epochs.asking for node in network.nodes.values()), 15)
+            await network.until(lambda: not any(node.epochs.asking for node in network.nodes.values()))
             seed = read_validator_seed(network.configs["org:retailer"].validator_key)
             index = network.genesis.validators().index_of(keys.public_key_of(seed))
             assert index is not None
@@ -342,11 +371,11 @@ def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
                     signature = keys.sign(seed, keys.Purpose.VOTE, network.chain_id, message)
                     node._parts.runner.give(VoteReceived(Vote(statement, index, signature)))
             nodes = list(network.nodes.values())
-            await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes), 15)
+            await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes))
             proofs = nodes[0].proofs
             key, _ = next(nodes[0].ledger.records(Space.EVIDENCE))
             trust = pin(encode(network.genesis), network.chain_id).trust()
-            await network.until(lambda: proofs.certified().record(key) is not None, 15)
+            await network.until(lambda: proofs.certified().record(key) is not None)
             bundle = write_bundle(proofs.evidence(key))
             shown = verify_bundle(bundle, trust, subject=key.hex())
             assert isinstance(shown, VerifiedEvidence) and shown.recorded is not None
@@ -384,11 +413,13 @@ def test_a_validator_on_an_older_disk_notices_and_signs_nothing(tmp_path: Path) 
         await network.start()
         try:
             await network.put(network.register_key())
+            await network.until(lambda: network.votes("org:retailer") > 0)
             await network.stop("org:retailer")
             data = network.configs["org:retailer"].data
             shutil.copytree(data, tmp_path / "image")
+            old = network.votes("org:retailer")
             await network.start("org:retailer")
-            for _ in range(5):
+            while network.votes("org:retailer") < old + 4:  # the first of which the others have heard by then
                 await network.put(network.register_key())
             await network.stop("org:retailer")
             shutil.rmtree(data)
@@ -396,7 +427,7 @@ def test_a_validator_on_an_older_disk_notices_and_signs_nothing(tmp_path: Path) 
             node = Node(network.configs["org:retailer"])
             await node.start()
             assert node.epochs.me is None
-            error = await asyncio.wait_for(node.failure(), 10)
+            error = await asyncio.wait_for(node.failure(), PATIENCE_S)
             assert isinstance(error, SignerRecordLostError) and "recover key" in str(error)
             await node.stop()
             await network.put(network.register_key())
@@ -419,7 +450,7 @@ def test_a_lost_record_is_replaced_by_a_new_key_that_takes_the_seat(tmp_path: Pa
             seat, seed = network.next_keys("org:retailer", transport=False)
             await network.start("org:retailer")
             assert network.nodes["org:retailer"].epochs.me is None
-            rotation = RotateValidator(seat, height_of(network.node()) + 20)
+            rotation = RotateValidator(seat, height_of(network.node()) + 28)
             await network.put(network.signed(rotation, network.roots["org:retailer"], seed))
             await network.in_epoch(1, *network.organisations)
             retailer = network.nodes["org:retailer"]

@@ -71,7 +71,7 @@ def test_a_fifth_process_joins_votes_and_is_followed_from_the_founders_pin(tmp_p
         cast.govern(membership.change_validators([seat], [], switch_height=height + 400))
         network.nodes[FIFTH.organisation] = node
         network.start(FIFTH.organisation)
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while not epoch_has_ended(network.nodes[GROWER].url, 0):
             work(cast)
             assert time.monotonic() < end, http_json(network.nodes[GROWER].url, "/health")

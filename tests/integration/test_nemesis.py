@@ -11,6 +11,7 @@ from scripts.nemesis_run.plan import KINDS
 from scripts.nemesis_run.run import Nemesis, Options
 
 SECONDS = 60.0
+STEPS = 6  # at least, on a machine so slow that fewer are done in the time
 SEED = "orchard"
 pytestmark = pytest.mark.process
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.process
 def test_a_minute_of_kills_pauses_partitions_bad_disks_and_clocks_breaks_no_promise(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    nemesis = Nemesis(tmp_path / "network", Options(SEED, KINDS, SECONDS), say=print)
+    nemesis = Nemesis(tmp_path / "network", Options(SEED, KINDS, SECONDS, steps=STEPS), say=print)
     try:
         figures = nemesis.run()
     finally:
@@ -28,4 +29,4 @@ def test_a_minute_of_kills_pauses_partitions_bad_disks_and_clocks_breaks_no_prom
     assert figures["broken"] == []
     assert figures["answered_final"] > 50, "too little happened for the faults to meet anything"
     assert figures["own_statements_checked"] > 500
-    assert sum(figures["steps"].values()) >= 6, "a machine so slow that hardly anything was tried"
+    assert sum(figures["steps"].values()) >= STEPS

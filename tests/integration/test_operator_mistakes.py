@@ -24,7 +24,7 @@ from node.tables import FORMAT_KEY, STORE_FORMAT, ByteList, FormatRow, Table, nu
 from scripts.story.acts import Story
 from scripts.story.cast import CARRIER, PROCESSOR
 from scripts.story.goods import PACKS_A
-from scripts.story.network import ROOT
+from scripts.story.network import ROOT, free_ports
 from tallystick.encoding import decode, encode
 from tallystick.receipts import Receipt
 from tallystick.records.base import Record
@@ -32,7 +32,7 @@ from tallystick.records.goods import item_key
 from tallystick.transactions import decode_transaction
 
 SEED = 7
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 ROW_SIZE_MAX = 10**8
 pytestmark = pytest.mark.process
 
@@ -64,7 +64,7 @@ def stopped(played: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
         process = network.nodes[organisation].process
         assert process is not None
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE_S) == 0
         shutil.copytree(network.nodes[organisation].folder, folder / organisation.removeprefix("org:"))
         network.start(organisation)
         network.wait_for_height(1, [organisation], PATIENCE_S)
@@ -76,10 +76,8 @@ def home(stopped: Path, tmp_path: Path) -> Path:
     """One node's folder, to be damaged; its ports are new ones."""
     folder = tmp_path / "carrier"
     shutil.copytree(stopped / "carrier", folder)
-    for address in ("peer_listen", "api_listen"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            rewrite(folder, rf'{address} = "[^"]*"', f'{address} = "127.0.0.1:{probe.getsockname()[1]}"')
+    for address, port in zip(("peer_listen", "api_listen"), free_ports(2), strict=True):
+        rewrite(folder, rf'{address} = "[^"]*"', f'{address} = "127.0.0.1:{port}"')
     return folder
 
 

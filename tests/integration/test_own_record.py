@@ -18,7 +18,7 @@ from node.signer_log import SignerRecordLostError, VoteEntry, read_entry
 from node.wal import read_records
 from tallystick import keys
 from tallystick.votes import Statement, Vote, VoteKind
-from tests.integration.network import ORGANISATIONS, Network
+from tests.integration.network import ORGANISATIONS, PATIENCE_S, Network
 
 VICTIM = ORGANISATIONS[0]
 
@@ -59,7 +59,7 @@ async def found_out(network: Network) -> None:
     """
     before = own_votes(network)
     node = await started(network)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         error = await node.failure()
     assert isinstance(error, SignerRecordLostError) and "must not sign" in str(error)
     await network.stop(VICTIM)
@@ -84,9 +84,11 @@ def test_a_validator_on_yesterdays_image_signs_nothing(tmp_path: Path) -> None:
         data = network.configs[VICTIM].data
         await network.stop(VICTIM)
         shutil.copytree(data, tmp_path / "image")
+        old = len(own_votes(network))
         await started(network)
-        await network.until(lambda: not network.node().epochs.asking, 10)
+        await network.until(lambda: not network.node().epochs.asking)
         await network.prove(0)
+        await network.until(lambda: len(own_votes(network)) > old + 3)  # the others have heard the first by then
         await network.stop(VICTIM)
         shutil.rmtree(data)
         shutil.copytree(tmp_path / "image", data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import shutil
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,7 @@ from tallystick.payloads import encode_payload
 from tallystick.payloads.membership import NewSeat, RotateValidator
 from tallystick.transactions import sign_transaction
 from tallystick.votes import Statement, Vote
-from tests.integration.network import ORGANISATIONS, Network, now_ms
+from tests.integration.network import ORGANISATIONS, PATIENCE_MS, PATIENCE_S, Network, now_ms
 
 PASSPHRASE = "a passphrase for tests"
 
@@ -62,7 +63,7 @@ async def fall_silent_together(network: Network) -> None:
         statuses = [node.queries.status() for node in network.nodes.values()]
         return len({height for one in statuses for height in (one.height, one.executed_height)}) == 1
 
-    await network.until(alike, 60)
+    await network.until(alike)
     for node in network.nodes.values():  # in the same turn of their loop
         node._parts.runner.close()
     await network.stop()
@@ -114,7 +115,7 @@ def test_one_lost_record_is_told_retired_and_replaced_by_a_rotated_key(
         await network.start(victim)
         assert network.node(0).epochs.me is None, "until the new key sits it observes"
         await rotate(network, victim)
-        await network.until(lambda: all(node.epochs.number == 1 for node in network.nodes.values()), 30)
+        await network.until(lambda: all(node.epochs.number == 1 for node in network.nodes.values()))
         await network.stop(ORGANISATIONS[3])  # from now on the victim is needed
         await network.prove(1)
         assert before.keys().isdisjoint(said(network, victim))
@@ -132,7 +133,7 @@ async def rotate(network: Network, victim: str) -> None:
     seat = decode((config.file.parent / SEAT).read_bytes(), NewSeat, size_max=16_384)
     new = bytes.fromhex((config.keys / NEXT_VALIDATOR_KEY).read_text().strip())
     queries = network.node(1).queries
-    payload = RotateValidator(seat, queries.status().executed_height + 24)
+    payload = RotateValidator(seat, queries.status().executed_height + 32)
     transaction = sign_transaction(
         chain_id=network.chain_id,
         nonce=secrets.token_bytes(16),
@@ -141,8 +142,8 @@ async def rotate(network: Network, victim: str) -> None:
         payload=encode_payload(secrets.token_bytes(32), payload),
     )
     await queries.submit(transaction.raw)
-    status = await queries.wait(transaction.id, TransactionState.EXECUTED, 10_000)
-    assert status.state is TransactionState.EXECUTED
+    status = await queries.wait(transaction.id, TransactionState.EXECUTED, PATIENCE_MS)
+    assert status.state is TransactionState.EXECUTED and status.reason == "NONE", status
 
 
 @pytest.mark.parametrize("lost", [2, 4])
@@ -174,12 +175,12 @@ def test_when_a_quorum_of_records_is_lost_operators_begin_an_epoch_together(
         for name in signing:
             assert main(["recover", "begin", "--config", str(network.configs[name].file), *heads, *accept]) == 0
         await network.start(*signing)
-        await network.until(lambda: all(node.epochs.number == 1 for node in network.nodes.values()), 60)
-        await network.until(lambda: all(node.epochs.me is not None for node in network.nodes.values()), 60)
+        await network.until(lambda: all(node.epochs.number == 1 for node in network.nodes.values()))
+        await network.until(lambda: all(node.epochs.me is not None for node in network.nodes.values()))
         await network.prove(1)
+        await network.until(lambda: min(network.heights().values()) > max(heights.values()))
         for node in network.nodes.values():
             assert all(node.ledger.place(id_) is not None for id_ in done)
-        assert min(network.heights().values()) > max(heights.values())
         for name in signing:
             assert all(
                 before[name].get(place, statement) == statement for place, statement in said(network, name).items()
@@ -187,9 +188,7 @@ def test_when_a_quorum_of_records_is_lost_operators_begin_an_epoch_together(
             assert all(place[0] == 1 for place in said(network, name).keys() - before[name].keys())
         if lost < 4:  # its record is whole: it learns of the recovery from the others, and votes on with its old key
             await network.start(ORGANISATIONS[3])
-            await network.until(
-                lambda: network.node(3).epochs.me is not None and network.node(3).epochs.number == 1, 60
-            )
+            await network.until(lambda: network.node(3).epochs.me is not None and network.node(3).epochs.number == 1)
             await network.stop(ORGANISATIONS[2])
             await network.prove(3)
         for name in list(network.nodes):
@@ -206,7 +205,7 @@ def test_a_wiped_disk_that_peers_found_out_stays_found_out(tmp_path: Path) -> No
         await network.stop(victim)
         shutil.rmtree(network.configs[victim].data)
         await network.start(victim)
-        error = await network.node(0).failure()
+        error = await asyncio.wait_for(network.node(0).failure(), PATIENCE_S)
         assert isinstance(error, SignerRecordLostError)
         await network.stop()
         with pytest.raises(SignerRecordLostError, match="retired"):

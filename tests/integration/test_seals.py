@@ -26,7 +26,7 @@ from tallystick.payloads.governance import RegisterKey
 from tallystick.records.members import KeyUse
 from tallystick.transactions import SignedTransaction, sign_transaction
 from tests.integration import network as networks
-from tests.integration.network import Network, now_ms
+from tests.integration.network import PATIENCE_MS, Network, now_ms
 from tests.toy_bls import TOY, toy_bls
 from tests.world import World, sscc, uri
 
@@ -43,7 +43,7 @@ def _founder(organisation: str, name: str, _: tuple[str, ...], *more: object) ->
 async def _sent(network: Network, transaction: SignedTransaction) -> None:
     queries = network.node().queries
     await queries.submit(transaction.raw)
-    status = await queries.wait(transaction.id, TransactionState.PROVEN, 20_000)
+    status = await queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
     assert (status.state, status.reason) == (TransactionState.PROVEN, "NONE"), status
 
 
@@ -90,14 +90,14 @@ def test_four_nodes_seal_a_height_on_request_and_a_pallet_under_it(
 
             asked = sealer.request()
             assert asked >= packed
-            await network.until(sealed, 30)
+            await network.until(sealed)
             _check(network)
             with pytest.raises(ProofError, match="nothing was ever packed"):
                 sealer.consignment(sscc("95212000002"))
         finally:
             await network.stop()
 
-    uvloop.run(asyncio.wait_for(story(), 240))
+    uvloop.run(asyncio.wait_for(story(), 600))
 
 
 def _check(network: Network) -> None:

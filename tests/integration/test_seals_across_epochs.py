@@ -48,14 +48,14 @@ def test_after_a_change_of_validators_the_new_set_seals(
         network = Members(tmp_path, seals=True)
         try:
             await network.start()
-            await network.until(lambda: epoch_of_seal(network) == 0, 30)
+            await network.until(lambda: epoch_of_seal(network) == 0)
             seat, seed = network.next_keys(CARRIER, transport=False)
-            rotate = RotateValidator(seat, height_of(network.node()) + 20)
+            rotate = RotateValidator(seat, height_of(network.node()) + 28)
             await network.put(network.signed(rotate, network.roots[CARRIER], seed))
             await network.in_epoch(1, *network.organisations)
             assert epoch_of_seal(network) >= 0, "the last seal of the epoch before is still shown"
-            await network.until(lambda: closing_seal(network) is not None, 30)
-            await network.until(lambda: epoch_of_seal(network) == 1, 30)
+            await network.until(lambda: closing_seal(network) is not None)
+            await network.until(lambda: epoch_of_seal(network) == 1)
             sealer = network.node().sealer
             first, second = network.genesis.validators(), network.node().epochs.validators
             assert second != first and second.members[0].bls_key
@@ -68,4 +68,4 @@ def test_after_a_change_of_validators_the_new_set_seals(
         finally:
             await network.stop()
 
-    uvloop.run(asyncio.wait_for(story(), 300))
+    uvloop.run(asyncio.wait_for(story(), 900))

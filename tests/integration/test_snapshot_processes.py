@@ -69,7 +69,7 @@ def test_a_fifth_process_joins_from_a_snapshot_and_votes(tmp_path: Path) -> None
         config.write_text(config.read_text() + SETTINGS)
         root = open_keyfile((node.folder / "keys" / "root.key.json").read_bytes(), network.passphrase)
         cast.govern(governance.admit(FIFTH.organisation, FIFTH.name, keys.public_key_of(root), roles=["inspector"]))
-        end = time.monotonic() + 240
+        end = time.monotonic() + 900
         while height_of(network.nodes[GROWER].url) < PRUNED_AT:
             assert time.monotonic() < end
             time.sleep(0.5)

@@ -32,7 +32,7 @@ from node.snapshots.rebuild import SnapshotLieError
 from node.snapshots.service import SnapshotQuestion, SnapshotService
 from tallystick.api import TransactionState
 from tallystick.encoding import decode, encode
-from tests.integration.network import Network
+from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network
 
 AWAY = "org:retailer"
 STORAGE = StorageConfig(snapshot_every=64, keep_blocks=24, join_behind=1_000)
@@ -60,11 +60,11 @@ async def leave_behind(network: Network) -> int:
     await network.start()
     first = network.register_key()
     await network.node().queries.submit(first.raw)
-    await network.node().queries.wait(first.id, TransactionState.EXECUTED, 5_000)
+    await network.node().queries.wait(first.id, TransactionState.EXECUTED, PATIENCE_MS)
     await network.until(lambda: min(network.heights().values()) >= 5)
     height = network.heights()[AWAY]
     await network.stop(AWAY)
-    await network.until(lambda: all(node.ledger.floor.bodies_from > height + 1 for node in network.nodes.values()), 60)
+    await network.until(lambda: all(node.ledger.floor.bodies_from > height + 1 for node in network.nodes.values()))
     return height
 
 
@@ -72,7 +72,7 @@ async def come_back(network: Network) -> Node:
     """The one that was away joins: its first run ends with a database from a snapshot, its second begins there."""
     await network.start(AWAY)
     node = network.nodes.pop(AWAY)
-    ended = await asyncio.wait_for(node.failure(), 60)
+    ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
     await node.stop()
     assert isinstance(ended, SnapshotReadyError), ended
     await network.start(AWAY)
@@ -81,11 +81,11 @@ async def come_back(network: Network) -> Node:
 
 async def work_with(network: Network, node: Node) -> None:
     """The node votes again: with one of the others gone, blocks are made only with it."""
-    await network.until(lambda: node.queries.status().executed_height >= max(network.heights().values()) - 2, 20)
+    await network.until(lambda: node.queries.status().executed_height >= max(network.heights().values()) - 2)
     await network.stop("org:carrier")
     after = network.register_key(1)
     await node.queries.submit(after.raw)
-    status = await node.queries.wait(after.id, TransactionState.PROVEN, 10_000)
+    status = await node.queries.wait(after.id, TransactionState.PROVEN, PATIENCE_MS)
     assert status.state is TransactionState.PROVEN
 
 
@@ -119,6 +119,8 @@ def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
                 if self is liar and isinstance(message, ChunkRequest):
                     lies.append(message.index)
                     peer.send(ChunkMessage(message.digest, message.index, b"\x91\x90"))
+                elif isinstance(message, ChunkRequest) and not lies:  # the others wait until it was asked, too
+                    asyncio.get_running_loop().call_later(0.05, answer, self, peer, message)
                 else:
                     honest(self, peer, message)
 
@@ -155,6 +157,7 @@ def test_a_manifest_that_is_a_lie_is_found_out_and_never_taken_again(
                 lies[made.digest()] = (made, proof, digest)
                 return other
 
+            await network.until(lambda: any(liar._proof(digest) for _, digest in liar._shelf.offers()[-1:]))
             other = lie()
 
             def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
@@ -209,7 +212,7 @@ def test_a_fetch_that_is_cut_off_goes_on_where_it_was(network: Network, monkeypa
             await leave_behind(network)
             monkeypatch.setattr(SnapshotService, "answer", answer)
             await network.start(AWAY)
-            await network.until(lambda: len(asked) > 8, 60)
+            await network.until(lambda: len(asked) > 8)
             status = network.nodes[AWAY].queries.status()
             await network.stop(AWAY)
             folder = JoiningFolder(network.configs[AWAY].data / JOINING)

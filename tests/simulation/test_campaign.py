@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from pathlib import Path
 
 import pytest
 
-from tests.simulation.batch import run_chunk
+from tests.simulation.batch import Outcome, run_chunk
 from tests.simulation.campaign import CHUNK, Campaign, JournalError
 from tests.simulation.patience import TooLong, patience
 
@@ -35,12 +34,17 @@ def test_a_run_goes_on_from_its_journal_and_a_torn_line_is_done_again(tmp_path: 
         Campaign("consensus", 0, 10, 1, journal=journal).run()
 
 
-def test_a_signal_lets_the_running_chunks_finish() -> None:
+def test_a_signal_lets_the_running_chunks_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Campaign._take
+
+    def take_and_signal(self: Campaign, seeds: range, outcome: Outcome) -> None:
+        take(self, seeds, outcome)
+        if not self.stopped:  # the next chunks run already
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(Campaign, "_take", take_and_signal)
     campaign = Campaign("consensus", 0, 100_000, 1)
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
     outcome = campaign.run()
-    timer.join()
     assert campaign.stopped and 0 < outcome.runs <= 4 * CHUNK and outcome.runs % CHUNK == 0
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 

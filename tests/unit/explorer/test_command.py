@@ -160,7 +160,7 @@ def test_python_without_assertions_is_refused(folder: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 1

@@ -190,9 +190,9 @@ def test_the_loop_notes_trouble_and_stops_when_told(story_node: FakeNode, folder
     follower._node = Watched(node)
     thread = threading.Thread(target=follower.run, args=(50,))
     thread.start()
-    assert seen.wait(10)
+    assert seen.wait(120)
     follower.stop()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive()
     assert follower.status.trouble == "unavailable"
     engine.dispose()

@@ -58,7 +58,7 @@ def node_address(story_node: FakeNode) -> Iterator[str]:
 def get(address: str, path: str) -> tuple[int, bytes]:
     """Status and body."""
     host, _, port = address.removeprefix("http://").partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection = http.client.HTTPConnection(host, int(port), timeout=120)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -87,7 +87,7 @@ def start(
 
 def health(address: str, until: str) -> dict[str, object]:
     """Wait until a field of the health answer is truthy."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         value: dict[str, object] = json.loads(get(address, "/health")[1])
         if value[until]:
@@ -99,7 +99,7 @@ def health(address: str, until: str) -> dict[str, object]:
 def end(process: subprocess.Popen[str], number: signal.Signals) -> None:
     """End the program; it must come back with nothing to complain about."""
     process.send_signal(number)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=120)
     assert "Traceback" not in rest
     if number is not signal.SIGKILL:
         assert process.returncode == 0, rest
@@ -118,7 +118,7 @@ def test_the_program_follows_serves_and_survives_being_killed(
     end(process, signal.SIGTERM)
     done = subprocess.run(
         [sys.executable, "-m", "explorer", "check", "--config", str(folder / "explorer.toml")],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0 and "agrees with the chain" in done.stdout, done.stderr
 

@@ -133,7 +133,7 @@ def test_a_caller_that_is_slow_to_ask_gets_its_backup(tmp_path: Path, whole: byt
     door = ControlDoor(tmp_path, chain(HEIGHT).ledger)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-            caller.settimeout(10)
+            caller.settimeout(120)
             caller.connect(str(tmp_path / "control"))
             caller.sendall(BACKUP[:3])
             time.sleep(3 * POLL_S)

@@ -122,10 +122,20 @@ def hear(sealer: Sealer, index: int, signed_by: int | None = None) -> None:
     sealer.take_share(speaker, SealShare(w.seal(), index, w.share(index if signed_by is None else signed_by)))
 
 
+@pytest.fixture(autouse=True)
+def no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are written at once: how long a thread takes is not known."""
+
+    async def at_once(write: Callable[..., None], *arguments: object) -> None:
+        write(*arguments)
+
+    monkeypatch.setattr("node.bls_sealer.asyncio.to_thread", at_once)
+
+
 async def settled(sealer: Sealer) -> None:
-    """Until the sealer has nothing to do but wait; files are written in a thread."""
-    for _ in range(40):
-        await asyncio.sleep(0.001)
+    """Until the sealer has nothing to do but wait: turns of the loop, however long each takes."""
+    for _ in range(100):
+        await asyncio.sleep(0)
 
 
 def asked(around: Surroundings, kind: type) -> int:

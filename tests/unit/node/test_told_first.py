@@ -45,7 +45,7 @@ def test_who_waits_for_finality_is_answered_before_the_block_is_executed() -> No
         for height in (5, 6):  # in one turn, as when finality brings several
             committer.push(cast(FinalBlock, SimpleNamespace(header=SimpleNamespace(height=height), transactions=())))
         loop.call_soon(done.append, "answered")  # as the tracker wakes who waits, in the same turn
-        await asyncio.wait_for(committer.idle(), 5.0)
+        await asyncio.wait_for(committer.idle(), 120.0)
         committer.close()
 
     asyncio.run(story())
@@ -66,9 +66,10 @@ def test_what_a_turn_says_is_durable_then_sent_then_written_to_the_sockets() -> 
         runner.inside = Inside()
         effects = iter(([Persist(cast(Any, None), lazy=False), Broadcast(cast(Any, None))], []))
         runner.replace(cast(Engine, SimpleNamespace(step=lambda input, now: next(effects))))
-        runner.give(TimePassed())
-        await asyncio.sleep(0.01)
-        runner.give(TimePassed())
+        for turns in (1, 2):
+            runner.give(TimePassed())
+            while done.count("turned") < turns:
+                await asyncio.sleep(0)
         await asyncio.sleep(0.01)
 
     asyncio.run(story())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Node:
         self._parts.own_record.begin()
         self._parts.engines.start()
         self._parts.transport.dial()
-        self._beats = self._loop.create_task(self._beat())
+        self._beats = self._beside(self._beat())
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -182,6 +183,17 @@ class Node:
             logger.error("the node ends", exc_info=error)
             self._failure.set_result(error)
 
+    def _beside(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Work that goes on beside everything else; what it does not foresee ends the node."""
+        task = self._loop.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._stopping:
+            self.fatal(error)
+
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """What no callback caught: a broken connection is a peer's or client's affair, anything else ends the node."""
         error = context.get("exception")
@@ -200,7 +212,7 @@ class Node:
 
     def vote(self) -> None:
         """A quorum knows of no statement of ours that our record lacks: an engine that votes takes over."""
-        self._voting = self._loop.create_task(self._start_voting())
+        self._voting = self._beside(self._start_voting())
 
     async def _start_voting(self) -> None:
         """The engine starts from the newest stored height, so nothing may be on its way to the disk."""

@@ -54,7 +54,7 @@ class Committer:
         self._ends_batch = ends_batch
         self._queue: deque[FinalBlock] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="storage")
-        self._busy = False
+        self._busy = self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.queued_height = executor.tip.executed.height
@@ -81,7 +81,8 @@ class Committer:
         await self._idle.wait()
 
     def close(self) -> None:
-        """Take nothing more; wait for a batch that is being written."""
+        """Take nothing more; wait for a batch that is being written, and tell nobody: the database is closed next."""
+        self._closed = True
         self._queue.clear()
         self._thread.shutdown(wait=True)
 
@@ -113,6 +114,8 @@ class Committer:
         if done.cancelled():
             return
         error = done.exception()
+        if self._closed:
+            return
         if error is not None:
             self._fatal(error)
             return

@@ -322,6 +322,7 @@ class Parts:
         await self.sealer.close()
         await self.joining.close()
         await self.snapshots.close()
+        await self.proofs.close()
         self.catch_up.close()
         self.fetcher.close()
         await self.transport.close()

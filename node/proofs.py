@@ -296,6 +296,11 @@ class ProofService:
         self._laying = asyncio.get_running_loop().run_in_executor(None, self._state.rewinding(at))
         self._laying.add_done_callback(partial(self._laid_back, at))
 
+    async def close(self) -> None:
+        """Wait for a state that is being laid back: nothing reads the database afterwards."""
+        if self._laying is not None:
+            await asyncio.wait((self._laying,))
+
     def _laid_back(self, at: int, done: asyncio.Future[Past]) -> None:
         if done.cancelled():
             return

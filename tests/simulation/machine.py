@@ -27,7 +27,7 @@ from consensus.effects import (
 from consensus.engine import Engine
 from consensus.inputs import Input, Now, PeerConnected, Started, TimePassed, WorkPending
 from node.ballots import Ballots
-from tallystick.votes import Vote
+from tallystick.votes import Certificate, Vote
 from tests.simulation.disk import Disk
 from tests.simulation.doors import Doors
 from tests.simulation.judges import Violation
@@ -93,6 +93,7 @@ class Machine(Doors, Work):
         self.start_work()
         if self.life > 1:
             self.world.seen["restarts"] += 1
+            self.show_certificates()
         self.enter_epoch()
         self.compare_with_peers()
         self.later(GOSSIP_MS, self.gossip)
@@ -100,6 +101,12 @@ class Machine(Doors, Work):
             for peer in self.cluster.machines:
                 if peer is not self:
                     peer.later(1 + self.world.upto(50), peer.connected_to, self)
+
+    def show_certificates(self) -> None:
+        """What its disk proves, though it may have stopped before it said so and is past it now."""
+        for record in self.disk.live_records() if self.honest else ():
+            if isinstance(record, Certificate):
+                self.judges.certificate_sent(record)
 
     def enter_epoch(self) -> None:
         """An engine of the epoch that the database is in, from its floor."""

@@ -1,5 +1,6 @@
 # Sourced by the commands of this folder: finds Python 3.11 or 3.12 and keeps a virtual environment in the checkout.
 # Sets PYTHON to the environment's interpreter. Everything it needs comes from the package index.
+# TALLYSTICK_PYTHON=FILE makes the environment from that interpreter.
 
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -10,15 +11,20 @@ fail() {
     exit 1
 }
 
+# A distribution's own Python comes first: it is built with profile-guided optimisation, which version managers leave
+# out, and a node does a quarter more with it (docs/measurements.md). One that cannot make environments comes last.
 find_python() { # prints the first interpreter that is one of the versions given
-    local version candidate
-    for version in "$@"; do
-        for candidate in "python$version" python3 python "$HOME/.pyenv/versions/$version".*/bin/python; do
-            if command -v "$candidate" >/dev/null 2>&1 &&
-                "$candidate" -c "import sys; raise SystemExit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
-                command -v "$candidate"
-                return 0
-            fi
+    local version candidate needed
+    for needed in "import ensurepip" ""; do
+        for version in "$@"; do
+            for candidate in "/usr/bin/python$version" "python$version" python3 python "$HOME/.pyenv/versions/$version".*/bin/python; do
+                if command -v "$candidate" >/dev/null 2>&1 &&
+                    "$candidate" -c "$needed
+import sys; raise SystemExit('%d.%d' % sys.version_info[:2] != '$version')" 2>/dev/null; then
+                    command -v "$candidate"
+                    return 0
+                fi
+            done
         done
     done
     return 1
@@ -27,12 +33,15 @@ find_python() { # prints the first interpreter that is one of the versions given
 prepare_environment() { # prepare_environment FOLDER VERSION…: makes the environment once per change of pyproject.toml
     local folder="$1" base stamp
     shift
-    stamp="$(cksum <pyproject.toml)"
+    stamp="$(cksum <pyproject.toml) ${TALLYSTICK_PYTHON-}"
     if [ -x "$folder/bin/python" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ]; then
         return 0
     fi
-    base="$(find_python "$@")" || fail "Tallystick needs Python 3.11 or 3.12; none was found. Install one of them."
-    printf 'Preparing %s with %s (once)…\n' "$folder" "$("$base" --version)" >&2
+    base="${TALLYSTICK_PYTHON-}"
+    if [ -z "$base" ] || [ "$folder" != .venv ]; then
+        base="$(find_python "$@")" || fail "Tallystick needs Python 3.11 or 3.12; none was found. Install one of them."
+    fi
+    printf 'Preparing %s with %s, %s (once)…\n' "$folder" "$("$base" --version)" "$base" >&2
     rm -rf "$folder"
     "$base" -m venv "$folder" || fail "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"
     "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable ".${TALLYSTICK_EXTRAS-[node,explorer,dev]}" >&2 ||

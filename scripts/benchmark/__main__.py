@@ -214,7 +214,7 @@ def main() -> int:
     width = max(len(name) for name in bench.figures)
     for name, value in bench.figures.items():
         print(f"{name:<{width}}  {value:>12,}")
-    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    machine = {"cpus": os.cpu_count(), "machine": platform.machine(), "python": sys.version}
     print(json.dumps({**bench.figures, **machine}))
     return 0
 

@@ -16,6 +16,7 @@ const data = JSON.parse(document.getElementById('data').textContent);
 const at = (id) => document.getElementById(id);
 let language = (navigator.language || 'en').startsWith('zh') ? 'zh' : 'en';
 let last = null;
+let asked = 0;
 const t = (key) => data.words[key][language === 'zh' ? 1 : 0];
 const sentence = (code) => data.codes[code in data.codes ? code : 'unreadable'][language === 'zh' ? 1 : 0];
 
@@ -165,6 +166,7 @@ function show(outcome) {
 
 // A verdict is about what was checked, and not about what is typed or chosen after it.
 function withdraw() {
+  asked += 1; // an answer that is still on its way comes too late
   last = null;
   at('verdict').hidden = true;
   delete at('verdict').dataset.code;
@@ -174,7 +176,9 @@ for (const name of ['trust', 'proof']) {
   at(`${name}-file`).addEventListener('change', async (event) => {
     const [file] = event.target.files;
     withdraw();
-    if (file) at(name).value = file.size > SIZE_MAX ? '' : await file.text();
+    const text = file && file.size <= SIZE_MAX ? await file.text() : '';
+    withdraw();
+    if (file) at(name).value = text;
   });
 }
 for (const name of ['trust', 'proof', 'subject']) at(name).addEventListener('input', withdraw);
@@ -184,11 +188,14 @@ at('language').addEventListener('click', () => {
 });
 at('verify').addEventListener('click', async () => {
   withdraw();
+  const question = asked;
+  let outcome;
   try {
-    show((await isSupported()) ? await verify() : { code: 'no-crypto' });
+    outcome = (await isSupported()) ? await verify() : { code: 'no-crypto' };
   } catch (error) {
-    show({ code: 'unreadable', detail: String(error) }); // a fault of ours proves nothing either
+    outcome = { code: 'unreadable', detail: String(error) }; // a fault of ours proves nothing either
   }
+  if (question === asked) show(outcome);
 });
 if (data.trust) at('trust').value = JSON.stringify(data.trust, null, 1);
 translate();

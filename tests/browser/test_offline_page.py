@@ -136,6 +136,17 @@ def test_a_verdict_is_withdrawn_when_something_else_is_put_in(page: Page) -> Non
     assert page.evaluate("document.getElementById('verdict').hidden") is True
 
 
+def test_a_verdict_that_comes_after_something_else_was_put_in_is_not_shown(page: Page) -> None:
+    assert check(page, trust_file(), json.dumps(vector("item")["bundle"])) == "proven"
+    page.evaluate(
+        "document.getElementById('verify').click();"
+        "document.getElementById('proof').value = '{}';"
+        "document.getElementById('proof').dispatchEvent(new Event('input'))"
+    )
+    page.evaluate("new Promise((done) => setTimeout(done, 1500))")
+    assert page.evaluate("document.getElementById('verdict').hidden") is True
+
+
 def test_a_fault_of_the_verifier_itself_does_not_leave_an_older_verdict(chromium: Chromium) -> None:
     page = chromium.page()
     page.goto(PAGE.as_uri())

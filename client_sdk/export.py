@@ -39,6 +39,7 @@ from tallystick.errors import DecodeError
 from tallystick.genesis import Genesis
 from tallystick.limits import FRAME_SIZE_MAX, RECORD_SIZE_MAX
 from tallystick.proofs import ItemBundle, Trust, read_bundle
+from tallystick.proofs.events import commitment_shown, whole_entries
 from tallystick.records.base import MEMBERS_ONLY_SPACES, Record
 from tallystick.records.goods import HistoryEntry
 from tallystick.records.members import organisation_key
@@ -176,9 +177,12 @@ class NodeSupply:
         """See ``Supply``; notes where the events' members' parts can be had."""
         data = self._proof(api.ITEM_PROOF, {"id": identifier, "at": str(self.height)})
         bundle = read_bundle(data)
-        for history in bundle.histories if isinstance(bundle, ItemBundle) else ():
-            for index, entry in enumerate(history.entries):
-                shown = decode(unb64(entry), HistoryEntry, size_max=256)
+        if not isinstance(bundle, ItemBundle):
+            return data
+        commitments = [commitment_shown(event, unb64(event.public)) for event in bundle.events]
+        for history in bundle.histories:
+            for index, entry in enumerate(whole_entries(history, commitments)):
+                shown = decode(entry, HistoryEntry, size_max=256)
                 self._owners.setdefault(shown.commitment, (history.owner, index))
         return data
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tallystick.epcis import read_canonical
+from tallystick.epcis import JsonObject, declared_reason, read_canonical
 from tallystick.limits import EVENT_PART_SIZE_MAX
 from tallystick.proofs import VerifiedItem
 from tallystick.records.goods import HistoryEntry, HistoryKind, RecallState
@@ -113,9 +113,7 @@ def _recalls(item: VerifiedItem) -> tuple[RecallFact, ...]:
 
 
 def _fact(item: VerifiedItem, of: str, entry: HistoryEntry) -> EventFact:
-    shown = item.events.get(entry.commitment)
-    event = read_canonical(shown.public, EVENT_PART_SIZE_MAX) if shown is not None else {}
-    fields = event if type(event) is dict else {}
+    fields = _shown(item, entry.commitment)
     signer = item.signers.get(entry.commitment)
     correction = item.closure.corrections.get(entry.recorded)
     point = fields.get("readPoint")
@@ -131,10 +129,17 @@ def _fact(item: VerifiedItem, of: str, entry: HistoryEntry) -> EventFact:
         place=_text(point.get("id")) if type(point) is dict else "",
         signer=entry.organisation if signer is not None and signer.organisation == entry.organisation else "",
         corrected=correction is not None,
-        correction_reason=correction.reason if correction is not None else "",
+        correction_reason=declared_reason(_shown(item, correction.declared_by)) if correction is not None else "",
         event_id=_text(fields.get("eventID")),
         readings=tuple(_readings(fields.get("sensorElementList"))),
     )
+
+
+def _shown(item: VerifiedItem, commitment: bytes) -> JsonObject:
+    """The public part of an event; empty where it is not shown."""
+    shown = item.events.get(commitment)
+    event = read_canonical(shown.public, EVENT_PART_SIZE_MAX) if shown is not None else None
+    return event if type(event) is dict else {}
 
 
 def _readings(elements: object) -> list[str]:

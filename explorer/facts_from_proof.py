@@ -16,10 +16,11 @@ from explorer.facts import (
     in_order,
     read_public,
 )
-from tallystick.epcis import Identifier, parse_timestamp
+from tallystick.epcis import Identifier, corrective_events, declared_reason, parse_timestamp
 from tallystick.errors import EventError
 from tallystick.proofs import VerifiedItem
-from tallystick.records.goods import Correction, HistoryEntry, HistoryKind, RecallState
+from tallystick.proofs.closure import Declared
+from tallystick.records.goods import HistoryEntry, HistoryKind, RecallState
 
 
 def facts_from_proof(verified: VerifiedItem, identifier: Identifier) -> ItemFacts:
@@ -95,14 +96,17 @@ def _steps(verified: VerifiedItem, entries: tuple[HistoryEntry, ...], about: str
                 if signer is not None and signer.organisation == entry.organisation
                 else "",
                 recorder=entry.organisation,
-                correction=None if correction is None else _correction(correction),
+                correction=None if correction is None else _correction(correction, verified),
             )
         )
     return found
 
 
-def _correction(record: Correction) -> CorrectionFact:
-    return CorrectionFact(record.declared_by.hex(), record.reason, record.height, record.corrective_event_ids)
+def _correction(declared: Declared, verified: VerifiedItem) -> CorrectionFact:
+    event = verified.events.get(declared.declared_by)
+    public = read_public(event.public) if event is not None else {}
+    reason, corrective = declared_reason(public), corrective_events(public)
+    return CorrectionFact(declared.declared_by.hex(), reason, declared.height, corrective)
 
 
 def _time_of(text: str) -> int:

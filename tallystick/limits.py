@@ -37,7 +37,7 @@ READY_HEARTBEATS_MAX = 2  # heartbeats of block time that a joiner's word about 
 VIEW_MAX = 2**53 - 1  # so that every number of a header is exact in a browser
 
 # --- state ------------------------------------------------------------------------------------------------
-BUCKET_KEYS_MAX = 8  # keys of a trie bucket; docs/decisions/0002 has the measurement
+BUCKET_KEYS_MAX = 4  # keys of a trie bucket; docs/decisions/0002 has the measurement
 PROVABLE_HEIGHTS = 64  # newest heights against whose state roots a node answers proofs
 RECORD_SIZE_MAX = 65_536  # bytes of one half of a record
 KEY_SIZE_MAX = 512  # bytes of one record key

@@ -11,7 +11,8 @@ long as somebody keeps them. Specification: docs/spec/state.md. Judge: ``tests/r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping
 from hashlib import sha256
 from itertools import pairwise
 from typing import TypeAlias
@@ -19,6 +20,7 @@ from typing import TypeAlias
 from tallystick.limits import BUCKET_KEYS_MAX
 
 ENTRY_SIZE = 64
+SHAPE_SIZE_BYTES = 3  # of the number that says how many bytes the shape of a proof has
 
 # A bucket is its entries' bytes. A larger subtree is (left, right, 03 || hash of left, hash of right): it holds its
 # children's hashes and not its own, so a path is hashed anew without a look at any neighbour, and no count of its keys,
@@ -94,11 +96,26 @@ class Trie:
         hashed, more = _update(self._node, sorted(changes), changes, self._bucket_max * ENTRY_SIZE)
         return Trie(hashed, self._bucket_max, self._count + more // ENTRY_SIZE)
 
-    def prove(self, key_hashes: list[bytes]) -> bytes:
-        """The part of the tree that shows these keys, present or absent, as ``partial_trie`` reads it."""
-        out = bytearray()
-        _prune(self.root, self._node, 0, sorted(set(key_hashes)), out)
-        return bytes(out)
+    def prove(self, key_hashes: list[bytes], leaves_too: Collection[bytes] = ()) -> bytes:
+        """The part of the tree that shows these keys, present or absent, as ``partial_trie`` reads it.
+
+        Args:
+            leaves_too: keys among them whose leaves stand in it; of the others that are present the reader must know
+                the leaves, for he is shown their records.
+        """
+        known = set(key_hashes)
+        part = _Part(known.difference(leaves_too))
+        part.show(self.root, self._node, 0, sorted(known))
+        return part.encoded()
+
+    def siblings(self, key_hash: bytes) -> list[bytes]:
+        """The hashes beside the way from the root to the bucket where a key must be, from the root."""
+        node, hashes = self._node, list[bytes]()
+        while isinstance(node, tuple):
+            bit = _bit(key_hash, len(hashes))
+            hashes.append(node[2][1:] if bit else node[3])
+            node = node[bit]
+        return hashes
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All (key hash, leaf hash) in key order."""
@@ -266,13 +283,39 @@ def _build_part(entries: bytes, first: int, end: int, depth: int, size_max: int)
     return sha256(b"\x03" + left_hash + right_hash).digest(), (left, right, b"\x03" + left_hash, right_hash)
 
 
-def _prune(hash_: bytes, node: Subtree, depth: int, key_hashes: list[bytes], out: bytearray) -> None:
-    """Write the preorder of the subtree, with a stub wherever none of the keys leads."""
-    if not key_hashes:
-        out += b"\x00" + hash_
-    elif isinstance(node, bytes):
-        out += b"\x02" + bytes((len(node) // ENTRY_SIZE,)) + node
-    else:
-        out += b"\x01"
-        _prune(node[2][1:], node[0], depth + 1, [key for key in key_hashes if not _bit(key, depth)], out)
-        _prune(node[3], node[1], depth + 1, [key for key in key_hashes if _bit(key, depth)], out)
+class _Part:
+    """What a proof shows of a tree: the shape of it in bits, and the bytes that a reader cannot know."""
+
+    def __init__(self, known: set[bytes]) -> None:
+        self._known = known
+        self._shape: list[str] = []
+        self._bytes = bytearray()
+
+    def show(self, hash_: bytes, node: Subtree, depth: int, key_hashes: list[bytes]) -> None:
+        """Add the preorder of a subtree, of which only its hash stands there when none of the keys leads into it."""
+        if isinstance(node, bytes) and (key_hashes or not node):
+            self._bucket(node)
+        elif not key_hashes:
+            self._shape.append("00")
+            self._bytes += hash_
+        else:
+            assert isinstance(node, tuple), "buckets were shown above"
+            self._shape.append("1")
+            middle = bisect_left(key_hashes, 1, key=lambda key: _bit(key, depth))
+            self.show(node[2][1:], node[0], depth + 1, key_hashes[:middle])
+            self.show(node[3], node[1], depth + 1, key_hashes[middle:])
+
+    def _bucket(self, entries: bytes) -> None:
+        self._shape.append(f"01{len(entries) // ENTRY_SIZE:03b}")
+        for key, leaf in _entries(entries):
+            known = key in self._known
+            self._shape.append(str(int(known)))
+            if not known:
+                self._bytes += key + leaf
+
+    def encoded(self) -> bytes:
+        """All of it: how many bytes the shape has, the shape filled up with zeros, the other bytes."""
+        bits = "".join(self._shape)
+        size = (len(bits) + 7) // 8
+        shape = int(bits.ljust(8 * size, "0"), 2).to_bytes(size, "big")
+        return size.to_bytes(SHAPE_SIZE_BYTES, "big") + shape + bytes(self._bytes)

@@ -14,7 +14,7 @@ from tallystick.hashing import TAG_UNIT, tagged
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Space, key_hash
 from tallystick.records.goods import item_key
-from tallystick.trie import EMPTY, ENTRY_SIZE, Trie, branch_hash, bucket_hash
+from tallystick.trie import EMPTY, Trie, branch_hash, bucket_hash
 
 UNIT_PREFIX = "00/"  # key texts of logistic units (SSCC)
 BUCKET_UNITS = 1
@@ -50,24 +50,11 @@ def show_unit(units: Trie, subject: str) -> tuple[int, bytes]:
     place = key_hash(item_key(subject))
     if units.get(place) is None:
         raise ProofError(ProofCode.UNKNOWN, f"no unit {subject} is in the tree")
-    data, at, bits = units.prove([place]), 0, _bits(place)
-    siblings: dict[int, bytes] = {}
-    level = 0
-    while data[at] == 1:  # a branch: its left side first, which is the way itself or the sibling
-        at += 1
-        if bits[level] == "1":
-            siblings[level] = data[at + 1 : at + 33]
-            at += 33
-        level += 1
-    at += 2 + ENTRY_SIZE
-    for later in reversed(range(level)):  # the right siblings follow, the deepest first
-        if bits[later] == "0":
-            siblings[later] = data[at + 1 : at + 33]
-            at += 33
-    if level > LEVELS_MAX:
-        raise ProofError(ProofCode.UNKNOWN, f"{subject} lies {level} levels deep; {LEVELS_MAX} can be shown")
-    shape = int("1" + "".join(str(int(siblings[at] != _NO_SIBLING)) for at in range(level)), 2)
-    return shape, b"".join(siblings[at] for at in range(level) if siblings[at] != _NO_SIBLING)
+    siblings = units.siblings(place)
+    if len(siblings) > LEVELS_MAX:
+        raise ProofError(ProofCode.UNKNOWN, f"{subject} lies {len(siblings)} levels deep; {LEVELS_MAX} can be shown")
+    shape = int("1" + "".join(str(int(sibling != _NO_SIBLING)) for sibling in siblings), 2)
+    return shape, b"".join(sibling for sibling in siblings if sibling != _NO_SIBLING)
 
 
 def root_of_unit(subject: str, leaf: bytes, shape: int, siblings: bytes) -> bytes:

@@ -38,6 +38,7 @@ from tests.proof_mutants_parts import (
     path_steps,
     without,
 )
+from tests.proof_trees import as_neighbour
 
 
 def mutants(bundle: Bundle) -> Iterator[Mutant]:
@@ -75,18 +76,22 @@ SHAPES: dict[int, tuple[type[Any], type[Any] | None]] = {
 
 def _receivable(bundle: Bundle) -> Iterator[Mutant]:
     """Records with both halves, under a tree that shows them."""
-    elsewhere = {"record-altered", "not-shown"}  # depending on whether the tree shows the changed key's place
+    elsewhere = {"not-in-state", "not-shown", "unreadable"}  # depending on where the changed key leads
     gone = {"not-shown", "lien-hidden"}
     for index, record in enumerate(bundle["records"]):
         at: Path = ("records", index)
         public, members = SHAPES[int(record["key"][:2], 16)]
         yield mutant(f"{at} key", elsewhere, bundle, (*at, "key"), record["key"][:-2] + "ff")
-        yield mutant(f"{at} left out", gone, bundle, ("records",), without(bundle["records"], index))
-        yield from changed_message(bundle, (*at, "public"), public, {"record-altered"})
+        yield mutant(f"{at} left out", {"not-shown"}, bundle, ("records",), without(bundle["records"], index))
+        hidden = as_neighbour(bundle, index)
+        yield mutant(f"{at} hidden", gone, hidden, ("records",), hidden["records"])
+        twice = [*bundle["records"], record]
+        yield mutant(f"{at} twice", {"unreadable"}, bundle, ("records",), twice)
+        yield from changed_message(bundle, (*at, "public"), public, {"not-in-state"})
         if members is not None:
-            yield from changed_message(bundle, (*at, "members"), members, {"record-altered"})
+            yield from changed_message(bundle, (*at, "members"), members, {"not-in-state"})
             salt = unb64(record["salt"])
-            yield mutant(f"{at} salt", {"record-altered"}, bundle, (*at, "salt"), b64(flip(salt)))
+            yield mutant(f"{at} salt", {"not-in-state"}, bundle, (*at, "salt"), b64(flip(salt)))
             yield mutant(f"{at} salt cut", {"unreadable"}, bundle, (*at, "salt"), b64(salt[1:]))
         else:
             yield mutant(f"{at} salt alone", {"unreadable"}, bundle, (*at, "salt"), b64(bytes(32)))
@@ -96,13 +101,15 @@ def _receivable(bundle: Bundle) -> Iterator[Mutant]:
 
 
 def _tree(bundle: Bundle) -> Iterator[Mutant]:
-    """The partial state tree: a byte of every hash and entry, its end, its beginning."""
+    """The partial state tree: every byte of its shape, a byte of every hash and entry, its end, its beginning."""
     data = unb64(bundle["state"])
-    for at in range(0, len(data), 29):
-        changed_data = data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
-        yield mutant(f"state byte {at}", {"not-in-state", "unreadable"}, bundle, ("state",), b64(changed_data))
+    shape_end = 3 + int.from_bytes(data[:3], "big")
+    for at in (*range(shape_end), *range(shape_end, len(data), 29)):
+        changed_data = data[:at] + bytes((data[at] ^ 1 << at % 8,)) + data[at + 1 :]
+        codes = {"not-in-state", "unreadable", "not-shown"} if at < shape_end else {"not-in-state", "unreadable"}
+        yield mutant(f"state byte {at}", codes, bundle, ("state",), b64(changed_data))
     for name, cut in (("cut", data[:-1]), ("longer", data + b"\0"), ("empty", b""), ("headless", data[1:])):
-        yield mutant(f"state {name}", {"unreadable", "not-in-state"}, bundle, ("state",), b64(cut))
+        yield mutant(f"state {name}", {"unreadable", "not-in-state", "not-shown"}, bundle, ("state",), b64(cut))
 
 
 def _anchor(bundle: Bundle) -> Iterator[Mutant]:

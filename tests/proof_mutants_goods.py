@@ -18,7 +18,9 @@ from tallystick.records.goods import HistoryEntry
 from tallystick.transactions import Head
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate
+from tests.proof_entries import written_out
 from tests.proof_mutants_parts import SIZE_MAX, Bundle, Mutant, Path, changed_message, flip, mutant, path_steps, without
+from tests.proof_trees import as_neighbour
 
 LOST = frozenset({"proven", "stated"})  # a signer, and nothing else: the verdict stays what it was
 SIGNER_SPACES = (Space.KEY,)
@@ -26,6 +28,7 @@ SIGNER_SPACES = (Space.KEY,)
 
 def goods_mutants(bundle: Bundle) -> Iterator[Mutant]:
     """Every mutant that is about what kinds ``item``, ``event``, ``record`` and ``evidence`` have of their own."""
+    bundle = written_out(bundle)
     hidden = {"item": "partly", "event": "not-shown", "record": "not-shown", "evidence": "not-shown"}[bundle["kind"]]
     if "records" in bundle:
         for index in range(len(bundle["records"])):
@@ -34,7 +37,11 @@ def goods_mutants(bundle: Bundle) -> Iterator[Mutant]:
             codes = set(LOST) if space in SIGNER_SPACES else {hidden}
             if bundle["kind"] == "event" and space == Space.CORRECTION:
                 codes = {"correction-hidden"}
-            yield mutant(f"record {index} left out", codes, bundle, ("records",), without(bundle["records"], index))
+            left = without(bundle["records"], index)
+            yield mutant(f"record {index} left out", {"not-shown"}, bundle, ("records",), left)
+            yield mutant(f"record {index} hidden", codes, as_neighbour(bundle, index), ("records",), left)
+            twice = [*bundle["records"], bundle["records"][index]]
+            yield mutant(f"record {index} twice", {"unreadable"}, bundle, ("records",), twice)
     if bundle.get("record") is not None:
         yield from _record(bundle, ("record",))
         yield mutant("record left out", {hidden}, bundle, ("record",), None)
@@ -42,7 +49,8 @@ def goods_mutants(bundle: Bundle) -> Iterator[Mutant]:
         yield from _history(bundle, index)
     for index, shown in enumerate(bundle.get("events", ())):
         yield from _event(bundle, ("events", index), shown)
-        yield mutant(f"event {index} left out", {"partly"}, bundle, ("events",), without(bundle["events"], index))
+        left = {"partly", "not-in-tree", "event-altered"}  # without it a capture lacks a leaf
+        yield mutant(f"event {index} left out", left, bundle, ("events",), without(bundle["events"], index))
     if "event" in bundle:
         yield from _event(bundle, ("event",), bundle["event"])
         yield from _entry(bundle)
@@ -58,25 +66,36 @@ def goods_mutants(bundle: Bundle) -> Iterator[Mutant]:
 
 def _record(bundle: Bundle, at: Path) -> Iterator[Mutant]:
     """Key, public half and the hash of the members' half of a record."""
-    record = _value(bundle, at)
-    elsewhere = {"record-altered", "not-shown"}  # depending on whether the tree shows the changed key's place
+    record = {"members_hash": "00" * 32, **_value(bundle, at)}
+    elsewhere = {"not-in-state", "not-shown", "unreadable"}  # depending on where the changed key leads
     yield mutant(f"{at} key", elsewhere, bundle, (*at, "key"), record["key"][:-2] + "ff")
     yield mutant(f"{at} key longer", elsewhere, bundle, (*at, "key"), record["key"] + "00")
     public = unb64(record["public"])
     for place in range(0, len(public), 7):
         other = public[:place] + bytes((public[place] ^ 1,)) + public[place + 1 :]
-        yield mutant(f"{at} public byte {place}", {"record-altered"}, bundle, (*at, "public"), b64(other))
+        yield mutant(f"{at} public byte {place}", {"not-in-state"}, bundle, (*at, "public"), b64(other))
     for name, other in (("cut", public[:-1]), ("longer", public + b"\0"), ("empty", b"")):
-        yield mutant(f"{at} public {name}", {"record-altered"}, bundle, (*at, "public"), b64(other))
+        yield mutant(f"{at} public {name}", {"not-in-state"}, bundle, (*at, "public"), b64(other))
     hash_ = record["members_hash"]
     other = ("1" if hash_[0] == "0" else "0") + hash_[1:]
-    yield mutant(f"{at} members' hash", {"record-altered"}, bundle, (*at, "members_hash"), other)
+    yield mutant(f"{at} members' hash", {"not-in-state"}, bundle, (*at, "members_hash"), other)
     yield mutant(f"{at} members' hash cut", {"unreadable"}, bundle, (*at, "members_hash"), hash_[:-2])
 
 
 def _history(bundle: Bundle, index: int) -> Iterator[Mutant]:
     """A history: its owner, its entries, their number and order, and every field of every entry."""
     history, at = bundle["histories"][index], ("histories", index)
+    whole = [-1] * len(history["entries"])
+    for name, events in (
+        ("short", whole[1:]),
+        ("long", [*whole, -1]),
+        ("far", [*whole[1:], 10**6]),
+        ("low", [*whole[1:], -2]),
+    ):
+        if events:
+            yield mutant(f"{at} events {name}", {"unreadable"}, bundle, (*at, "events"), events)
+    named = [0, *whole[1:]]
+    yield mutant(f"{at} commitment twice", {"unreadable"}, bundle, (*at, "events"), named)
     yield mutant(f"{at} owner", {"partly"}, bundle, (*at, "owner"), history["owner"] + "00")
     yield mutant(f"{at} left out", {"partly"}, bundle, ("histories",), without(bundle["histories"], index))
     entries: list[str] = history["entries"]
@@ -100,7 +119,8 @@ def _event(bundle: Bundle, at: Path, shown: Any) -> Iterator[Mutant]:
     for name, other in (("cut", public[:-1]), ("spaced", public + b" "), ("empty", b"")):
         yield mutant(f"{at} {name}", {"event-altered"}, bundle, (*at, "public"), b64(other))
     for slot in ("members", "sealed"):
-        other_slot = ("1" if shown[slot][0] == "0" else "0") + shown[slot][1:]
+        hash_ = shown.get(slot, "00" * 32)
+        other_slot = ("1" if hash_[0] == "0" else "0") + hash_[1:]
         yield mutant(f"{at} {slot}", {"event-altered"}, bundle, (*at, slot), other_slot)
     misplaced = {"event-altered", "not-in-tree"}
     for index in (-1, shown.get("index", 0) + 1, 10**6):
@@ -110,10 +130,8 @@ def _event(bundle: Bundle, at: Path, shown: Any) -> Iterator[Mutant]:
             yield mutant(f"{at} capture {capture}", misplaced, bundle, (*at, "signed"), capture)
     for capture in (-1, len(bundle["signed"])):
         yield mutant(f"{at} capture {capture}", {"unreadable"}, bundle, (*at, "signed"), capture)
-    yield mutant(f"{at} capture not shown", set(LOST), bundle, (*at, "signed"), None)
-    if shown.get("path"):
-        yield from path_steps(bundle, (*at, "path"), {"event-altered"})
-    yield mutant(f"{at} path longer", {"not-in-tree"}, bundle, (*at, "path"), [*shown.get("path", []), "00" * 32])
+    lost = LOST | {"not-in-tree", "event-altered"}  # of several events of a capture, one is missing in it
+    yield mutant(f"{at} capture not shown", set(lost), bundle, (*at, "signed"), None)
 
 
 def _capture(bundle: Bundle, index: int) -> Iterator[Mutant]:
@@ -127,6 +145,10 @@ def _capture(bundle: Bundle, index: int) -> Iterator[Mutant]:
         "digest": {"event-altered"},
     }
     yield from changed_message(bundle, (*at, "head"), Head, forged, special)
+    path: list[str] = bundle["signed"][index].get("path", [])
+    if path:
+        yield from path_steps(bundle, (*at, "path"), {"event-altered"})
+    yield mutant(f"{at} path longer", {"not-in-tree"}, bundle, (*at, "path"), [*path, "00" * 32])
     signatures: list[str] = bundle["signed"][index]["signatures"]
     for place, signature in enumerate(signatures):
         other = [*signatures[:place], b64(flip(unb64(signature))), *signatures[place + 1 :]]

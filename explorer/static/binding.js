@@ -112,8 +112,9 @@ export async function isSupported() {
 // --- Merkle trees: RFC 6962 paths and compact ranges, and the shown part of the state tree ---
 
 const ENTRY_SIZE = 64;
-const BUCKET_KEYS_MAX = 8;
+const BUCKET_KEYS_MAX = 4;
 const DEPTH_MAX = 256;
+const SHAPE_SIZE_BYTES = 3;
 
 /** Hash of an RFC 6962 leaf. */
 export const leafHash = (data) => tagged(0x00, data);
@@ -139,6 +140,29 @@ export function rootFromPath(leaf, index, count, path) {
   return node;
 }
 
+/** Root that several leaves, by their places, and the path they share lead to; what does not fit is `not-in-tree`. */
+export function rootFromSharedPath(leaves, count, path) {
+  const places = [...leaves.keys()].sort((one, other) => one - other);
+  if (places.length === 0 || !(places[0] >= 0 && places[places.length - 1] < count)) {
+    throw new ProofError('not-in-tree', `leaves outside a tree of ${count}`);
+  }
+  let used = 0;
+  const root = (first, size, below) => {
+    if (below.length === 0) {
+      if (used === path.length) throw new ProofError('not-in-tree', 'shared path too short');
+      return path[used++];
+    }
+    if (size === 1) return leaves.get(first);
+    let left = 1;
+    while (2 * left < size) left *= 2;
+    const hash = root(first, left, below.filter((place) => place < first + left));
+    return nodeHash(hash, root(first + left, size - left, below.filter((place) => place >= first + left)));
+  };
+  const hash = root(0, count, places);
+  if (used !== path.length) throw new ProofError('not-in-tree', 'shared path too long');
+  return hash;
+}
+
 /** The roots of the perfect subtrees over these leaves, largest first. */
 export function peaksOf(leaves) {
   const stack = [];
@@ -160,77 +184,89 @@ export function peaksRoot(peaks) {
 
 const bitsOf = (bytes) => Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
 const unreadable = (detail) => new ProofError('unreadable', detail);
-
-// Whether one byte string is before another of the same length.
-function ascends(first, second) {
-  const at = first.findIndex((byte, i) => byte !== second[i]);
-  return at >= 0 && first[at] < second[at];
-}
+const notShown = (detail) => new ProofError('not-shown', `the state tree shows ${detail}`);
 
 /** A state tree of which some buckets are shown (docs/spec/proofs.md, section 3). */
 export class PartialTrie {
-  static read(data) {
+  /** @param {Map<string, Uint8Array>} leaves hex key hash to leaf hash of the records shown beside the tree */
+  static read(data, leaves = new Map()) {
     const trie = new PartialTrie();
     trie.data = data;
-    trie.buckets = new Map();
-    const [tree, end] = trie.#read(0, '');
-    if (end !== data.length) throw unreadable('bytes after the end of the state tree');
-    trie.root = rootOf(tree);
+    trie.at = SHAPE_SIZE_BYTES + data.slice(0, SHAPE_SIZE_BYTES).reduce((size, byte) => 256 * size + byte, 0);
+    trie.shape = bitsOf(data.slice(SHAPE_SIZE_BYTES, trie.at));
+    if (trie.shape === '' || trie.at > data.length) throw unreadable('the state tree ends early');
+    trie.buckets = new Set(); // the bits that lead to them
+    trie.leaves = new Map(leaves);
+    trie.waiting = [...leaves.keys()].sort();
+    const [root, end] = trie.#read(0, '');
+    if (!/^0{0,7}$/.test(trie.shape.slice(end)) || trie.at !== data.length) {
+      throw unreadable('the state tree ends early, or something is after its end');
+    }
+    if (trie.waiting.length > 0) throw notShown(`no place for key ${trie.waiting[0].slice(0, 16)}`);
+    trie.root = root;
     return trie;
   }
 
   /** The leaf of a key hash, null where the tree shows that there is none; `not-shown` where it shows nothing. */
   leaf(keyHash) {
+    const found = this.leaves.get(hex(keyHash));
+    if (found !== undefined) return found;
     const bits = bitsOf(keyHash);
-    for (let depth = 0; depth < DEPTH_MAX; depth++) {
-      const entries = this.buckets.get(bits.slice(0, depth));
-      if (entries === undefined) continue;
-      for (let at = 0; at < entries.length; at += ENTRY_SIZE) {
-        if (same(entries.subarray(at, at + 32), keyHash)) return entries.slice(at + 32, at + ENTRY_SIZE);
-      }
-      return null;
-    }
-    throw new ProofError('not-shown', `the state tree does not show the place of key ${hex(keyHash).slice(0, 16)}`);
+    for (let depth = 0; depth < DEPTH_MAX; depth++) if (this.buckets.has(bits.slice(0, depth))) return null;
+    throw notShown(`no place of key ${hex(keyHash).slice(0, 16)}`);
   }
 
-  // What is shown from a place on, and where it ends: a hash, a bucket's entries or a pair of subtrees.
+  // The hash of what stands at a place of the shape, and where its shape ends.
   #read(at, path) {
-    const { data } = this;
-    if (at >= data.length || path.length >= DEPTH_MAX) throw unreadable('the state tree ends early or is too deep');
-    if (data[at] === 0) {
-      if (at + 33 > data.length) throw unreadable('the state tree ends early');
-      return [{ hash: data.slice(at + 1, at + 33) }, at + 33];
-    }
-    if (data[at] === 1) {
+    const { shape } = this;
+    if (at + 1 >= shape.length || path.length >= DEPTH_MAX) throw unreadable('the state tree ends early or is too deep');
+    if (shape[at] === '1') {
       const [left, middle] = this.#read(at + 1, `${path}0`);
       const [right, end] = this.#read(middle, `${path}1`);
-      return [{ left, right }, end];
+      return [tagged(0x03, left, right), end];
     }
-    if (data[at] === 2) return this.#bucket(at + 1, path);
-    throw unreadable('no part of a state tree starts so');
+    return shape[at + 1] === '1' ? this.#bucket(at + 2, path) : [this.#take(32), at + 2];
   }
 
   #bucket(at, path) {
-    const { data } = this;
-    if (at >= data.length) throw unreadable('the state tree ends early');
-    const end = at + 1 + data[at] * ENTRY_SIZE;
-    if (data[at] > BUCKET_KEYS_MAX || end > data.length) throw unreadable('a bucket is too large or ends early');
-    const entries = data.slice(at + 1, end);
-    const keys = [];
-    for (let i = 0; i < entries.length; i += ENTRY_SIZE) keys.push(entries.subarray(i, i + 32));
-    if (keys.some((key, i) => i > 0 && !ascends(keys[i - 1], key))) throw unreadable('entries of a bucket are not in order');
-    for (const key of [...keys.slice(0, 1), ...keys.slice(-1)]) { // those between are between
-      if (!bitsOf(key).startsWith(path)) throw unreadable('an entry stands in a wrong bucket');
+    const count = parseInt(this.shape.slice(at, at + 3), 2);
+    const end = at + 3 + count;
+    if (!(count <= BUCKET_KEYS_MAX) || end > this.shape.length) throw unreadable('a bucket is too large or ends early');
+    const entries = [];
+    let before = '';
+    for (const own of this.shape.slice(at + 3, end)) {
+      const entry = own === '1' ? this.#ownEntry(path) : this.#shownEntry(path);
+      const key = hex(entry.subarray(0, 32));
+      if (key <= before) throw unreadable('entries of a bucket are not in order');
+      before = key;
+      entries.push(entry);
     }
-    this.buckets.set(path, entries);
-    return [{ entries }, end];
+    this.buckets.add(path);
+    return [tagged(0x02, ...entries), end];
   }
-}
 
-function rootOf(tree) {
-  if (tree.hash) return tree.hash;
-  if (tree.entries) return tagged(0x02, tree.entries);
-  return tagged(0x03, rootOf(tree.left), rootOf(tree.right));
+  // The entry of the next of the records shown: entries ascend, and so do they.
+  #ownEntry(path) {
+    const key = this.waiting.shift();
+    if (key === undefined || !bitsOf(unhex(key)).startsWith(path)) throw notShown('a place for a record that is not shown');
+    return concat(unhex(key), this.leaves.get(key));
+  }
+
+  #shownEntry(path) {
+    const entry = this.#take(ENTRY_SIZE);
+    const key = entry.subarray(0, 32);
+    if (!bitsOf(key).startsWith(path)) throw unreadable('an entry stands in a wrong bucket');
+    if (this.leaves.has(hex(key))) throw unreadable('two entries of one key');
+    this.leaves.set(hex(key), entry.slice(32));
+    return entry;
+  }
+
+  #take(size) {
+    const from = this.at;
+    this.at += size;
+    if (this.at > this.data.length) throw unreadable('the state tree ends early');
+    return this.data.slice(from, this.at);
+  }
 }
 
 /** Leaf of a record whose public half is shown and whose members' half is not. */
@@ -272,12 +308,13 @@ const anchor = object(
   },
   { epochs: [] },
 );
-const record = object({ key: hexText, public: b64, members_hash: hash });
-const history = object({ owner: hexText, entries: list(b64) });
-const signed = object({ head: b64, signatures: list(b64) });
-const EVENT_DEFAULTS = { signed: null, index: 0, path: [] };
+const ZEROS = '00'.repeat(32);
+const record = object({ key: hexText, public: b64, members_hash: hash }, { members_hash: ZEROS });
+const history = object({ owner: hexText, entries: list(b64), events: list(whole) }, { events: [] });
+const signed = object({ head: b64, signatures: list(b64), path: list(hash) }, { path: [] });
+const EVENT_DEFAULTS = { members: ZEROS, sealed: ZEROS, signed: null, index: 0 };
 const event = object(
-  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole, path: list(hash) },
+  { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole },
   EVENT_DEFAULTS,
 );
 const height = object({ leaf: b64, path: list(hash) });

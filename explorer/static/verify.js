@@ -3,7 +3,7 @@
 
 import {
   PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath,
-  verifyAnchor,
+  rootFromSharedPath, verifyAnchor,
 } from './binding.js';
 import {
   Correction, Head, HistoryEntry, Inspection, ItemPublic, Key, ProofError, Recall, SessionPublic, Statements,
@@ -77,7 +77,7 @@ function verifyItem(bundle, anchor) {
 
 function verifyEvent(bundle, anchor) {
   const state = ShownState.read(anchor, bundle);
-  const event = readEvent(bundle.event, bundle.signed, anchor);
+  const [event] = readEvents([bundle.event], bundle.signed, anchor);
   const item = shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
   if (bundle.entry === null || item === null) {
     throw new ProofError('refused', 'the event is not in the history of the item');
@@ -152,6 +152,7 @@ export function shownOr(code, read) {
 const RECORD_SIZE_MAX = 65536;
 const EVENT_PART_SIZE_MAX = 262144;
 const EVENTS = 1;
+const ENTRY_HEAD = Uint8Array.of(0x97, 0xc4, 0x20); // seven fields, of which the first has 32 bytes
 
 /** Raised inside a walk where a bundle shows neither a thing nor its absence. */
 export class NotShown extends Error {}
@@ -161,30 +162,28 @@ export class ShownState {
   /** Check that tree, records and events fit together. */
   static read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
-    state.tree = PartialTrie.read(unb64(bundle.state));
-    if (!same(state.tree.root, (anchor.asOf ?? anchor.executed).stateRoot)) {
-      throw new ProofError('not-in-state', 'the tree shown has another root than was certified');
-    }
     state.publics = new Map();
     state.keys = new Map();
     const records = bundle.records ?? [bundle.record].filter(Boolean);
-    for (const record of records) state.#addRecord(record);
-    state.histories = new Map(histories.map((history) => [history.owner, history.entries]));
-    const captures = new Map();
-    const read = events.map((shown) => readEvent(shown, bundle.signed, anchor, captures));
-    state.events = new Map(read.map((event) => [hex(event.commitment), event]));
+    const leaves = new Map(records.map((record) => state.#readRecord(record)));
+    if (leaves.size !== records.length) throw new ProofError('unreadable', 'a record is shown twice');
+    state.tree = PartialTrie.read(unb64(bundle.state), leaves);
+    if (!same(state.tree.root, (anchor.asOf ?? anchor.executed).stateRoot)) {
+      throw new ProofError('not-in-state', 'tree and records shown have another root than was certified');
+    }
+    state.histories = new Map(histories.map((history) => [history.owner, history]));
+    state.shown = readEvents(events, bundle.signed, anchor);
+    state.events = new Map(state.shown.map((event) => [hex(event.commitment), event]));
     return state;
   }
 
-  #addRecord(shown) {
+  // A record's key hash and leaf, which only the root of the tree can vouch for.
+  #readRecord(shown) {
     const publicHalf = unb64(shown.public);
-    const keyHash = sha256(unhex(shown.key));
-    const leaf = this.tree.leaf(keyHash);
-    if (leaf === null || !same(leaf, recordLeaf(publicHalf, unhex(shown.members_hash)))) {
-      throw new ProofError('record-altered', `record ${shown.key.slice(0, 32)} is not the one in the state`);
-    }
+    const keyHash = hex(sha256(unhex(shown.key)));
     this.publics.set(shown.key, publicHalf);
-    this.keys.set(hex(keyHash), shown.key);
+    this.keys.set(keyHash, shown.key);
+    return [keyHash, recordLeaf(publicHalf, shown.members_hash === undefined ? ZERO32 : unhex(shown.members_hash))];
   }
 
   /** Public half of a record as a message of `shape`, null where it is absent; NotShown where neither is shown. */
@@ -216,7 +215,7 @@ export class ShownState {
       if (history.count === 0) return [];
       throw new NotShown();
     }
-    const encoded = shown.map(unb64);
+    const encoded = this.#encoded(shown);
     const entries = encoded.map((bytes) => decodeMessage(bytes, HistoryEntry, 256));
     const peaks = peaksOf(encoded.map(leafHash));
     const fits = peaks.length === history.peaks.length && peaks.every((peak, i) => same(peak, history.peaks[i]));
@@ -225,10 +224,31 @@ export class ShownState {
     }
     return entries;
   }
+
+  // The entries of a history, with the commitments that were left out of those whose events are shown.
+  #encoded({ entries, events = [] }) {
+    const encoded = entries.map(unb64);
+    if (events.length === 0) return encoded;
+    if (events.length !== encoded.length || events.some((event) => event < -1 || event >= this.shown.length)) {
+      throw new ProofError('unreadable', 'entries name events that are not shown');
+    }
+    return encoded.map((entry, i) => (events[i] < 0 ? entry : concat(ENTRY_HEAD, this.shown[events[i]].commitment, entry)));
+  }
 }
 
-/** Recompute an event's commitment and, where the signer is shown, check the capture that holds it (section 4). */
-function readEvent(shown, signed, anchor, captures = new Map()) {
+/** Recompute the events' commitments and, where signers are shown, check the captures that hold them (section 4). */
+function readEvents(events, signed, anchor) {
+  const captures = new Map();
+  const read = events.map((shown) => readEvent(shown, signed, anchor, captures));
+  for (const { head, headBytes, shown, leaves } of captures.values()) {
+    const root = rootFromSharedPath(leaves, head.eventCount, (shown.path ?? []).map(unhex));
+    if (!same(root, head.digest)) throw new ProofError('event-altered', 'events are not in the capture said to hold them');
+    checkHead(head, headBytes, shown.signatures, anchor);
+  }
+  return read;
+}
+
+function readEvent(shown, signed, anchor, captures) {
   const bytes = unb64(shown.public);
   if (bytes.length > EVENT_PART_SIZE_MAX) throw new ProofError('event-altered', 'an event is too long');
   const value = readCanonical(bytes);
@@ -236,14 +256,13 @@ function readEvent(shown, signed, anchor, captures = new Map()) {
   const commitment = tagged(0x10, Uint8Array.of(1), slot, unhex(shown.members), unhex(shown.sealed));
   const event = { commitment, value, signers: [] };
   if (shown.signed === null) return event;
-  const { head, check } = captureOf(shown.signed, signed, anchor, captures);
-  const root = rootFromPath(leafHash(commitment), shown.index, head.eventCount, shown.path.map(unhex));
-  if (!same(root, head.digest)) throw new ProofError('event-altered', 'an event is not in the capture said to hold it');
-  check();
+  const { head, leaves } = captureOf(shown.signed, signed, anchor, captures);
+  if (leaves.has(shown.index)) throw new ProofError('not-in-tree', 'two events at one place of a capture');
+  leaves.set(shown.index, leafHash(commitment));
   return { ...event, signers: head.signers };
 }
 
-/** The signed head of a capture, read once for all its events; `check` starts to check its signatures, once. */
+/** The signed head of a capture, read once for all its events. */
 function captureOf(place, signed, anchor, captures) {
   const known = captures.get(place);
   if (known !== undefined) return known;
@@ -253,12 +272,7 @@ function captureOf(place, signed, anchor, captures) {
   const head = decodeMessage(headBytes, Head, 1024);
   if (!same(head.chainId, anchor.chainId)) throw new ProofError('wrong-chain', 'an event was signed for another chain');
   if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
-  let started = false;
-  const check = () => {
-    if (!started) checkHead(head, headBytes, shown.signatures, anchor);
-    started = true;
-  };
-  captures.set(place, { head, check });
+  captures.set(place, { head, headBytes, shown, leaves: new Map() });
   return captures.get(place);
 }
 
@@ -352,7 +366,7 @@ class Walker {
     }
     for (const entry of entries) if (entry.kind !== KIND.recall) this.#event(entry);
     const declared = entries.filter((entry) => entry.kind === KIND.correct);
-    const links = new Set(declared.map((entry) => `${hex(entry.link)} ${entry.organisation}`));
+    const links = new Map(declared.map((entry) => [`${hex(entry.link)} ${entry.organisation}`, entry]));
     if (links.size > 0) this.#corrections(entries, links);
     return entries;
   }
@@ -362,14 +376,14 @@ class Walker {
     if (!this.source.events.has(commitment)) this.#miss(`event ${commitment.slice(0, 16)}`);
   }
 
-  // The corrections that a history links to; each is of an event in it that the declarer itself recorded.
+  // The corrections that a history links to; each is of an event in it that the declarer itself recorded. The link is the
+  // hash of the correction record's key, which holds who recorded which event: no record is needed.
   #corrections(entries, links) {
     for (const entry of entries) {
-      const key = correctionKey(entry);
-      if (!links.delete(`${hex(sha256(key))} ${entry.organisation}`)) continue;
-      const name = nameOf(entry);
-      const correction = this.#linked(key, Correction, `correction of event ${name.slice(0, 16)}`);
-      if (correction) this.closure.corrections.set(name, correction);
+      const link = `${hex(sha256(correctionKey(entry)))} ${entry.organisation}`;
+      const found = links.get(link);
+      if (!links.delete(link)) continue;
+      this.closure.corrections.set(nameOf(entry), { declaredBy: found.commitment, height: found.height });
     }
     if (links.size > 0) throw new ProofError('record-altered', 'a history corrects an event that its declarer has not in it');
   }

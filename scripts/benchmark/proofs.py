@@ -18,6 +18,8 @@ from itertools import count
 from typing import Any
 from zlib import compress
 
+import msgspec
+
 from explorer.assets import STATIC
 from scripts.benchmark.client import percentile
 from scripts.proof_vectors.epochs import crossed
@@ -102,12 +104,12 @@ def proofs_bench(keys_wanted: int = KEYS) -> int:
     world = LargeWorld.of(keys_wanted)
     shown = build_item(w.SERIAL, world)
     item_keys = world.keys_shown
-    item = json.dumps(crossed(json.loads(write_bundle(shown)), of=world)).encode()
+    item = msgspec.json.encode(crossed(json.loads(write_bundle(shown)), of=world))
     record = crossed(json.loads(write_bundle(build_record(item_key(w.LOT), world))), of=world)
     figures: dict[str, Any] = {
         "keys": len(world.whole),
         "item_keys": item_keys,
-        **_sizes(item, json.dumps(record).encode()),
+        **_sizes(item, msgspec.json.encode(record)),
         **_in_python(item),
     }
     if PROGRAM is not None:
@@ -123,7 +125,7 @@ def _sizes(item: bytes, record: bytes) -> dict[str, int]:
     """Bytes of bundles as they go over the wire, without the events' own bytes."""
     bundle = json.loads(item)
     events = sum(len(event["public"]) for event in bundle["events"])
-    bare = json.dumps({**bundle, "events": [{**event, "public": ""} for event in bundle["events"]]}).encode()
+    bare = msgspec.json.encode({**bundle, "events": [{**event, "public": ""} for event in bundle["events"]]})
     own = sum(len(unb64(event["public"])) for event in bundle["events"])
     return {
         "events": len(bundle["events"]),

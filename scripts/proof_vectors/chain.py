@@ -14,6 +14,7 @@ from tallystick.encoding import encode
 from tallystick.proofs.anchor import read
 from tallystick.reasons import Reason
 from tallystick.receipts import Receipt
+from tallystick.records.base import key_hash
 from tallystick.votes import Certificate
 from tests import proof_world as w
 
@@ -85,7 +86,7 @@ def broken_earlier() -> dict[str, tuple[str, Bundle]]:
         "item-newest-when-a-height-was-asked": ("wrong-height", item()),
         "item-as-of-another-height": ("wrong-height", item_at(height=16)),
         "item-as-of-left-out": ("wrong-height", change(item_at(), lambda b: b.pop("as_of"))),
-        "item-as-of-another-state": ("not-in-state", change(item_at(), lambda b: b.update(state=item_tree_of_none()))),
+        "item-as-of-another-state": ("not-in-state", change(item_at(), _tree_of_another)),
         "item-as-of-root-altered": ("not-in-history", leaf_of(item_at(), "as_of", state_root=other)),
         "item-as-of-time-altered": ("not-in-history", leaf_of(item_at(), "as_of", time_ms=1)),
         "item-as-of-height-altered": ("not-in-history", leaf_of(item_at(), "as_of", height=16)),
@@ -98,6 +99,7 @@ def broken_earlier() -> dict[str, tuple[str, Bundle]]:
     }
 
 
-def item_tree_of_none() -> str:
-    """The partial tree of an empty state."""
-    return b64(w.ProofWorld().trie().prove([]))
+def _tree_of_another(bundle: Bundle) -> None:
+    """The partial tree of a state with one record more, with places for all records that this one shows."""
+    shown = [key_hash(bytes.fromhex(record["key"])) for record in bundle["records"]]
+    bundle["state"] = b64(w.finished_world(201).trie().prove(shown))

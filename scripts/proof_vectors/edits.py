@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,6 +14,8 @@ from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.proofs import show_anchor
 from tallystick.proofs.anchor import read
+from tallystick.records.base import key_hash
+from tallystick.records.goods import item_key
 from tallystick.votes import Certificate
 from tests import proof_world as w
 
@@ -46,16 +47,27 @@ def certificate(bundle: Bundle, edit: Callable[[Certificate], Certificate]) -> B
     return bundle
 
 
-def hide_record(bundle: Bundle, key: bytes) -> Bundle:
-    """The bundle without one record, its place in the tree still shown."""
+def drop_record(bundle: Bundle, key: bytes) -> Bundle:
+    """The bundle without one record, for which the tree still has a place."""
     bundle["records"] = [record for record in bundle["records"] if record["key"] != key.hex()]
+    return bundle
+
+
+def hide_record(bundle: Bundle, key: bytes, world: w.ProofWorld | None = None) -> Bundle:
+    """The bundle without one record, whose leaf the tree shows as that of a neighbour."""
+    drop_record(bundle, key)
+    absent = [item_key(each.split("/10/")[0]) for each in (w.LOT, w.FIELD_LOT)]
+    hidden = [key_hash(key)]
+    shown = [key_hash(bytes.fromhex(record["key"])) for record in bundle["records"]]
+    trie = (world or w.finished_world()).trie()
+    bundle["state"] = b64(trie.prove([*shown, *map(key_hash, absent), *hidden], hidden))
     return bundle
 
 
 def unshow(bundle: Bundle, key: bytes) -> Bundle:
     """The bundle without one record, and with a tree that does not show its place."""
-    hide_record(bundle, key)
-    shown = [sha256(bytes.fromhex(record["key"])).digest() for record in bundle["records"]]
+    drop_record(bundle, key)
+    shown = [key_hash(bytes.fromhex(record["key"])) for record in bundle["records"]]
     bundle["state"] = b64(w.finished_world().trie().prove(shown))
     return bundle
 

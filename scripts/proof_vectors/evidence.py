@@ -128,7 +128,7 @@ def broken_evidence() -> dict[str, tuple[str, Bundle]]:
         ),
         "evidence-record-hidden": ("not-shown", change(evidence(), lambda b: b.pop("record"))),
         "evidence-record-altered": (
-            "record-altered",
+            "not-in-state",
             change(evidence(), lambda b: b["record"].update(public=flip(b["record"]["public"]))),
         ),
         "evidence-record-unshown": ("not-shown", change(evidence(world=w.finished_world()), _elsewhere)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from scripts.proof_vectors.edits import change, hide_record, reanchor, record_of
+from scripts.proof_vectors.items import alter_path
 from scripts.proof_vectors.making import Bundle, copied_world, corrected_event, event, event_of_two, item
 from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
@@ -21,6 +22,7 @@ from tallystick.records.goods import (
 from tallystick.records.members import member_key
 from tallystick.transactions import sign_transaction
 from tests import proof_world as w
+from tests.proof_entries import written_out
 
 SESSION = session_key(w.PALLET, 1)
 CORRECT = 3  # place of the declaration in the session's history
@@ -33,7 +35,6 @@ def broken_histories() -> dict[str, tuple[str, Bundle]]:
     return {
         "item-correction-entry-left-out": ("history-altered", change(item(), _drop_correction)),
         "item-correction-entry-moved": ("history-altered", change(item(), _move_correction)),
-        "item-correction-record-absent": ("record-altered", _without(correction_key("org:carrier", _commitment(WARM)))),
         "item-correction-of-a-strange-event": ("record-altered", _strange_correction()),
         "item-inspection-record-absent": ("record-altered", _without(inspection_key(w.LOT))),
         "item-entry-of-another-organisation": ("history-altered", change(item(), _rename_recorder)),
@@ -46,6 +47,12 @@ def broken_histories() -> dict[str, tuple[str, Bundle]]:
             "correction-hidden",
             hide_record(corrected_event(), correction_key("org:carrier", _commitment(WARM))),
         ),
+        "event-corrected-path-step-altered": ("event-altered", change(corrected_event(), alter_path)),
+        "event-corrected-path-step-twice": ("not-in-tree", change(corrected_event(), _step_twice)),
+        "event-corrected-path-left-out": (
+            "not-in-tree",
+            change(corrected_event(), lambda b: b["signed"][0].pop("path")),
+        ),
         "event-corrected-copy-shown-for-the-original": ("correction-hidden", _copys_correction()),
     }
 
@@ -57,12 +64,22 @@ def subject_of(name: str) -> str:
     return w.PALLET if name.startswith("event-corrected") else w.FIELD_LOT
 
 
+def _no_path(bundle: Bundle) -> None:
+    del bundle["signed"][0]["path"]
+
+
+def _step_twice(bundle: Bundle) -> None:
+    path = bundle["signed"][0]["path"]
+    path.append(path[0])
+
+
 def _commitment(place: int) -> bytes:
     return w.finished_world().histories[SESSION][place].commitment
 
 
 def _entries(bundle: Bundle, owner: bytes) -> list[str]:
     found: list[str]
+    bundle |= written_out(bundle)
     (found,) = (history["entries"] for history in bundle["histories"] if history["owner"] == owner.hex())
     return found
 
@@ -133,8 +150,6 @@ def _correction_moved(recorder: str) -> Bundle:
     history[-1] = structs.replace(history[-1], link=key_hash(false))
     world.put(SESSION, SessionPublic(w.PALLET, 1, True, world.history(SESSION), 1_700_000_000_000, 0))
     world.records[false] = world.records.pop(true)
-    record_of(bundle, true)["key"] = false.hex()
-    bundle["records"].sort(key=lambda each: str(each["key"]))
     _entries(bundle, SESSION)[-1] = b64(encode(history[-1]))
     return _from(world, bundle, *_absent(world, bundle))
 
@@ -158,7 +173,7 @@ def _copied(bundle: Bundle, height: int) -> Bundle:
     )
     shown = {"head": b64(copy.head_bytes), "signatures": [b64(signature) for signature in copy.signatures]}
     head = b64(original.head_bytes)
-    bundle["signed"] = [shown if each["head"] == head else each for each in bundle["signed"]]
+    bundle["signed"] = [each | shown if each["head"] == head else each for each in bundle["signed"]]
     key = member_key(copy.head.signers[0])
     record = world.record(key)
     assert record is not None

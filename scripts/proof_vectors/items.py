@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from scripts.proof_vectors.edits import certificate, change, flip, hide_record, reanchor, unshow
+from scripts.proof_vectors.edits import certificate, change, drop_record, flip, hide_record, reanchor, unshow
 from scripts.proof_vectors.making import Bundle, event, item
 from tallystick import keys
 from tallystick.api import b64, unb64
@@ -15,10 +15,12 @@ from tallystick.records.goods import HistoryEntry, correction_key, item_key, rec
 from tallystick.validators import Validator, validator_set
 from tallystick.votes import Certificate, VoteKind
 from tests import proof_world as w
+from tests.proof_entries import written_out
 
 
 def swap_entries(bundle: Bundle) -> None:
     """Reorder the longest history."""
+    bundle |= written_out(bundle)
     longest = max(bundle["histories"], key=lambda history: len(history["entries"]))
     longest["entries"][0], longest["entries"][1] = longest["entries"][1], longest["entries"][0]
 
@@ -74,10 +76,34 @@ def notarised() -> Bundle:
 
 
 def alter_path(bundle: Bundle) -> None:
-    """Flip a bit of an audit path's first step."""
-    shown = next(event for event in bundle["events"] if event.get("path"))
+    """Flip a bit of the first step of a path that a capture's events share."""
+    shown = next(capture for capture in bundle["signed"] if capture.get("path"))
     step = shown["path"][0]
     shown["path"][0] = ("1" if step[0] == "0" else "0") + step[1:]
+
+
+def other_events_entry(bundle: Bundle) -> None:
+    """An entry that takes its commitment from another event."""
+    history = max(bundle["histories"], key=lambda history: len(history["entries"]))
+    history["events"][0], history["events"][1] = history["events"][1], history["events"][0]
+
+
+def strange_event_entry(bundle: Bundle) -> None:
+    """An entry that takes its commitment from an event that is not there."""
+    bundle["histories"][0]["events"][0] = len(bundle["events"])
+
+
+def event_twice(bundle: Bundle) -> None:
+    """One place of a capture shown twice."""
+    bundle["events"].append(bundle["events"][0])
+
+
+def one_event_less(bundle: Bundle) -> None:
+    """One of several events of a capture left out, whose path is then too short."""
+    bundle |= written_out(bundle)
+    captures = [event["signed"] for event in bundle["events"]]
+    place = next(place for place, capture in enumerate(captures) if captures.count(capture) > 1)
+    del bundle["events"][place]
 
 
 def flip_commitment(text: str) -> str:
@@ -89,22 +115,30 @@ def flip_commitment(text: str) -> str:
 def broken_items() -> dict[str, tuple[str, Bundle]]:
     """Items and events with one defect each."""
     session = session_key(w.PALLET, 1)
-    correction = correction_key("org:carrier", w.finished_world().histories[session][2].commitment)
     return {
         "item-event-altered": ("event-altered", change(item(), alter_event)),
         "item-entries-reordered": ("history-altered", change(item(), swap_entries)),
-        "item-entry-left-out": ("history-altered", change(item(), lambda b: b["histories"][0]["entries"].pop())),
+        "item-entry-left-out": (
+            "history-altered",
+            change(written_out(item()), lambda b: b["histories"][0]["entries"].pop()),
+        ),
         "item-history-not-shown": ("partly", change(item(), lambda b: b["histories"].pop())),
-        "item-event-not-shown": ("partly", change(item(), lambda b: b["events"].pop())),
+        "item-event-not-shown": ("partly", change(written_out(item()), lambda b: b["events"].pop(0))),
+        "item-entry-of-another-event": ("history-altered", change(item(), other_events_entry)),
+        "item-entry-of-no-event": ("unreadable", change(item(), strange_event_entry)),
+        "item-entries-without-one-event": ("unreadable", change(item(), lambda b: b["histories"][0]["events"].pop())),
+        "item-event-twice": ("not-in-tree", change(item(), event_twice)),
+        "item-event-of-a-capture-left-out": ("not-in-tree", change(item(), one_event_less)),
+        "item-record-dropped": ("not-shown", drop_record(item(), recall_key("recall-1"))),
+        "item-record-shown-twice": ("unreadable", change(item(), lambda b: b["records"].append(b["records"][0]))),
         "item-record-altered": (
-            "record-altered",
+            "not-in-state",
             change(item(), lambda b: b["records"][0].update(public=flip(b["records"][0]["public"]))),
         ),
         "item-recall-hidden": ("partly", hide_record(item(), recall_key("recall-1"))),
         "item-input-lot-hidden": ("partly", hide_record(item(), item_key(w.FIELD_LOT))),
         "item-container-hidden": ("partly", hide_record(item(), session)),
         "item-lot-unshown": ("partly", unshow(item(), item_key(w.LOT))),
-        "item-correction-unshown": ("partly", unshow(item(), correction)),
         "item-other-state": ("not-in-state", reanchor(item(), executed=w.ProofWorld().header().executed)),
         "item-other-chain": ("wrong-chain", reanchor(item(), chain_id=sha256(b"another").digest())),
         "item-other-epoch": ("unknown-validators", reanchor(item(), epoch=1)),
@@ -150,7 +184,6 @@ def broken_items() -> dict[str, tuple[str, Bundle]]:
             change(item(), lambda b: b["signed"][0]["signatures"].clear()),
         ),
         "item-about-another": ("wrong-subject", item(w.LOT)),
-        "item-path-step-altered": ("event-altered", change(item(), alter_path)),
         "item-tree-truncated": ("unreadable", change(item(), lambda b: b.update(state=b64(unb64(b["state"])[:-1])))),
         "item-unknown-member": ("unreadable", change(item(), lambda b: b.update(extra=1))),
         "item-newer-format": ("unreadable", change(item(), lambda b: b.update(format=2))),

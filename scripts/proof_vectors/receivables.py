@@ -97,23 +97,23 @@ def broken_receivables() -> dict[str, tuple[str, Bundle]]:
             ),
         ),
         "receivable-lien-said-released": (
-            "record-altered",
+            "not-in-state",
             change(receivable(), lambda b: record_of(b, lien_key(pledged)).update(public=b64(encode(released)))),
         ),
         "receivable-holder-altered": (
-            "record-altered",
+            "not-in-state",
             halves_with(receivable(), lien_key(pledged), LienMembers, holder="org:lender-b"),
         ),
         "receivable-amount-altered": (
-            "record-altered",
+            "not-in-state",
             halves_with(receivable(), obligation, ObligationMembers, confirmed=1_600_000),
         ),
         "receivable-fewer-slices": (
-            "record-altered",
+            "not-in-state",
             halves_with(receivable(), obligation, ObligationMembers, slice_count=1),
         ),
         "receivable-members-half-left-out": (
-            "record-altered",
+            "not-in-state",
             change(receivable(), lambda b: [record_of(b, obligation).pop(half) for half in ("salt", "members")]),
         ),
         "receivable-salt-left-out": (

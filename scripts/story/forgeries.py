@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tallystick.api import b64
+from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.limits import TRANSACTION_SIZE_MAX
+from tallystick.records.goods import HistoryEntry
 from tallystick.transactions import Event, SignedTransaction, WireTransaction
+from tests.proof_entries import written_out
+from tests.proof_trees import as_neighbour
 
 
 def rewired(transaction: SignedTransaction, **changes: Any) -> bytes:
@@ -51,9 +54,16 @@ def refused_event_as_proof(genuine: bytes, refused: SignedTransaction) -> bytes:
 
 
 def without_record(genuine: bytes, key: bytes) -> bytes:
-    """A proof that keeps a record to itself."""
+    """A proof that keeps a record to itself, and shows its leaf like that of a neighbour in the tree."""
     bundle = json.loads(genuine)
-    kept = [record for record in bundle["records"] if record["key"] != key.hex()]
-    assert len(kept) == len(bundle["records"]) - 1
-    bundle["records"] = kept
+    (place,) = (at for at, record in enumerate(bundle["records"]) if record["key"] == key.hex())
+    return json.dumps(as_neighbour(bundle, place)).encode()
+
+
+def without_entries(genuine: bytes, commitment: bytes) -> bytes:
+    """A proof of an item whose histories keep an event to themselves."""
+    bundle = written_out(json.loads(genuine))
+    for history in bundle["histories"]:
+        entries = {text: decode(unb64(text), HistoryEntry, size_max=256) for text in history["entries"]}
+        history["entries"] = [text for text, entry in entries.items() if entry.commitment != commitment]
     return json.dumps(bundle).encode()

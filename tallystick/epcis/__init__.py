@@ -8,6 +8,7 @@ from __future__ import annotations
 from tallystick.epcis.canonical import canonical_json, read_canonical
 from tallystick.epcis.check_digit import check_digit
 from tallystick.epcis.contexts import STANDARD_CONTEXTS
+from tallystick.epcis.declared import corrective_events, declared_reason
 from tallystick.epcis.documents import Document, DocumentWarning, read_document
 from tallystick.epcis.epc_urn import to_epc_urn
 from tallystick.epcis.event_hash import event_hash, pre_hash_string
@@ -59,6 +60,8 @@ __all__ = [
     "canonical_json",
     "check_digit",
     "collect_issues",
+    "corrective_events",
+    "declared_reason",
     "event_hash",
     "format_decimal",
     "format_micro",

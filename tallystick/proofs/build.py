@@ -9,7 +9,7 @@ from tallystick.api import b64
 from tallystick.encoding import ZERO32, encode
 from tallystick.epcis import parse_parts
 from tallystick.errors import ProofError
-from tallystick.merkle import inclusion_path, leaf_hash
+from tallystick.merkle import inclusion_path, leaf_hash, shared_path
 from tallystick.proofs.bundle import (
     FORMAT,
     AnchorShown,
@@ -21,11 +21,13 @@ from tallystick.proofs.bundle import (
     RecordBundle,
     RecordShown,
     SignedShown,
+    hash_text,
 )
 from tallystick.proofs.closure import INPUT_DEPTH, NotShown, walk
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import (
+    ENTRY_HEAD,
     Correction,
     History,
     HistoryEntry,
@@ -139,10 +141,8 @@ def build_item(subject: str, state: CertifiedState, as_of: HeightShown | None = 
     for placed in recorder.events.values():
         recorder.signer(placed)
         events.append(captures.show(placed))
-    histories = [
-        HistoryShown(owner.hex(), [b64(encode(entry)) for entry in entries])
-        for owner, entries in sorted(recorder.histories.items())
-    ]
+    indices = {commitment: index for index, commitment in enumerate(recorder.events)}
+    histories = [_show_history(owner, entries, indices) for owner, entries in sorted(recorder.histories.items())]
     return ItemBundle(
         format=FORMAT,
         subject=subject,
@@ -151,7 +151,7 @@ def build_item(subject: str, state: CertifiedState, as_of: HeightShown | None = 
         records=recorder.shown_records(),
         histories=histories,
         events=events,
-        signed=captures.signed,
+        signed=captures.signed(),
         as_of=as_of,
     )
 
@@ -184,7 +184,7 @@ def build_event(
         state=recorder.shown_state(),
         records=recorder.shown_records(),
         event=shown,
-        signed=captures.signed,
+        signed=captures.signed(),
         entry=b64(encode(entry)),
         index=index,
         path=[step.hex() for step in inclusion_path([e.leaf_hash() for e in entries], index)],
@@ -208,33 +208,47 @@ def build_record(key: bytes, state: CertifiedState, as_of: HeightShown | None = 
 
 
 class _Captures:
-    """The signed heads of a bundle, each once."""
+    """The signed heads of a bundle, each once, with the places of their events that are shown."""
 
     def __init__(self) -> None:
-        self.signed: list[SignedShown] = []
-        self._index: dict[bytes, int] = {}
-        self._leaves: dict[bytes, list[bytes]] = {}
+        self._transactions: dict[bytes, tuple[SignedTransaction, list[int]]] = {}
 
     def show(self, placed: _Placed) -> EventShown:
         transaction = placed.transaction
-        if transaction.id not in self._index:
-            self._index[transaction.id] = len(self.signed)
-            self._leaves[transaction.id] = [leaf_hash(commitment) for commitment in transaction.commitments]
-            signatures = [b64(signature) for signature in transaction.signatures]
-            self.signed.append(SignedShown(b64(transaction.head_bytes), signatures))
+        _, places = self._transactions.setdefault(transaction.id, (transaction, []))
+        places.append(placed.index)
         _, members, sealed = transaction.events[placed.index].slots()
         return EventShown(
             public=b64(transaction.events[placed.index].public),
-            members=members.hex(),
-            sealed=sealed.hex(),
-            signed=self._index[transaction.id],
+            members=hash_text(members),
+            sealed=hash_text(sealed),
+            signed=list(self._transactions).index(transaction.id),
             index=placed.index,
-            path=[step.hex() for step in inclusion_path(self._leaves[transaction.id], placed.index)],
         )
+
+    def signed(self) -> list[SignedShown]:
+        """The captures of all events shown so far."""
+        return [
+            SignedShown(
+                b64(transaction.head_bytes),
+                [b64(signature) for signature in transaction.signatures],
+                [step.hex() for step in shared_path([leaf_hash(one) for one in transaction.commitments], places)],
+            )
+            for transaction, places in self._transactions.values()
+        ]
+
+
+def _show_history(owner: bytes, entries: tuple[HistoryEntry, ...], indices: dict[bytes, int]) -> HistoryShown:
+    """A history; the commitment of an event that is shown is left out of its entries."""
+    events = [indices.get(entry.commitment, -1) for entry in entries]
+    encoded = [encode(entry) for entry in entries]
+    begin = len(ENTRY_HEAD) + len(ZERO32)
+    texts = [b64(entry if event < 0 else entry[begin:]) for event, entry in zip(events, encoded, strict=True)]
+    return HistoryShown(owner.hex(), texts, events)
 
 
 def show_record(key: bytes, record: Record) -> RecordShown:
     """A record's public half as bundles show it."""
     members = record.members_hash()
     assert len(members) == len(ZERO32)
-    return RecordShown(key.hex(), b64(record.public), members.hex())
+    return RecordShown(key.hex(), b64(record.public), hash_text(members))

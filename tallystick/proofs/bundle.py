@@ -14,6 +14,7 @@ from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.spelling import B64, Hex, Hex32, check_spelling
 
 FORMAT = 1
+ZEROS = "00" * 32  # of what has no members' half, no members' or no sealed part; left out
 BUNDLE_SIZE_MAX = 4 * 1_048_576  # bytes; a container with a thousand events is below half of it
 
 
@@ -56,26 +57,37 @@ class AnchorShown(Shape, frozen=True, omit_defaults=True):
     epochs: list[EpochShown] = []
 
 
-class RecordShown(Shape, frozen=True):
+class RecordShown(Shape, frozen=True, omit_defaults=True):
     """A record's public half, and the hash of its members' half (zeros: none)."""
 
     key: Hex
     public: B64
-    members_hash: Hex32
+    members_hash: Hex32 = ZEROS
 
 
-class HistoryShown(Shape, frozen=True):
-    """All entries of one record's history, first to last."""
+class HistoryShown(Shape, frozen=True, omit_defaults=True):
+    """All entries of one record's history, first to last.
+
+    Attributes:
+        events: for each entry the index into the bundle's ``events`` of its event, whose commitment is left out of the
+            entry; -1 for an entry that is whole. Empty: all are.
+    """
 
     owner: Hex
     entries: list[B64]
+    events: list[int] = []
 
 
-class SignedShown(Shape, frozen=True):
-    """A signed head, shared by the events of one capture."""
+class SignedShown(Shape, frozen=True, omit_defaults=True):
+    """A signed head, shared by the events of one capture.
+
+    Attributes:
+        path: what leads from the commitments of all its events that are shown to the head's digest.
+    """
 
     head: B64
     signatures: list[B64]
+    path: list[Hex32] = []
 
 
 class EventShown(Shape, frozen=True, omit_defaults=True):
@@ -84,15 +96,13 @@ class EventShown(Shape, frozen=True, omit_defaults=True):
     Attributes:
         signed: index into the bundle's ``signed`` list, or None when the signer is not shown.
         index: place of the event in its capture.
-        path: audit path from the event's commitment to the head's digest.
     """
 
     public: B64
-    members: Hex32
-    sealed: Hex32
+    members: Hex32 = ZEROS
+    sealed: Hex32 = ZEROS
     signed: int | None = None
     index: int = 0
-    path: list[Hex32] = []
 
 
 class HeightShown(Shape, frozen=True):
@@ -264,6 +274,12 @@ def read_bundle(data: bytes) -> Bundle:
     if bundle.format != FORMAT:
         raise ProofError(ProofCode.UNREADABLE, f"format {bundle.format}; this verifier reads {FORMAT}")
     return bundle
+
+
+def hash_text(hash_: bytes) -> str:
+    """A hash as bundles spell it; that of what is not there is the one text that is left out."""
+    text = hash_.hex()
+    return ZEROS if text == ZEROS else text
 
 
 def write_bundle(bundle: Bundle) -> bytes:

@@ -17,7 +17,6 @@ from tallystick.errors import ProofError
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Space, key_hash
 from tallystick.records.goods import (
-    Correction,
     History,
     HistoryEntry,
     HistoryKind,
@@ -85,6 +84,19 @@ class SessionPart:
     entries: tuple[HistoryEntry, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a history says of an event that was declared erroneous; why is in the declaring event.
+
+    Attributes:
+        declared_by: commitment of the declaring event.
+        height: of the block in which it was declared.
+    """
+
+    declared_by: bytes
+    height: int
+
+
 @dataclass(slots=True)
 class Closure:
     """The result of a walk.
@@ -104,7 +116,7 @@ class Closure:
     parts: dict[str, Part] = field(default_factory=dict)
     sessions: dict[bytes, SessionPart] = field(default_factory=dict)
     transformations: dict[bytes, Transformation] = field(default_factory=dict)
-    corrections: dict[tuple[bytes, str], Correction] = field(default_factory=dict)
+    corrections: dict[tuple[bytes, str], Declared] = field(default_factory=dict)
     recalls: dict[str, Recall] = field(default_factory=dict)
     statements: tuple[HistoryEntry, ...] = ()
     missing: list[str] = field(default_factory=list)
@@ -179,9 +191,9 @@ class _Walker:
         for entry in entries:
             if entry.kind is not HistoryKind.RECALL:
                 self._event(entry)
-        links = {(entry.link, entry.organisation) for entry in entries if entry.kind is HistoryKind.CORRECT}
-        if links:
-            self._corrections(entries, links)
+        declared = {(entry.link, entry.organisation): entry for entry in entries if entry.kind is HistoryKind.CORRECT}
+        if declared:
+            self._corrections(entries, declared)
         return entries
 
     def _event(self, entry: HistoryEntry) -> None:
@@ -190,18 +202,17 @@ class _Walker:
         except NotShown:
             self._miss(f"event {entry.commitment.hex()[:16]}…")
 
-    def _corrections(self, entries: tuple[HistoryEntry, ...], links: set[tuple[bytes, str]]) -> None:
-        """The corrections that a history links to; each is of an event in it that the declarer itself recorded."""
+    def _corrections(self, entries: tuple[HistoryEntry, ...], declared: dict[tuple[bytes, str], HistoryEntry]) -> None:
+        """The corrections that a history links to; each is of an event in it that the declarer itself recorded.
+
+        The link is the hash of the correction record's key, which holds who recorded which event: no record is needed.
+        """
         for entry in entries:
-            key = correction_key(entry.organisation, entry.commitment)
-            link = key_hash(key), entry.organisation
-            if link not in links:
-                continue
-            links.discard(link)
-            correction = self._linked(key, Correction, f"correction of event {entry.commitment.hex()[:16]}…")
+            link = key_hash(correction_key(entry.organisation, entry.commitment)), entry.organisation
+            correction = declared.pop(link, None)
             if correction is not None:
-                self.closure.corrections[entry.recorded] = correction
-        if links:
+                self.closure.corrections[entry.recorded] = Declared(correction.commitment, correction.height)
+        if declared:
             raise ProofError(ProofCode.RECORD_ALTERED, "a history corrects an event that its declarer has not in it")
 
     def _inspection(self, identifier: str, entries: tuple[HistoryEntry, ...]) -> Inspection | None:

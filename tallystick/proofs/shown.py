@@ -11,7 +11,7 @@ from tallystick.proofs.anchor import Anchor, read_bytes, read_message
 from tallystick.proofs.bundle import EventShown, HistoryShown, RecordShown, SignedShown
 from tallystick.proofs.closure import NotShown
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.events import Captures, ShownEvent, read_event
+from tallystick.proofs.events import ShownEvent, read_events, whole_entries
 from tallystick.records.base import leaf_of_halves
 from tallystick.records.goods import History, HistoryEntry
 
@@ -39,27 +39,28 @@ class ShownState:
         Args:
             state_root: of the earlier height that is shown; without it, the one that the anchor certifies.
         Raises:
-            ProofError: ``unreadable``, ``not-in-state``, ``record-altered``, ``bad-event-signature``.
+            ProofError: ``unreadable``, ``not-shown``, ``not-in-state``, ``bad-event-signature``.
         """
-        self._tree = PartialTrie(read_bytes(state))
-        if self._tree.root != (state_root if state_root is not None else anchor.executed.state_root):
-            raise ProofError(ProofCode.NOT_IN_STATE, "the tree shown has another root than was certified")
         self._public: dict[bytes, bytes] = {}
         self._keys: dict[bytes, bytes] = {}
-        for record in records:
-            self._add_record(record)
-        self._histories = {bytes.fromhex(history.owner): history.entries for history in histories}
-        captures = Captures(signed, anchor.header.chain_id)
-        shown = [read_event(event, captures) for event in events]
+        leaves = dict(self._read_record(record) for record in records)
+        if len(leaves) != len(records):
+            raise ProofError(ProofCode.UNREADABLE, "a record is shown twice")
+        self._tree = PartialTrie(read_bytes(state), leaves)
+        if self._tree.root != (state_root if state_root is not None else anchor.executed.state_root):
+            raise ProofError(ProofCode.NOT_IN_STATE, "tree and records shown have another root than was certified")
+        self._histories = {bytes.fromhex(history.owner): history for history in histories}
+        shown = read_events(events, signed, anchor.header.chain_id)
+        self._commitments = [event.commitment for event in shown]
         self.events: dict[bytes, ShownEvent] = {event.commitment: event for event in shown}
 
-    def _add_record(self, shown: RecordShown) -> None:
+    def _read_record(self, shown: RecordShown) -> tuple[bytes, bytes]:
+        """A record's key hash and leaf, which only the root of the tree can vouch for."""
         key, public = bytes.fromhex(shown.key), read_bytes(shown.public)
         hash_ = sha256(key).digest()
-        if self._tree.leaf(hash_) != leaf_of_halves(public, bytes.fromhex(shown.members_hash)):
-            raise ProofError(ProofCode.RECORD_ALTERED, f"record {shown.key[:32]}… is not the one in the state")
         self._public[key] = public
         self._keys[hash_] = key
+        return hash_, leaf_of_halves(public, bytes.fromhex(shown.members_hash))
 
     def public(self, key: bytes) -> bytes | None:
         """See ``closure.Source``."""
@@ -85,7 +86,7 @@ class ShownState:
             if history.count == 0:
                 return ()
             raise NotShown
-        encoded = [read_bytes(text) for text in self._histories[owner]]
+        encoded = whole_entries(self._histories[owner], self._commitments)
         entries = tuple(read_message(entry, HistoryEntry, 256) for entry in encoded)
         leaves = [leaf_hash(entry) for entry in encoded]
         if len(entries) != history.count or append_all((), 0, leaves) != history.peaks:

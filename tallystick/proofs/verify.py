@@ -26,7 +26,7 @@ from tallystick.proofs.bundle import (
 from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_receipt
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.events import Captures, ShownEvent, read_event
+from tallystick.proofs.events import ShownEvent, read_events
 from tallystick.proofs.evidence import VerifiedEvidence, verify_evidence_bundle
 from tallystick.proofs.heights import ANY_HEIGHT, state_root_of, verify_as_of
 from tallystick.proofs.receivable import VerifiedReceivable, verify_receivable
@@ -195,7 +195,7 @@ def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) ->
     anchor = verify_anchor(bundle.anchor, trust)
     leaf = verify_as_of(bundle.as_of, anchor, at)
     shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed, state_root=state_root_of(leaf))
-    event = read_event(bundle.event, Captures(bundle.signed, anchor.header.chain_id))
+    (event,) = read_events([bundle.event], bundle.signed, anchor.header.chain_id)
     try:
         item = public_of(shown.public, item_key(bundle.subject), ItemPublic)
     except NotShown as error:

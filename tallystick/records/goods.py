@@ -49,6 +49,9 @@ class HistoryKind(IntEnum):
     VOID_SHIP = 17  # a shipment called back before it was received
 
 
+ENTRY_HEAD = b"\x97\xc4\x20"  # what every encoded entry begins with: seven fields, of which the first has 32 bytes
+
+
 class HistoryEntry(Message, frozen=True):
     """One leaf of the history of an item, of a container session or of the statements about an identifier.
 

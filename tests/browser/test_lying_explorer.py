@@ -19,6 +19,8 @@ from tallystick.records.base import Space
 from tallystick.records.goods import HistoryEntry
 from tests.browser.chromium import Chromium, Page
 from tests.browser.serving import serving
+from tests.proof_entries import written_out
+from tests.proof_trees import as_neighbour
 from tests.unit.explorer.chain import COPIED, LOT_A, PACK, copied, node_of, story
 from tests.unit.explorer.sites import Explorer, explorer_over
 
@@ -60,10 +62,12 @@ def warm_commitment(explorer: Explorer) -> str:
 
 
 def without_warm_event(bundle: Bundle) -> None:
+    bundle |= written_out(bundle)
     del bundle["events"][warm_event(bundle)]
 
 
 def without_warm_entry(bundle: Bundle, commitment: str) -> None:
+    bundle |= written_out(bundle)
     without_warm_event(bundle)
     for history in bundle["histories"]:
         entries = [decode(unb64(text), HistoryEntry, size_max=256) for text in history["entries"]]
@@ -84,10 +88,17 @@ def without_recall(bundle: Bundle) -> None:
     bundle["records"] = [one for one in bundle["records"] if int(one["key"][:2], 16) != Space.RECALL]
 
 
+def with_recall_as_neighbour(bundle: Bundle) -> None:
+    """As a liar does who knows how: what is left is the true tree, with the recall's leaf and without its record."""
+    (recall,) = (at for at, one in enumerate(bundle["records"]) if int(one["key"][:2], 16) == Space.RECALL)
+    bundle |= as_neighbour(bundle, recall)
+
+
 def without_lot_history(bundle: Bundle) -> None:
     """One level of the closure missing: the recalled lot that the pack was made from."""
     key = (bytes((Space.ITEM,)) + LOT_A.encode()).hex()
-    bundle["records"] = [one for one in bundle["records"] if one["key"] != key]
+    (lot,) = (at for at, one in enumerate(bundle["records"]) if one["key"] == key)
+    bundle |= as_neighbour(bundle, lot)
     bundle["histories"] = [one for one in bundle["histories"] if one["owner"] != key]
 
 
@@ -103,7 +114,7 @@ def unrecalled_records(bundle: Bundle) -> None:
         if int(one["key"][:2], 16) == Space.ITEM:
             item = decode(unb64(one["public"]), ItemPublic, size_max=65_536)
             one["public"] = b64(encode(structs.replace(item, recalls=())))
-    without_recall(bundle)
+    with_recall_as_neighbour(bundle)
 
 
 def page_with(
@@ -150,8 +161,9 @@ def test_a_fault_of_the_check_itself_is_no_tick(chromium: Chromium, explorer: Ex
 
 
 DOCTORED: dict[str, tuple[Callable[[Bundle], None], str]] = {
-    "its record": (without_recall, "partly"),
-    "every record that names it": (unrecalled_records, "record-altered"),
+    "its record": (without_recall, "not-shown"),
+    "its record but not its leaf": (with_recall_as_neighbour, "partly"),
+    "every record that names it": (unrecalled_records, "not-in-state"),
     "the level that it comes from": (without_lot_history, "record-altered"),  # the pack's own record names it too
 }
 

@@ -15,6 +15,8 @@ from tallystick.proofs import build_item, write_bundle
 from tallystick.votes import Certificate, certificate_of
 from tests.browser.chromium import Chromium, Page
 from tests.browser.serving import serving
+from tests.proof_entries import written_out
+from tests.proof_trees import as_neighbour
 from tests.unit.explorer.chain import BATCH, FOREIGN, NEVER, PACK, PALLET, node_of, story
 from tests.unit.explorer.sites import Explorer, explorer_over
 
@@ -168,6 +170,7 @@ def _forged_vote(certificate: Certificate) -> Certificate:
 
 
 def _drop_entry(bundle: dict[str, Any]) -> None:
+    bundle |= written_out(bundle)
     max(bundle["histories"], key=lambda history: len(history["entries"]))["entries"].pop()
 
 
@@ -181,7 +184,8 @@ def _alter_record(bundle: dict[str, Any]) -> None:
 
 
 def _hide_record(bundle: dict[str, Any]) -> None:
-    bundle["records"] = [record for record in bundle["records"] if not record["key"].startswith("0c")]  # recalls
+    (recall,) = (at for at, record in enumerate(bundle["records"]) if record["key"].startswith("0c"))
+    bundle |= as_neighbour(bundle, recall)
 
 
 def _forge_event_signature(bundle: dict[str, Any]) -> None:
@@ -212,7 +216,7 @@ BROKEN: dict[str, tuple[Edit, str, str]] = {
     "forged-vote": (_certificate(_forged_vote), "bad-vote-signature", "A node's signature is wrong."),
     "entry-left-out": (_drop_entry, "history-altered", "Events were added, left out or reordered."),
     "event-altered": (_alter_event, "event-altered", "An event differs from the one that was signed."),
-    "record-altered": (_alter_record, "record-altered", "A record differs from the one that the nodes signed."),
+    "record-altered": (_alter_record, "not-in-state", "The state shown is not the one that the nodes signed."),
     "event-signature-forged": (_forge_event_signature, "bad-event-signature", "The signature of an event is wrong."),
     "foreign-chain": (_foreign_chain, "wrong-chain", "The proof is from another ledger."),
     "other-state": (_other_state, "not-in-state", "The state shown is not the one that the nodes signed."),

@@ -25,6 +25,7 @@ REASONS = {
     "never-issued serial": "unknown-item",
     "refused event shown as proof": "refused",
     "erroneous event without its correction": "correction-hidden",
+    "pack's story without a correction": "history-altered",
     "confirmation with one signature stripped": "transaction.signatures",
     "same invoice as INV001": "OBLIGATION_DUPLICATE",
     "lender without a grant": "GRANT_MISSING",

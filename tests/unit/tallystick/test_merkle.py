@@ -65,3 +65,40 @@ def test_places_and_lengths_that_do_not_fit_are_refused(index: int, count: int, 
 def test_a_step_that_is_not_a_hash_is_refused() -> None:
     with pytest.raises(ProofError):
         merkle.root_from_path(bytes(32), 0, 2, [bytes(31)])
+
+
+@given(st.lists(st.binary(max_size=8), min_size=1, max_size=40), st.data())
+def test_several_leaves_share_one_path_to_the_root_of_the_naive_tree(items: list[bytes], data: st.DataObject) -> None:
+    places = data.draw(st.sets(st.integers(0, len(items) - 1), min_size=1))
+    found = hashes(items)
+    path = merkle.shared_path(found, places)
+    shown = {place: found[place] for place in places}
+    assert merkle.root_from_shared_path(shown, len(items), path) == naive_root(items)
+    assert len(path) <= len(items) - len(places)
+    if len(places) == 1:
+        assert sorted(path) == sorted(naive_path(items, min(places)))
+
+
+@given(st.lists(st.binary(max_size=8), min_size=2, max_size=40), st.data())
+def test_a_shared_path_that_does_not_fit_is_refused(items: list[bytes], data: st.DataObject) -> None:
+    places = data.draw(st.sets(st.integers(0, len(items) - 1), min_size=1))
+    found = hashes(items)
+    path = merkle.shared_path(found, places)
+    shown = {place: found[place] for place in places}
+    for wrong in (path[1:], (*path, bytes(32)), (*path[:-1], bytes(31))):
+        if wrong != path and not (wrong[:-1] == path[:-1] and not path):
+            with pytest.raises(ProofError) as caught:
+                merkle.root_from_shared_path(shown, len(items), wrong)
+            assert caught.value.code == "not-in-tree"
+    for others in ({}, {-1: found[0]}, {**shown, len(items): found[0]}):
+        with pytest.raises(ProofError):
+            merkle.root_from_shared_path(others, len(items), path)
+
+
+@given(st.lists(st.binary(max_size=8), min_size=2, max_size=20, unique=True), st.data())
+def test_leaves_at_exchanged_places_have_another_root(items: list[bytes], data: st.DataObject) -> None:
+    first, second = data.draw(st.permutations(range(len(items))))[:2]
+    found = hashes(items)
+    path = merkle.shared_path(found, [first, second])
+    exchanged = {first: found[second], second: found[first]}
+    assert merkle.root_from_shared_path(exchanged, len(items), path) != naive_root(items)

@@ -88,7 +88,7 @@ def test_keys_that_share_many_bits_make_a_deep_canonical_tree() -> None:
     keys = [bytes(31) + bytes((i,)) for i in range(40)]
     trie = Trie().update({k: leaf(0) for k in keys})
     assert trie.root == naive_root(dict.fromkeys(keys, leaf(0)), BUCKET_KEYS_MAX)
-    assert PartialTrie(trie.prove([keys[3]])).leaf(keys[3]) == leaf(0)
+    assert PartialTrie(trie.prove([keys[3]]), {keys[3]: leaf(0)}).root == trie.root
 
 
 def test_an_old_version_keeps_its_root_and_its_proofs() -> None:
@@ -96,37 +96,83 @@ def test_an_old_version_keeps_its_root_and_its_proofs() -> None:
     root = old.root
     new = old.update({key(7): None, key(1_000): leaf(1)})
     assert new.root != root == old.root
-    assert PartialTrie(old.prove([key(7)])).leaf(key(7)) == leaf(7)
+    assert PartialTrie(old.prove([key(7)]), {key(7): leaf(7)}).root == root
     assert PartialTrie(new.prove([key(7)])).leaf(key(7)) is None
 
 
 def test_one_proof_shows_present_and_absent_keys_under_the_root() -> None:
     trie = big_trie()
-    shown = PartialTrie(trie.prove([key(3), key(4), key(9_999)]))
+    shown = PartialTrie(trie.prove([key(3), key(4), key(9_999)]), {key(3): leaf(3), key(4): leaf(4)})
     assert shown.root == trie.root
     assert shown.leaf(key(3)) == leaf(3) == trie.get(key(3))
     assert shown.leaf(key(4)) == leaf(4)
     assert shown.leaf(key(9_999)) is None
 
 
+@given(st.sets(st.integers(0, 700), max_size=20), st.sets(st.integers(0, 700), max_size=5))
+def test_any_keys_are_shown_with_their_leaves_or_without(asked: set[int], leaves_too: set[int]) -> None:
+    trie = big_trie()
+    proof = trie.prove([key(i) for i in asked | leaves_too], [key(i) for i in leaves_too])
+    shown = PartialTrie(proof, {key(i): leaf(i) for i in asked - leaves_too if i < 500})
+    assert shown.root == trie.root
+    assert [shown.leaf(key(i)) for i in asked | leaves_too] == [trie.get(key(i)) for i in asked | leaves_too]
+
+
+def test_a_proof_repeats_no_leaf_that_its_reader_knows() -> None:
+    trie = big_trie()
+    assert leaf(3) not in trie.prove([key(3), key(4)]) and leaf(3) in trie.prove([key(3), key(4)], [key(3)])
+
+
+@pytest.mark.parametrize(
+    "leaves",
+    [{}, {key(3): leaf(3), key(5): leaf(5)}, {key(5): leaf(5)}],
+    ids=["too few", "too many", "of another key"],
+)
+def test_a_proof_has_one_place_for_each_record_that_is_shown(leaves: dict[bytes, bytes]) -> None:
+    with pytest.raises(ProofError) as caught:
+        PartialTrie(big_trie().prove([key(3)]), leaves)
+    assert caught.value.code == "not-shown"
+
+
+def test_a_record_that_the_tree_shows_as_a_neighbour_has_no_place_of_its_own() -> None:
+    with pytest.raises(ProofError) as caught:
+        PartialTrie(big_trie().prove([key(3)], [key(3)]), {key(3): leaf(4)})
+    assert caught.value.code == "unreadable"
+
+
+def test_an_altered_leaf_gives_another_root() -> None:
+    trie = big_trie()
+    assert PartialTrie(trie.prove([key(3)]), {key(3): leaf(4)}).root != trie.root
+
+
 def test_a_key_whose_bucket_is_not_shown_is_neither_present_nor_absent() -> None:
     trie = big_trie()
-    shown = PartialTrie(trie.prove([key(3)]))
-    hidden = next(key(i) for i in range(500) if bin(key(i)[0] ^ key(3)[0])[2:].zfill(8)[0] == "1")
+    shown = PartialTrie(trie.prove([key(3)], [key(3)]))
+    hidden = next(key(i) for i in range(500) if key(i)[0] >> 7 != key(3)[0] >> 7)
     with pytest.raises(ProofError) as caught:
         shown.leaf(hidden)
     assert caught.value.code == "not-shown"
 
 
-def test_every_changed_byte_of_a_proof_is_refused_or_changes_the_root() -> None:
+def test_every_changed_bit_of_a_proof_is_refused_or_changes_the_root() -> None:
     trie = big_trie(60)
-    proof = trie.prove([key(3)])
-    for position in range(len(proof)):
-        changed = proof[:position] + bytes((proof[position] ^ 1,)) + proof[position + 1 :]
+    proof = trie.prove([key(3), key(1_000)])
+    for position in range(8 * len(proof)):
+        changed = bytearray(proof)
+        changed[position // 8] ^= 1 << position % 8
         try:
-            assert PartialTrie(changed).root != trie.root
+            assert PartialTrie(bytes(changed), {key(3): leaf(3)}).root != trie.root
         except ProofError as error:
-            assert error.code == "unreadable"
+            assert error.code in ("unreadable", "not-shown")
+
+
+@given(st.lists(st.sampled_from([0, 1]), max_size=60), st.integers(0, 300), st.booleans())
+def test_arbitrary_shapes_are_read_or_refused(bits: list[int], size: int, with_record: bool) -> None:
+    shape = int("".join(map(str, bits)).ljust(64, "0"), 2).to_bytes(8, "big")
+    try:
+        PartialTrie(bytes((0, 0, 8)) + shape + bytes(size), {key(3): leaf(3)} if with_record else {})
+    except ProofError as error:
+        assert error.code in ("unreadable", "not-shown")
 
 
 @given(st.binary(max_size=200))
@@ -139,8 +185,15 @@ def test_arbitrary_bytes_are_read_or_refused_with_one_error(data: bytes) -> None
 
 def test_a_leaf_moved_to_another_bucket_is_refused() -> None:
     trie = big_trie()
-    entry = key(3) + leaf(3)
     other = next(key(i) for i in range(500) if key(i)[0] >> 7 != key(3)[0] >> 7)
-    moved = trie.prove([other]).replace(next(k + v for k, v in trie.items() if k == other), entry)
-    with pytest.raises(ProofError):
+    entry = other + (trie.get(other) or b"")
+    moved = trie.prove([other], [other]).replace(entry, key(3) + leaf(3))
+    with pytest.raises(ProofError) as caught:
         PartialTrie(moved)
+    assert caught.value.code == "unreadable"
+
+
+def test_a_small_tree_is_one_bucket_and_an_empty_one_shows_that_everything_is_absent() -> None:
+    assert PartialTrie(Trie().prove([])).leaf(key(1)) is None
+    few = Trie().update({key(i): leaf(i) for i in range(BUCKET_KEYS_MAX)})
+    assert PartialTrie(few.prove([key(0)]), {key(0): leaf(0)}).leaf(key(99)) is None

@@ -48,6 +48,7 @@ def network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Network:
     """Four members that make snapshots often, of small chunks, and keep few blocks."""
     monkeypatch.setattr(pruning, "STEP_HEIGHTS", 8)
     monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 1_024)
+    monkeypatch.setattr(shelf, "KEPT", 1_000)  # one is made every few seconds: a slow fetch needs it longer
     monkeypatch.setattr(pace, "REST_PER_WORK", 0.0)
     monkeypatch.setattr(joining, "RETRY_S", 0.5)
     made = Network(tmp_path, Timing(idle_block_ms=100))
@@ -72,8 +73,10 @@ async def come_back(network: Network) -> Node:
     """The one that was away joins: its first run ends with a database from a snapshot, its second begins there."""
     await network.start(AWAY)
     node = network.nodes.pop(AWAY)
-    ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
-    await node.stop()
+    try:
+        ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
+    finally:
+        await node.stop()
     assert isinstance(ended, SnapshotReadyError), ended
     await network.start(AWAY)
     return network.nodes[AWAY]
@@ -105,7 +108,6 @@ def test_a_member_that_was_away_joins_by_a_snapshot_and_votes(network: Network) 
 def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelf, "KEPT", 1_000)
     monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 128)
     honest = SnapshotService.answer
     lies = []
@@ -194,7 +196,6 @@ def test_a_manifest_that_is_a_lie_is_found_out_and_never_taken_again(
 
 
 def test_a_fetch_that_is_cut_off_goes_on_where_it_was(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "KEPT", 1_000)
     monkeypatch.setattr(chunks, "SNAPSHOT_CHUNK_FILL", 128)
     honest = SnapshotService.answer
     asked: list[int] = []

@@ -12,7 +12,7 @@ fail() {
 }
 
 # A distribution's own Python comes first: it is built with profile-guided optimisation, which version managers leave
-# out, and a node does a quarter more with it (docs/measurements.md). One that cannot make environments comes last.
+# out (docs/measurements.md has what it is worth). One that cannot make environments comes last.
 find_python() { # prints the first interpreter that is one of the versions given
     local version candidate needed
     for needed in "import ensurepip" ""; do

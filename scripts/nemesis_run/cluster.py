@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,7 @@ from node.folder import DATABASE
 from scripts.nemesis_run.disturbance import Disturbance, build_library
 from scripts.nemesis_run.small_disks import SmallDisks
 from scripts.nemesis_run.wires import Door, Way, Wires
-from scripts.story.network import ROOT, Founder, Network, NetworkError, free_ports, last_words, node_environment
+from scripts.story.network import Founder, Network, NetworkError, free_ports, last_words
 
 
 class Cluster(Network):
@@ -71,16 +70,10 @@ class Cluster(Network):
 
     # --- processes ----------------------------------------------------------------------------------------
 
-    def start(self, organisation: str) -> None:
-        """Start one node, disturbed or not."""
-        node = self.nodes[organisation]
+    def environment(self, organisation: str) -> dict[str, str]:
+        """See ``Network``; what disturbs its disk and clock."""
         disturbance = self.disturbances.get(organisation)
-        environment = node_environment() | (disturbance.environment if disturbance else {})
-        command = [sys.executable, "-m", "node", "run", "--config", str(node.folder / "node.toml")]
-        with node.log.open("ab") as log:
-            node.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, env=environment
-            )
+        return super().environment(organisation) | (disturbance.environment if disturbance else {})
 
     def process(self, organisation: str) -> subprocess.Popen[bytes]:
         """The process of a node that was started."""

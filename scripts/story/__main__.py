@@ -18,6 +18,7 @@ from scripts.story.cast import FOUNDERS, RETAILER
 from scripts.story.display import Display
 from scripts.story.goods import PACKS_A, PACKS_B
 from scripts.story.network import Network
+from scripts.story.uninterrupted import ENDING
 
 INTERRUPTED = 130  # exit code of a check that was cut short: it did not pass
 EXAMPLES = """examples:
@@ -38,7 +39,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="no terminal: assert, print one JSON line, clean up, exit")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="a new folder for everything; it is not removed")
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, _stop)
     folder = options.keep or Path(tempfile.mkdtemp(prefix="tallystick-demo-"))
     if options.keep is not None and folder.exists():
@@ -78,7 +79,7 @@ def _play(network: Network, display: Display, *, check: bool) -> int:
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     """The first signal ends the play; a second one must not cut the cleaning up short."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from scripts.story.uninterrupted import uninterrupted
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0  # for what takes a second or two: on the slowest machine in time
@@ -191,11 +193,13 @@ class Network:
     def start(self, organisation: str) -> None:
         """Start one node."""
         node = self.nodes[organisation]
-        command = [sys.executable, "-m", "node", "run", "--config", str(node.folder / "node.toml")]
-        with node.log.open("ab") as log:
-            node.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, env=node_environment()
-            )
+        arguments = ("node", "run", "--config", str(node.folder / "node.toml"))
+        with node.log.open("ab") as log, uninterrupted():
+            node.process = _process(arguments, log, self.environment(organisation))
+
+    def environment(self, organisation: str) -> dict[str, str]:
+        """What a node's process is started with."""
+        return node_environment()
 
     def kill(self, organisation: str) -> None:
         """End one node without warning."""
@@ -238,9 +242,8 @@ class Network:
             f'node = "{node.url}"\nread_token = "explorer.token"\ngenesis = "{self.genesis}"\n'
             f'database = "explorer.db"\nlisten = "127.0.0.1:{port}"\npoll_ms = 100\n{products}'
         )
-        command = [sys.executable, "-m", "explorer", "run", "--config", str(config)]
-        with (folder / "explorer.log").open("ab") as log:
-            self.explorer = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+        with (folder / "explorer.log").open("ab") as log, uninterrupted():
+            self.explorer = _process(("explorer", "run", "--config", str(config)), log, dict(os.environ))
         self.explorer_url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + START_S
         while True:
@@ -287,6 +290,12 @@ class Network:
             pages = int(Path(f"/proc/{node.process.pid}/statm").read_text().split()[1])
             sizes[organisation] = pages * os.sysconf("SC_PAGESIZE") / 1e6
         return sizes
+
+
+def _process(arguments: Sequence[str], log: BinaryIO, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """One of the product's programs, which a Ctrl-C on our terminal does not reach."""
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True, env=environment)
 
 
 def last_words(log: Path) -> str:

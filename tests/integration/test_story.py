@@ -122,7 +122,7 @@ def running(play: Play) -> bool:
     ("moment", "signals"),
     [
         (founding, (signal.SIGTERM,)),
-        (running, (signal.SIGINT, signal.SIGINT, signal.SIGTERM)),
+        (running, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)),
     ],
 )
 def test_a_play_that_is_interrupted_says_so_and_leaves_nothing(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
+
+import uvloop
 
 from node.app import Node
-from node.certificates import make_transport_identity
+from node.certificates import TransportIdentity, make_transport_identity
 from node.config import NodeConfig, Timing
 from node.founder import FounderOptions, card_body
 from node.seal_secret import bls_entry, make_seal_secret
@@ -28,6 +31,49 @@ ORGANISATIONS = ("org:grower", "org:processor", "org:carrier", "org:retailer")
 IDLE_MS = 200  # shorter than in earnest, so that a silent chain certifies what happened sooner
 PATIENCE_S = 120.0  # for what must come about: on the slowest machine in time, and in vain only where a test fails
 PATIENCE_MS = 120_000
+
+_alive: list[Node] = []  # every node that was started in this process and not stopped yet
+
+
+def play(story: Coroutine[Any, Any, None]) -> None:
+    """Play a story of real nodes on the loop that they run on in earnest.
+
+    Whatever becomes of it, every node that it started is stopped before the loop ends, by whomever it was held: under a
+    living node a loop may not end at all. What the story raises is raised; else the first fault in stopping.
+    """
+
+    async def whole() -> None:
+        try:
+            await story
+        finally:
+            faults = await _stop(list(_alive))
+        if faults:
+            raise faults[0]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(whole())
+
+
+async def started(config: NodeConfig) -> Node:
+    """Start one node, which ``play`` stops unless the story does."""
+    node = Node(config)
+    await node.start()
+    _alive.append(node)
+    return node
+
+
+async def _stop(nodes: list[Node]) -> list[Exception]:
+    """Stop nodes, each of them, whatever becomes of the others; what went wrong."""
+    faults = []
+    for node in nodes:
+        if node in _alive:
+            _alive.remove(node)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await node.stop()
+        except Exception as error:
+            faults.append(error)
+    return faults
 
 
 class Network:
@@ -52,23 +98,7 @@ class Network:
     def _found(self, folder: Path, timing: Timing) -> Genesis:
         cards = []
         for index, (name, port) in enumerate(zip(self.organisations, free_ports(len(self.organisations)), strict=True)):
-            home = folder / name.replace(":", "-")
-            (home / "keys").mkdir(parents=True)
-            identity, seed = make_transport_identity(name), keys.generate()
-            config = NodeConfig(
-                file=home / "node.toml",
-                organisation=name,
-                data=home / "data",
-                genesis=folder / "genesis.bin",
-                keys=home / "keys",
-                peer_listen=Address("127.0.0.1", port),
-                api_listen=Address("127.0.0.1", 0),
-                timing=timing,
-            )
-            config.validator_key.write_text(seed.hex())
-            config.validator_key.chmod(0o600)
-            config.transport_key.write_bytes(identity.key_pem)
-            config.transport_certificate.write_bytes(identity.certificate_pem)
+            config, identity, seed = new_home(folder, name, port, timing=timing)
             self.configs[name] = config
             founder = FounderOptions(
                 name, name, ("governor",), (f"95212{index}",), (), f"127.0.0.1:{port}", f"127.0.0.1:{port}"
@@ -85,22 +115,22 @@ class Network:
     async def start(self, *names: str) -> None:
         """Start these nodes, or all."""
         for name in names or self.organisations:
-            node = Node(self.configs[name])
-            await node.start()
-            self.nodes[name] = node
+            self.nodes[name] = await started(self.configs[name])
 
     async def restart(self, *names: str) -> None:
         """Start nodes anew that ended; a process that ends lets go of its files, here that must be done."""
-        while self.dead:
-            await self.dead.pop().stop()
+        await self._stop([self.dead.pop() for _ in list(self.dead)])
         await self.start(*names)
 
     async def stop(self, *names: str) -> None:
-        """Stop these nodes, or all that run."""
-        for name in names or tuple(self.nodes):
-            await self.nodes.pop(name).stop()
-        while self.dead:
-            await self.dead.pop().stop()
+        """Stop these nodes, or all that run; the first fault is raised once each has had its turn."""
+        nodes = [self.nodes.pop(name) for name in names or tuple(self.nodes)]
+        await self._stop(nodes + [self.dead.pop() for _ in list(self.dead)])
+
+    async def _stop(self, nodes: list[Node]) -> None:
+        faults = await _stop(nodes)
+        if faults:
+            raise faults[0]
 
     def node(self, index: int = 0) -> Node:
         """A running node by the organisation's place in ``organisations``."""
@@ -161,6 +191,33 @@ class Network:
             assert len({store.transactions(at) for store in stores}) == 1
             assert len({store.receipts(at) for store in stores}) == 1
         return height
+
+
+def new_home(folder: Path, name: str, port: int, **settings: Any) -> tuple[NodeConfig, TransportIdentity, bytes]:
+    """An organisation's folder with new keys in it: its configuration, its certificate and its validator's seed.
+
+    Args:
+        port: where its peers reach it, on loopback.
+        settings: further fields of the configuration.
+    """
+    home = folder / name.replace(":", "-")
+    (home / "keys").mkdir(parents=True)
+    identity, seed = make_transport_identity(name), keys.generate()
+    config = NodeConfig(
+        file=home / "node.toml",
+        organisation=name,
+        data=home / "data",
+        genesis=folder / "genesis.bin",
+        keys=home / "keys",
+        peer_listen=Address("127.0.0.1", port),
+        api_listen=Address("127.0.0.1", 0),
+        **settings,
+    )
+    config.validator_key.write_text(seed.hex())
+    config.validator_key.chmod(0o600)
+    config.transport_key.write_bytes(identity.key_pem)
+    config.transport_certificate.write_bytes(identity.certificate_pem)
+    return config, identity, seed
 
 
 def now_ms() -> int:

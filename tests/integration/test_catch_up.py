@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import uvloop
 
 from node import catchup
 from node.app import Node
@@ -30,7 +29,7 @@ from node.network.messages import (
 from node.network.tls import peer_context
 from node.range_server import answer_range
 from tallystick.api import TransactionState
-from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network
+from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network, play
 
 BLOCKS = 40  # to be caught up with; more than what is fetched block by block
 Lie = Callable[[Node, RangeRequest], "RangeMessage | None"]
@@ -172,13 +171,9 @@ async def grow(network: Network, node: Node) -> None:
 
 def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
     async def whole() -> None:
-        network = Network(folder)
-        try:
-            await story(network)
-        finally:
-            await network.stop()
+        await story(Network(folder))
 
-    uvloop.run(whole())
+    play(whole())
 
 
 async def founded(network: Network) -> int:

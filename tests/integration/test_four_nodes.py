@@ -8,26 +8,20 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import uvloop
 
-from node.app import Node
 from node.config import Timing
 from node.folder import DATABASE, SIGNER_LOG
 from tallystick.api import TransactionState
 from tallystick.errors import ConfigError, DecodeError, RefusedError, SignatureError
 from tallystick.transactions import SignedTransaction
-from tests.integration.network import IDLE_MS, ORGANISATIONS, PATIENCE_MS, Network
+from tests.integration.network import IDLE_MS, ORGANISATIONS, PATIENCE_MS, Network, play, started
 
 
 def run(story: Callable[[Network], Awaitable[None]], folder: Path, timing: Timing | None = None) -> None:
     async def whole() -> None:
-        network = Network(folder, timing)
-        try:
-            await story(network)
-        finally:
-            await network.stop()
+        await story(Network(folder, timing))
 
-    uvloop.run(whole())
+    play(whole())
 
 
 async def committed(network: Network, transactions: list[SignedTransaction], index: int = 0) -> None:
@@ -141,7 +135,7 @@ def test_a_node_that_lost_its_signer_record_says_so_and_does_not_start(tmp_path:
         await network.stop("org:carrier")
         shutil.rmtree(network.configs["org:carrier"].data / SIGNER_LOG)
         with pytest.raises(ConfigError, match="the signer record is lost"):
-            await Node(network.configs["org:carrier"]).start()
+            await started(network.configs["org:carrier"])
         await committed(network, [network.register_key()])
 
     run(story, tmp_path)
@@ -152,12 +146,12 @@ def test_a_database_of_another_chain_and_a_locked_folder_are_refused(tmp_path: P
         other = Network(tmp_path / "other")
         await network.start()
         with pytest.raises(ConfigError, match="locked"):
-            await Node(network.configs["org:grower"]).start()
+            await started(network.configs["org:grower"])
         await network.stop()
         mine, theirs = network.configs["org:grower"].data, other.configs["org:grower"].data
         shutil.copytree(mine / DATABASE, theirs / DATABASE)
         with pytest.raises(ConfigError, match="belongs to chain"):
-            await Node(other.configs["org:grower"]).start()
+            await started(other.configs["org:grower"])
 
     run(story, tmp_path)
 

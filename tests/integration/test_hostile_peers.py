@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from node import admission
 from node.allowance import Allowance
@@ -45,7 +44,7 @@ from tallystick.limits import FRAME_SIZE_MAX
 from tallystick.merkle import EMPTY_ROOT
 from tallystick.proposals import Proposal
 from tallystick.votes import Certificate, Statement, Vote, VoteKind
-from tests.integration.network import ORGANISATIONS, PATIENCE_MS, PATIENCE_S, Network
+from tests.integration.network import ORGANISATIONS, PATIENCE_MS, PATIENCE_S, Network, play
 
 VICTIM = ORGANISATIONS[0]
 LIAR = ORGANISATIONS[3]  # its node never starts; the test speaks with its certificate
@@ -108,18 +107,15 @@ def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
     async def whole() -> None:
         network = Network(folder)
         await network.start(*ORGANISATIONS[:3])
-        try:
-            await story(network)
-            transaction = network.register_key()
-            await network.node().queries.submit(transaction.raw)
-            status = await network.node().queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
-            assert status.state is TransactionState.PROVEN, "the chain goes on"
-            assert all(node.failed is None for node in network.nodes.values())
-            network.assert_equal_chains()
-        finally:
-            await network.stop()
+        await story(network)
+        transaction = network.register_key()
+        await network.node().queries.submit(transaction.raw)
+        status = await network.node().queries.wait(transaction.id, TransactionState.PROVEN, PATIENCE_MS)
+        assert status.state is TransactionState.PROVEN, "the chain goes on"
+        assert all(node.failed is None for node in network.nodes.values())
+        network.assert_equal_chains()
 
-    uvloop.run(whole())
+    play(whole())
 
 
 def header(network: Network, **changed: object) -> Header:

@@ -22,13 +22,11 @@ from explorer.node_client import NodeClient
 from node.__main__ import main
 from node.app import Node
 from node.certificates import make_transport_identity
-from node.config import NodeConfig
 from node.folder import SIGNER_LOG
 from node.identity import NEXT_TRANSPORT_CERTIFICATE, NEXT_TRANSPORT_KEY, NEXT_VALIDATOR_KEY
 from node.key_files import read_validator_seed
 from node.seal_secret import bls_entry
 from node.signer_log import SignerRecordLostError, salvage
-from node.toml_reader import Address
 from scripts.story.network import free_ports
 from tallystick import keys
 from tallystick.api import BlockAnswer
@@ -46,7 +44,7 @@ from tallystick.records.base import Space, read_public
 from tallystick.records.membership import PlannedChange
 from tallystick.transactions import SignedTransaction, sign_transaction
 from tallystick.votes import Statement, Vote, VoteKind
-from tests.integration.network import PATIENCE_S, Network, now_ms
+from tests.integration.network import PATIENCE_S, Network, new_home, now_ms, play, started
 
 FIFTH = "org:laboratory"
 
@@ -82,26 +80,10 @@ class Members(Network):
     def new_node(self, folder: Path, name: str) -> NewSeat:
         """Keys and a configuration of an organisation that is to join."""
         (port,) = free_ports(1)
-        home = folder / name.replace(":", "-")
-        (home / "keys").mkdir(parents=True)
-        config = NodeConfig(
-            file=home / "node.toml",
-            organisation=name,
-            data=home / "data",
-            genesis=folder / "genesis.bin",
-            keys=home / "keys",
-            peer_listen=Address("127.0.0.1", port),
-            api_listen=Address("127.0.0.1", 0),
-            joining=True,
-            timing=self.configs["org:grower"].timing,
-        )
+        timing = self.configs["org:grower"].timing
+        config, identity, seed = new_home(folder, name, port, joining=True, timing=timing)
         self.configs[name] = config
         self.roots[name] = keys.generate()
-        identity, seed = make_transport_identity(name), keys.generate()
-        config.validator_key.write_text(seed.hex())
-        config.validator_key.chmod(0o600)
-        config.transport_key.write_bytes(identity.key_pem)
-        config.transport_certificate.write_bytes(identity.certificate_pem)
         address = f"127.0.0.1:{port}"
         return NewSeat(name, keys.public_key_of(seed), identity.certificate_der, address, address)
 
@@ -185,7 +167,7 @@ def test_a_fifth_joins_while_transactions_run_one_leaves_and_keys_rotate(tmp_pat
             await asyncio.gather(loading, return_exceptions=True)
             await network.stop()
 
-    asyncio.run(story())
+    play(story())
 
 
 async def _fifth_joins(network: Members, folder: Path, load: Load) -> None:
@@ -276,75 +258,66 @@ def test_one_validator_becomes_several_and_one_again(
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        try:
-            names = ["org:grower"]
-            for number in range(2, size + 1):
-                name = f"org:member-{number}"
-                seat = network.new_node(tmp_path, name)
-                root = keys.public_key_of(network.roots[name])
-                await network.put(network.governed(AdmitOrganisation(name, name, ("carrier",), (), (), root)))
-                switch = height_of(network.node()) + 250
-                await network.put(network.governed(ChangeValidators((seat,), (), switch)))
-                await network.start(name)
-                await network.until(lambda name=name: network.ready(name))  # type: ignore[misc]
-                names.append(name)
-                await until_epoch(network, len(names) - 1, *names)
-                assert network.node().epochs.validators.count == len(names)
-            for epoch in range(size, 2 * size - 1):
-                name = names[-1]
-                order = ChangeValidators((), (name,), height_of(network.node()) + 40)
-                await network.put(network.governed(order))
-                await until_epoch(network, epoch, *names)
-                await network.stop(name)
-                names.remove(name)
-            assert network.node().epochs.validators.count == 1
-            await network.put(network.register_key(0))
-        finally:
-            await network.stop()
+        names = ["org:grower"]
+        for number in range(2, size + 1):
+            name = f"org:member-{number}"
+            seat = network.new_node(tmp_path, name)
+            root = keys.public_key_of(network.roots[name])
+            await network.put(network.governed(AdmitOrganisation(name, name, ("carrier",), (), (), root)))
+            switch = height_of(network.node()) + 250
+            await network.put(network.governed(ChangeValidators((seat,), (), switch)))
+            await network.start(name)
+            await network.until(lambda name=name: network.ready(name))  # type: ignore[misc]
+            names.append(name)
+            await until_epoch(network, len(names) - 1, *names)
+            assert network.node().epochs.validators.count == len(names)
+        for epoch in range(size, 2 * size - 1):
+            name = names[-1]
+            order = ChangeValidators((), (name,), height_of(network.node()) + 40)
+            await network.put(network.governed(order))
+            await until_epoch(network, epoch, *names)
+            await network.stop(name)
+            names.remove(name)
+        assert network.node().epochs.validators.count == 1
+        await network.put(network.register_key(0))
 
-    asyncio.run(story())
+    play(story())
 
 
 def test_a_joiner_that_is_not_there_is_left_out_and_the_chain_goes_on(tmp_path: Path) -> None:
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        try:
-            seat = network.new_node(tmp_path, FIFTH)
-            root = keys.public_key_of(network.roots[FIFTH])
-            await network.put(network.governed(AdmitOrganisation(FIFTH, "Laboratory", ("inspector",), (), (), root)))
-            switch = height_of(network.node()) + 28
-            await network.put(network.governed(ChangeValidators((seat,), (), switch)))
-            assert network.plan() is not None
-            await network.until(lambda: network.plan() is None)
-            assert network.node().epochs.number == 0
-            await network.put(network.register_key())
-        finally:
-            await network.stop()
+        seat = network.new_node(tmp_path, FIFTH)
+        root = keys.public_key_of(network.roots[FIFTH])
+        await network.put(network.governed(AdmitOrganisation(FIFTH, "Laboratory", ("inspector",), (), (), root)))
+        switch = height_of(network.node()) + 28
+        await network.put(network.governed(ChangeValidators((seat,), (), switch)))
+        assert network.plan() is not None
+        await network.until(lambda: network.plan() is None)
+        assert network.node().epochs.number == 0
+        await network.put(network.register_key())
 
-    asyncio.run(story())
+    play(story())
 
 
 def test_a_node_that_slept_through_two_epochs_catches_up(tmp_path: Path) -> None:
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        try:
-            await network.stop("org:retailer")
-            others = network.organisations[:3]
-            for epoch, name in ((1, "org:grower"), (2, "org:processor")):
-                seat, seed = network.next_keys(name, transport=False)
-                rotation = RotateValidator(seat, height_of(network.node()) + 28)
-                await network.put(network.signed(rotation, network.roots[name], seed))
-                await network.in_epoch(epoch, *others)
-            await network.start("org:retailer")
-            await network.in_epoch(2, "org:retailer")
-            await network.put(network.register_key(), "org:retailer")
-            network.assert_equal_chains()
-        finally:
-            await network.stop()
+        await network.stop("org:retailer")
+        others = network.organisations[:3]
+        for epoch, name in ((1, "org:grower"), (2, "org:processor")):
+            seat, seed = network.next_keys(name, transport=False)
+            rotation = RotateValidator(seat, height_of(network.node()) + 28)
+            await network.put(network.signed(rotation, network.roots[name], seed))
+            await network.in_epoch(epoch, *others)
+        await network.start("org:retailer")
+        await network.in_epoch(2, "org:retailer")
+        await network.put(network.register_key(), "org:retailer")
+        network.assert_equal_chains()
 
-    asyncio.run(story())
+    play(story())
     data, genesis = tmp_path / "org-retailer" / "data", tmp_path / "genesis.bin"
     assert main(["check", "--data", str(data), "--genesis", str(genesis)]) == 0
 
@@ -355,41 +328,38 @@ def test_a_validator_that_votes_twice_is_recorded_and_can_be_shown_to_outsiders(
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        try:
-            await network.put(network.register_key())
-            # What is made up below must not be an answer to the retailer's own question at its start.
-            await network.until(lambda: not any(node.epochs.asking for node in network.nodes.values()))
-            seed = read_validator_seed(network.configs["org:retailer"].validator_key)
-            index = network.genesis.validators().index_of(keys.public_key_of(seed))
-            assert index is not None
-            for name in network.organisations[:3]:
-                node = network.nodes[name]
-                view = node.queries.status().view + 3
-                for fill in (1, 2):
-                    statement = Statement(0, VoteKind.NOTARIZE, view, bytes((fill,)) * 32)
-                    message = statement.signing_bytes()
-                    signature = keys.sign(seed, keys.Purpose.VOTE, network.chain_id, message)
-                    node._parts.runner.give(VoteReceived(Vote(statement, index, signature)))
-            nodes = list(network.nodes.values())
-            await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes))
-            proofs = nodes[0].proofs
-            key, _ = next(nodes[0].ledger.records(Space.EVIDENCE))
-            trust = pin(encode(network.genesis), network.chain_id).trust()
-            await network.until(lambda: proofs.certified().record(key) is not None)
-            bundle = write_bundle(proofs.evidence(key))
-            shown = verify_bundle(bundle, trust, subject=key.hex())
-            assert isinstance(shown, VerifiedEvidence) and shown.recorded is not None
-            assert (shown.organisation, shown.kind) == ("org:retailer", EvidenceKind.DOUBLE_NOTARIZE)
-            height = shown.anchor.executed.height
-            later = verify_bundle(write_bundle(proofs.evidence(key, at=height)), trust, subject=key.hex(), at=height)
-            assert isinstance(later, VerifiedEvidence) and later.as_of is not None
-            for unknown in (key[:-1] + bytes((key[-1] ^ 1,)), PARAMETERS_KEY):
-                with pytest.raises(ProofError):
-                    proofs.evidence(unknown)
-        finally:
-            await network.stop()
+        await network.put(network.register_key())
+        # What is made up below must not be an answer to the retailer's own question at its start.
+        await network.until(lambda: not any(node.epochs.asking for node in network.nodes.values()))
+        seed = read_validator_seed(network.configs["org:retailer"].validator_key)
+        index = network.genesis.validators().index_of(keys.public_key_of(seed))
+        assert index is not None
+        for name in network.organisations[:3]:
+            node = network.nodes[name]
+            view = node.queries.status().view + 3
+            for fill in (1, 2):
+                statement = Statement(0, VoteKind.NOTARIZE, view, bytes((fill,)) * 32)
+                message = statement.signing_bytes()
+                signature = keys.sign(seed, keys.Purpose.VOTE, network.chain_id, message)
+                node._parts.runner.give(VoteReceived(Vote(statement, index, signature)))
+        nodes = list(network.nodes.values())
+        await network.until(lambda: all(list(node.ledger.records(Space.EVIDENCE)) for node in nodes))
+        proofs = nodes[0].proofs
+        key, _ = next(nodes[0].ledger.records(Space.EVIDENCE))
+        trust = pin(encode(network.genesis), network.chain_id).trust()
+        await network.until(lambda: proofs.certified().record(key) is not None)
+        bundle = write_bundle(proofs.evidence(key))
+        shown = verify_bundle(bundle, trust, subject=key.hex())
+        assert isinstance(shown, VerifiedEvidence) and shown.recorded is not None
+        assert (shown.organisation, shown.kind) == ("org:retailer", EvidenceKind.DOUBLE_NOTARIZE)
+        height = shown.anchor.executed.height
+        later = verify_bundle(write_bundle(proofs.evidence(key, at=height)), trust, subject=key.hex(), at=height)
+        assert isinstance(later, VerifiedEvidence) and later.as_of is not None
+        for unknown in (key[:-1] + bytes((key[-1] ^ 1,)), PARAMETERS_KEY):
+            with pytest.raises(ProofError):
+                proofs.evidence(unknown)
 
-    asyncio.run(story())
+    play(story())
     written = write_config(tmp_path)
     assert main(["evidence", "export", "--config", str(written), "--dir", str(tmp_path / "out")]) == 0
     (file, *_) = sorted((tmp_path / "out").iterdir())
@@ -411,57 +381,50 @@ def test_a_validator_on_an_older_disk_notices_and_signs_nothing(tmp_path: Path) 
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        try:
+        await network.put(network.register_key())
+        await network.until(lambda: network.votes("org:retailer") > 0)
+        await network.stop("org:retailer")
+        data = network.configs["org:retailer"].data
+        shutil.copytree(data, tmp_path / "image")
+        old = network.votes("org:retailer")
+        await network.start("org:retailer")
+        while network.votes("org:retailer") < old + 4:  # the first of which the others have heard by then
             await network.put(network.register_key())
-            await network.until(lambda: network.votes("org:retailer") > 0)
-            await network.stop("org:retailer")
-            data = network.configs["org:retailer"].data
-            shutil.copytree(data, tmp_path / "image")
-            old = network.votes("org:retailer")
-            await network.start("org:retailer")
-            while network.votes("org:retailer") < old + 4:  # the first of which the others have heard by then
-                await network.put(network.register_key())
-            await network.stop("org:retailer")
-            shutil.rmtree(data)
-            (tmp_path / "image").rename(data)
-            node = Node(network.configs["org:retailer"])
-            await node.start()
-            assert node.epochs.me is None
-            error = await asyncio.wait_for(node.failure(), PATIENCE_S)
-            assert isinstance(error, SignerRecordLostError) and "recover key" in str(error)
-            await node.stop()
-            await network.put(network.register_key())
-        finally:
-            await network.stop()
+        await network.stop("org:retailer")
+        shutil.rmtree(data)
+        (tmp_path / "image").rename(data)
+        node = await started(network.configs["org:retailer"])
+        assert node.epochs.me is None
+        error = await asyncio.wait_for(node.failure(), PATIENCE_S)
+        assert isinstance(error, SignerRecordLostError) and "recover key" in str(error)
+        await node.stop()
+        await network.put(network.register_key())
 
-    asyncio.run(story())
+    play(story())
 
 
 def test_a_lost_record_is_replaced_by_a_new_key_that_takes_the_seat(tmp_path: Path) -> None:
     async def story() -> None:
         network = Members(tmp_path)
         await network.start()
-        try:
-            await network.put(network.register_key())
-            await network.stop("org:retailer")
-            shutil.rmtree(network.configs["org:retailer"].data / SIGNER_LOG)
-            with pytest.raises(SignerRecordLostError):
-                await Node(network.configs["org:retailer"]).start()
-            seat, seed = network.next_keys("org:retailer", transport=False)
-            await network.start("org:retailer")
-            assert network.nodes["org:retailer"].epochs.me is None
-            rotation = RotateValidator(seat, height_of(network.node()) + 28)
-            await network.put(network.signed(rotation, network.roots["org:retailer"], seed))
-            await network.in_epoch(1, *network.organisations)
-            retailer = network.nodes["org:retailer"]
-            assert retailer.epochs.me is not None
-            assert retailer.epochs.validators.members[retailer.epochs.me].key == keys.public_key_of(seed)
-            await network.stop("org:carrier")  # now its vote is needed
-            await network.put(network.register_key())
-        finally:
-            await network.stop()
+        await network.put(network.register_key())
+        await network.stop("org:retailer")
+        shutil.rmtree(network.configs["org:retailer"].data / SIGNER_LOG)
+        with pytest.raises(SignerRecordLostError):
+            await started(network.configs["org:retailer"])
+        seat, seed = network.next_keys("org:retailer", transport=False)
+        await network.start("org:retailer")
+        assert network.nodes["org:retailer"].epochs.me is None
+        rotation = RotateValidator(seat, height_of(network.node()) + 28)
+        await network.put(network.signed(rotation, network.roots["org:retailer"], seed))
+        await network.in_epoch(1, *network.organisations)
+        retailer = network.nodes["org:retailer"]
+        assert retailer.epochs.me is not None
+        assert retailer.epochs.validators.members[retailer.epochs.me].key == keys.public_key_of(seed)
+        await network.stop("org:carrier")  # now its vote is needed
+        await network.put(network.register_key())
 
-    asyncio.run(story())
+    play(story())
 
 
 class Beside:

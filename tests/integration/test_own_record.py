@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from node.app import Node
 from node.folder import DATABASE, SIGNER_LOG
@@ -18,7 +17,7 @@ from node.signer_log import SignerRecordLostError, VoteEntry, read_entry
 from node.wal import read_records
 from tallystick import keys
 from tallystick.votes import Statement, Vote, VoteKind
-from tests.integration.network import ORGANISATIONS, PATIENCE_S, Network
+from tests.integration.network import ORGANISATIONS, PATIENCE_S, Network, play
 
 VICTIM = ORGANISATIONS[0]
 
@@ -26,14 +25,11 @@ VICTIM = ORGANISATIONS[0]
 def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
     async def whole() -> None:
         network = Network(folder)
-        try:
-            await network.start()
-            await network.prove(1)
-            await story(network)
-        finally:
-            await network.stop()
+        await network.start()
+        await network.prove(1)
+        await story(network)
 
-    uvloop.run(whole())
+    play(whole())
 
 
 def own_votes(network: Network) -> list[Vote]:
@@ -45,11 +41,10 @@ def own_votes(network: Network) -> list[Vote]:
     return votes
 
 
-async def started(network: Network) -> Node:
-    node = Node(network.configs[VICTIM])
-    await node.start()
-    network.nodes[VICTIM] = node
-    return node
+async def victim_of(network: Network) -> Node:
+    """The victim, started."""
+    await network.start(VICTIM)
+    return network.nodes[VICTIM]
 
 
 async def found_out(network: Network) -> None:
@@ -58,14 +53,14 @@ async def found_out(network: Network) -> None:
     The second time it knows by itself what the others told it the first time.
     """
     before = own_votes(network)
-    node = await started(network)
+    node = await victim_of(network)
     async with asyncio.timeout(PATIENCE_S):
         error = await node.failure()
     assert isinstance(error, SignerRecordLostError) and "must not sign" in str(error)
     await network.stop(VICTIM)
     assert own_votes(network) == before
     with pytest.raises(SignerRecordLostError, match="must not sign"):
-        await started(network)
+        await victim_of(network)
     assert own_votes(network) == before
     await network.prove(2)
 
@@ -85,7 +80,7 @@ def test_a_validator_on_yesterdays_image_signs_nothing(tmp_path: Path) -> None:
         await network.stop(VICTIM)
         shutil.copytree(data, tmp_path / "image")
         old = len(own_votes(network))
-        await started(network)
+        await victim_of(network)
         await network.until(lambda: not network.node().epochs.asking)
         await network.prove(0)
         await network.until(lambda: len(own_votes(network)) > old + 3)  # the others have heard the first by then
@@ -102,7 +97,7 @@ def test_a_validator_that_lost_its_database_alone_votes_on(tmp_path: Path) -> No
         await network.stop(VICTIM)
         before = own_votes(network)
         shutil.rmtree(network.configs[VICTIM].data / DATABASE)
-        node = await started(network)
+        node = await victim_of(network)
         await network.stop(ORGANISATIONS[3])  # from now on the victim is needed for a quorum
         await network.prove(1)
         assert node.failed is None and len(own_votes(network)) > len(before)
@@ -114,7 +109,7 @@ def test_before_enough_have_answered_nothing_is_signed(tmp_path: Path) -> None:
     async def story(network: Network) -> None:
         await network.stop()
         before = own_votes(network)
-        node = await started(network)
+        node = await victim_of(network)
         await network.start(ORGANISATIONS[1])
         await asyncio.sleep(1.5)
         assert node.epochs.asking
@@ -128,7 +123,7 @@ def test_before_enough_have_answered_nothing_is_signed(tmp_path: Path) -> None:
 def test_words_that_we_never_signed_are_a_fault_of_who_shows_them(tmp_path: Path) -> None:
     async def story(network: Network) -> None:
         await network.stop()
-        node = await started(network)
+        node = await victim_of(network)
         record, peer = node._parts.own_record, next(iter(node.peers))
         said = Statement(0, VoteKind.NULLIFY, 10**6, bytes(32))
         forged = keys.sign(keys.generate(), keys.Purpose.VOTE, network.chain_id, said.signing_bytes())

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from node.__main__ import main
 from node.folder import SIGNER_LOG
@@ -23,7 +22,7 @@ from tallystick.payloads import encode_payload
 from tallystick.payloads.membership import NewSeat, RotateValidator
 from tallystick.transactions import sign_transaction
 from tallystick.votes import Statement, Vote
-from tests.integration.network import ORGANISATIONS, PATIENCE_MS, PATIENCE_S, Network, now_ms
+from tests.integration.network import ORGANISATIONS, PATIENCE_MS, PATIENCE_S, Network, now_ms, play
 
 PASSPHRASE = "a passphrase for tests"
 
@@ -41,15 +40,12 @@ def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
             network.write_config(name)
         (folder / "pass").write_text(PASSPHRASE + "\n")
         (folder / "pass").chmod(0o600)
-        try:
-            await network.start()
-            for index in range(4):
-                await network.prove(index)
-            await story(network)
-        finally:
-            await network.stop()
+        await network.start()
+        for index in range(4):
+            await network.prove(index)
+        await story(network)
 
-    uvloop.run(whole())
+    play(whole())
 
 
 async def fall_silent_together(network: Network) -> None:

@@ -6,10 +6,7 @@ import asyncio
 import contextlib
 import io
 import shutil
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-
-import uvloop
 
 from node.__main__ import main
 from node.app import Node
@@ -19,14 +16,9 @@ from node.config import Timing
 from node.folder import SIGNER_LOG
 from node.signer_log import SignerRecordLostError, salvage
 from tallystick.votes import Vote
-from tests.integration.network import PATIENCE_S, Network
+from tests.integration.network import PATIENCE_S, Network, play
 
 RESTORED = "org:retailer"
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(scenario())  # type: ignore[arg-type]
 
 
 async def backed_up(network: Network, folder: Path) -> Path:
@@ -71,41 +63,35 @@ async def restored(network: Network, file: Path) -> Node:
 def test_a_node_that_signed_since_its_backup_never_votes_with_that_key(tmp_path: Path) -> None:
     async def scenario() -> None:
         network = Network(tmp_path, Timing(idle_block_ms=100))
-        try:
-            await network.start()
-            await network.prove()
-            file = await backed_up(network, tmp_path)
-            await network.prove()
-            height = network.heights()[RESTORED]
-            await network.until(lambda: min(network.heights().values()) > height + 10)
-            await network.stop(RESTORED)
-            node = await restored(network, file)
-            ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
-            assert isinstance(ended, SignerRecordLostError)
-            own = [one for one in node._disk.log.records if isinstance(one, Vote) or getattr(one, "own", False)]
-            assert own == []  # nothing was signed, whatever was heard
-            network.dead.append(network.nodes.pop(RESTORED))
-        finally:
-            await network.stop()
+        await network.start()
+        await network.prove()
+        file = await backed_up(network, tmp_path)
+        await network.prove()
+        height = network.heights()[RESTORED]
+        await network.until(lambda: min(network.heights().values()) > height + 10)
+        await network.stop(RESTORED)
+        node = await restored(network, file)
+        ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
+        assert isinstance(ended, SignerRecordLostError)
+        own = [one for one in node._disk.log.records if isinstance(one, Vote) or getattr(one, "own", False)]
+        assert own == []  # nothing was signed, whatever was heard
+        network.dead.append(network.nodes.pop(RESTORED))
 
-    run(scenario)
+    play(scenario())
 
 
 def test_a_node_whose_backup_is_newer_than_all_that_it_signed_votes_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         network = Network(tmp_path, Timing(idle_block_ms=600_000))
-        try:
-            await network.start()
-            await network.prove()
-            file = await backed_up_in_silence(network, tmp_path)
-            node = await restored(network, file)
-            assert node.ledger.restored() is not None
-            await network.until(lambda: node.epochs.me is not None)
-            assert node.ledger.restored() is None
-            await network.stop("org:carrier")
-            await network.prove()
-            await network.prove(1)
-        finally:
-            await network.stop()
+        await network.start()
+        await network.prove()
+        file = await backed_up_in_silence(network, tmp_path)
+        node = await restored(network, file)
+        assert node.ledger.restored() is not None
+        await network.until(lambda: node.epochs.me is not None)
+        assert node.ledger.restored() is None
+        await network.stop("org:carrier")
+        await network.prove()
+        await network.prove(1)
 
-    run(scenario)
+    play(scenario())

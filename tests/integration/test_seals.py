@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from node.founder import FounderOptions
 from tallystick import keys
@@ -26,7 +25,7 @@ from tallystick.payloads.governance import RegisterKey
 from tallystick.records.members import KeyUse
 from tallystick.transactions import SignedTransaction, sign_transaction
 from tests.integration import network as networks
-from tests.integration.network import PATIENCE_MS, Network, now_ms
+from tests.integration.network import PATIENCE_MS, Network, now_ms, play
 from tests.toy_bls import TOY, toy_bls
 from tests.world import World, sscc, uri
 
@@ -74,30 +73,27 @@ def test_four_nodes_seal_a_height_on_request_and_a_pallet_under_it(
 
     async def story() -> None:
         network = Network(tmp_path, seals=True)
-        try:
-            await network.start()
-            await _fill_pallet(network)
-            packed = network.node().queries.status().executed_height
-            sealer = network.node().sealer
-            with pytest.raises(DecodeError, match="no logistic unit"):
-                sealer.consignment(PACKS[0])
+        await network.start()
+        await _fill_pallet(network)
+        packed = network.node().queries.status().executed_height
+        sealer = network.node().sealer
+        with pytest.raises(DecodeError, match="no logistic unit"):
+            sealer.consignment(PACKS[0])
 
-            def sealed() -> bool:
-                try:
-                    return sealer.certificate().seal.executed.height >= asked
-                except UnavailableError:
-                    return False
+        def sealed() -> bool:
+            try:
+                return sealer.certificate().seal.executed.height >= asked
+            except UnavailableError:
+                return False
 
-            asked = sealer.request()
-            assert asked >= packed
-            await network.until(sealed)
-            _check(network)
-            with pytest.raises(ProofError, match="nothing was ever packed"):
-                sealer.consignment(sscc("95212000002"))
-        finally:
-            await network.stop()
+        asked = sealer.request()
+        assert asked >= packed
+        await network.until(sealed)
+        _check(network)
+        with pytest.raises(ProofError, match="nothing was ever packed"):
+            sealer.consignment(sscc("95212000002"))
 
-    uvloop.run(asyncio.wait_for(story(), 600))
+    play(asyncio.wait_for(story(), 600))
 
 
 def _check(network: Network) -> None:

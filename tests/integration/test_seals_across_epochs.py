@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from tallystick.bls import Bls
 from tallystick.errors import UnavailableError
@@ -15,6 +14,7 @@ from tallystick.genesis import merge_cards
 from tallystick.payloads.membership import RotateValidator
 from tallystick.seals import SealCertificate, SealKeys
 from tests.integration import network as networks
+from tests.integration.network import play
 from tests.integration.test_membership import Members, height_of
 from tests.toy_bls import TOY, toy_bls
 
@@ -46,26 +46,23 @@ def test_after_a_change_of_validators_the_new_set_seals(
 
     async def story() -> None:
         network = Members(tmp_path, seals=True)
-        try:
-            await network.start()
-            await network.until(lambda: epoch_of_seal(network) == 0)
-            seat, seed = network.next_keys(CARRIER, transport=False)
-            rotate = RotateValidator(seat, height_of(network.node()) + 28)
-            await network.put(network.signed(rotate, network.roots[CARRIER], seed))
-            await network.in_epoch(1, *network.organisations)
-            assert epoch_of_seal(network) >= 0, "the last seal of the epoch before is still shown"
-            await network.until(lambda: closing_seal(network) is not None)
-            await network.until(lambda: epoch_of_seal(network) == 1)
-            sealer = network.node().sealer
-            first, second = network.genesis.validators(), network.node().epochs.validators
-            assert second != first and second.members[0].bls_key
-            assert {one.bls_key for one in first.members} == {one.bls_key for one in second.members}
-            SealKeys(second, 1, network.chain_id, TOY).check(sealer.certificate())
-            closing, proof = closing_seal(network), network.node().epochs.proof(0)
-            assert closing is not None and proof is not None
-            assert closing.seal.executed.height == proof.boundary.height, "the last block of epoch 0"
-            SealKeys(first, 0, network.chain_id, TOY).check(closing)
-        finally:
-            await network.stop()
+        await network.start()
+        await network.until(lambda: epoch_of_seal(network) == 0)
+        seat, seed = network.next_keys(CARRIER, transport=False)
+        rotate = RotateValidator(seat, height_of(network.node()) + 28)
+        await network.put(network.signed(rotate, network.roots[CARRIER], seed))
+        await network.in_epoch(1, *network.organisations)
+        assert epoch_of_seal(network) >= 0, "the last seal of the epoch before is still shown"
+        await network.until(lambda: closing_seal(network) is not None)
+        await network.until(lambda: epoch_of_seal(network) == 1)
+        sealer = network.node().sealer
+        first, second = network.genesis.validators(), network.node().epochs.validators
+        assert second != first and second.members[0].bls_key
+        assert {one.bls_key for one in first.members} == {one.bls_key for one in second.members}
+        SealKeys(second, 1, network.chain_id, TOY).check(sealer.certificate())
+        closing, proof = closing_seal(network), network.node().epochs.proof(0)
+        assert closing is not None and proof is not None
+        assert closing.seal.executed.height == proof.boundary.height, "the last block of epoch 0"
+        SealKeys(first, 0, network.chain_id, TOY).check(closing)
 
-    uvloop.run(asyncio.wait_for(story(), 900))
+    play(asyncio.wait_for(story(), 900))

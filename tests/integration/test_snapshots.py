@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import uvloop
 from msgspec.structs import replace as replace_fields
 
 from node import pruning
@@ -32,15 +30,10 @@ from node.snapshots.rebuild import SnapshotLieError
 from node.snapshots.service import SnapshotQuestion, SnapshotService
 from tallystick.api import TransactionState
 from tallystick.encoding import decode, encode
-from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network
+from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network, play
 
 AWAY = "org:retailer"
 STORAGE = StorageConfig(snapshot_every=64, keep_blocks=24, join_behind=1_000)
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(scenario())  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -72,11 +65,8 @@ async def leave_behind(network: Network) -> int:
 async def come_back(network: Network) -> Node:
     """The one that was away joins: its first run ends with a database from a snapshot, its second begins there."""
     await network.start(AWAY)
-    node = network.nodes.pop(AWAY)
-    try:
-        ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
-    finally:
-        await node.stop()
+    ended = await asyncio.wait_for(network.nodes[AWAY].failure(), PATIENCE_S)
+    await network.stop(AWAY)
     assert isinstance(ended, SnapshotReadyError), ended
     await network.start(AWAY)
     return network.nodes[AWAY]
@@ -94,15 +84,12 @@ async def work_with(network: Network, node: Node) -> None:
 
 def test_a_member_that_was_away_joins_by_a_snapshot_and_votes(network: Network) -> None:
     async def scenario() -> None:
-        try:
-            height = await leave_behind(network)
-            node = await come_back(network)
-            assert node.ledger.floor.bodies_from > height + 1
-            await work_with(network, node)
-        finally:
-            await network.stop()
+        height = await leave_behind(network)
+        node = await come_back(network)
+        assert node.ledger.floor.bodies_from > height + 1
+        await work_with(network, node)
 
-    run(scenario)
+    play(scenario())
 
 
 def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
@@ -113,27 +100,24 @@ def test_a_peer_that_sends_other_chunks_is_cut_off_and_the_others_serve(
     lies = []
 
     async def scenario() -> None:
-        try:
-            await leave_behind(network)
-            liar = network.node(0)._parts.snapshots
+        await leave_behind(network)
+        liar = network.node(0)._parts.snapshots
 
-            def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
-                if self is liar and isinstance(message, ChunkRequest):
-                    lies.append(message.index)
-                    peer.send(ChunkMessage(message.digest, message.index, b"\x91\x90"))
-                elif isinstance(message, ChunkRequest) and not lies:  # the others wait until it was asked, too
-                    asyncio.get_running_loop().call_later(0.05, answer, self, peer, message)
-                else:
-                    honest(self, peer, message)
+        def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
+            if self is liar and isinstance(message, ChunkRequest):
+                lies.append(message.index)
+                peer.send(ChunkMessage(message.digest, message.index, b"\x91\x90"))
+            elif isinstance(message, ChunkRequest) and not lies:  # the others wait until it was asked, too
+                asyncio.get_running_loop().call_later(0.05, answer, self, peer, message)
+            else:
+                honest(self, peer, message)
 
-            monkeypatch.setattr(SnapshotService, "answer", answer)
-            node = await come_back(network)
-            assert lies
-            await work_with(network, node)
-        finally:
-            await network.stop()
+        monkeypatch.setattr(SnapshotService, "answer", answer)
+        node = await come_back(network)
+        assert lies
+        await work_with(network, node)
 
-    run(scenario)
+    play(scenario())
 
 
 def test_a_manifest_that_is_a_lie_is_found_out_and_never_taken_again(
@@ -144,55 +128,52 @@ def test_a_manifest_that_is_a_lie_is_found_out_and_never_taken_again(
     refused: list[str] = []
 
     async def scenario() -> None:
-        try:
-            await leave_behind(network)
-            liar = network.node(0)._parts.snapshots
-            lies: dict[bytes, tuple[Manifest, SnapshotProof, bytes]] = {}
+        await leave_behind(network)
+        liar = network.node(0)._parts.snapshots
+        lies: dict[bytes, tuple[Manifest, SnapshotProof, bytes]] = {}
 
-            def lie() -> bytes:
-                _, digest = liar._shelf.offers()[-1]
-                genuine, proof = liar._shelf.manifest(digest), liar._proof(digest)
-                assert genuine is not None and proof is not None
-                first = decode(liar._shelf.chunk(digest, 0), chunks.Chunk, size_max=1 << 20)
-                other = encode(chunks.Chunk(first.rows[1:]))
-                made = replace_fields(genuine, chunks=(chunks.chunk_hash(other), *genuine.chunks[1:]))
-                lies[made.digest()] = (made, proof, digest)
-                return other
+        def lie() -> bytes:
+            _, digest = liar._shelf.offers()[-1]
+            genuine, proof = liar._shelf.manifest(digest), liar._proof(digest)
+            assert genuine is not None and proof is not None
+            first = decode(liar._shelf.chunk(digest, 0), chunks.Chunk, size_max=1 << 20)
+            other = encode(chunks.Chunk(first.rows[1:]))
+            made = replace_fields(genuine, chunks=(chunks.chunk_hash(other), *genuine.chunks[1:]))
+            lies[made.digest()] = (made, proof, digest)
+            return other
 
-            await network.until(lambda: any(liar._proof(digest) for _, digest in liar._shelf.offers()[-1:]))
-            other = lie()
+        await network.until(lambda: any(liar._proof(digest) for _, digest in liar._shelf.offers()[-1:]))
+        other = lie()
 
-            def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
-                match message:
-                    case SnapshotsRequest() if self is liar and not refused:
-                        offers = tuple(Offer(made.height, digest) for digest, (made, _, _) in lies.items())
-                        peer.send(SnapshotsMessage(offers))
-                    case SnapshotsRequest() if not refused:
-                        peer.send(SnapshotsMessage(()))
-                    case ManifestRequest(digest) if digest in lies:
-                        peer.send(ManifestMessage(*lies[digest][:2]))
-                    case ChunkRequest(digest, index) if digest in lies:
-                        data = other if index == 0 else liar._shelf.chunk(lies[digest][2], index)
-                        peer.send(ChunkMessage(digest, index, data))
-                    case _:
-                        honest(self, peer, message)
+        def answer(self: SnapshotService, peer: Peer, message: SnapshotQuestion) -> None:
+            match message:
+                case SnapshotsRequest() if self is liar and not refused:
+                    offers = tuple(Offer(made.height, digest) for digest, (made, _, _) in lies.items())
+                    peer.send(SnapshotsMessage(offers))
+                case SnapshotsRequest() if not refused:
+                    peer.send(SnapshotsMessage(()))
+                case ManifestRequest(digest) if digest in lies:
+                    peer.send(ManifestMessage(*lies[digest][:2]))
+                case ChunkRequest(digest, index) if digest in lies:
+                    data = other if index == 0 else liar._shelf.chunk(lies[digest][2], index)
+                    peer.send(ChunkMessage(digest, index, data))
+                case _:
+                    honest(self, peer, message)
 
-            condemn = Joining._condemn
+        condemn = Joining._condemn
 
-            def condemned(self: Joining, error: SnapshotLieError) -> None:
-                refused.append(str(error))
-                condemn(self, error)
+        def condemned(self: Joining, error: SnapshotLieError) -> None:
+            refused.append(str(error))
+            condemn(self, error)
 
-            monkeypatch.setattr(SnapshotService, "answer", answer)
-            monkeypatch.setattr(Joining, "_condemn", condemned)
-            monkeypatch.setattr(shelf, "KEPT", 1_000)
-            node = await come_back(network)
-            assert len(refused) == 1 and "state root" in refused[0]
-            await work_with(network, node)
-        finally:
-            await network.stop()
+        monkeypatch.setattr(SnapshotService, "answer", answer)
+        monkeypatch.setattr(Joining, "_condemn", condemned)
+        monkeypatch.setattr(shelf, "KEPT", 1_000)
+        node = await come_back(network)
+        assert len(refused) == 1 and "state root" in refused[0]
+        await work_with(network, node)
 
-    run(scenario)
+    play(scenario())
 
 
 def test_a_fetch_that_is_cut_off_goes_on_where_it_was(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,24 +190,21 @@ def test_a_fetch_that_is_cut_off_goes_on_where_it_was(network: Network, monkeypa
         honest(self, peer, message)
 
     async def scenario() -> None:
-        try:
-            await leave_behind(network)
-            monkeypatch.setattr(SnapshotService, "answer", answer)
-            await network.start(AWAY)
-            await network.until(lambda: len(asked) > 8)
-            status = network.nodes[AWAY].queries.status()
-            await network.stop(AWAY)
-            folder = JoiningFolder(network.configs[AWAY].data / JOINING)
-            begun = folder.begun()
-            assert begun is not None
-            here = folder.here(begun[0])
-            assert here and "snapshot" in status.waiting_for
-            asked.clear()
-            resumed.append(True)
-            node = await come_back(network)
-            assert not here & set(asked)
-            await work_with(network, node)
-        finally:
-            await network.stop()
+        await leave_behind(network)
+        monkeypatch.setattr(SnapshotService, "answer", answer)
+        await network.start(AWAY)
+        await network.until(lambda: len(asked) > 8)
+        status = network.nodes[AWAY].queries.status()
+        await network.stop(AWAY)
+        folder = JoiningFolder(network.configs[AWAY].data / JOINING)
+        begun = folder.begun()
+        assert begun is not None
+        here = folder.here(begun[0])
+        assert here and "snapshot" in status.waiting_for
+        asked.clear()
+        resumed.append(True)
+        node = await come_back(network)
+        assert not here & set(asked)
+        await work_with(network, node)
 
-    run(scenario)
+    play(scenario())

@@ -17,7 +17,7 @@ from node.executor import Executor, FinalBlock
 from node.ledger import Ledger
 from node.metrics import Metrics
 from node.proofs import ProofService
-from tests.integration.network import PATIENCE_S, Network
+from tests.integration.network import PATIENCE_S, Network, play
 
 
 def test_a_batch_that_is_written_while_the_node_stops_is_told_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,11 +96,8 @@ def test_a_fault_in_what_a_node_does_every_second_ends_it(tmp_path: Path, monkey
         network = Network(tmp_path)
         await network.start("org:grower")
         node = network.node()
-        try:
-            monkeypatch.setattr(type(node._parts.catch_up), "consider", broken)
-            error = await asyncio.wait_for(node.failure(), PATIENCE_S)
-            assert isinstance(error, LookupError)
-        finally:
-            await network.stop()
+        monkeypatch.setattr(type(node._parts.catch_up), "consider", broken)
+        error = await asyncio.wait_for(node.failure(), PATIENCE_S)
+        assert isinstance(error, LookupError)
 
-    asyncio.run(story())
+    play(story())

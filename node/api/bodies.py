@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from node.api.auth import Access, Authenticator, Caller
 from node.api.problems import ProblemError
 from tallystick.errors import DecodeError
 from tallystick.limits import BULK_TRANSACTIONS_MAX
@@ -20,7 +21,20 @@ _bulk_decoder = msgspec.msgpack.Decoder(_Bulk)
 _encoder = msgspec.msgpack.Encoder()
 
 
-def check_body_headers(request: Request, size_max: int) -> None:
+async def submitted_body(request: Request, authenticator: Authenticator, size_max: int) -> tuple[Caller, bytes]:
+    """What somebody sends who may submit, held against its signature; it is known before anything is read.
+
+    Raises:
+        ProblemError: nobody who may, or a body that is not taken.
+    """
+    caller = authenticator.caller(request, Access.SUBMIT)
+    _check_body_headers(request, size_max)
+    body = await read_body(request, size_max)
+    caller.check_body(body)
+    return caller, body
+
+
+def _check_body_headers(request: Request, size_max: int) -> None:
     """Refuse by the headers alone what need not be read.
 
     Raises:

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from node.api import openapi
-from node.api.auth import Access, Authenticator
-from node.api.bodies import MSGPACK, check_body_headers, read_body
+from node.api.auth import Authenticator
+from node.api.bodies import MSGPACK, submitted_body
 from node.api.parameters import ClosingQuery, ItemQuery, strict_query
 from node.api.public import FRESH, json_response
 from node.api.rates import RateLimit
@@ -105,10 +105,7 @@ class SealsDoor:
     def router(self) -> APIRouter:
         """The one route."""
         router = APIRouter(default_response_class=Response, tags=["members"], dependencies=[Depends(strict_query)])
-        refused = openapi.refusals(
-            "query", "unauthenticated", "signature", "forbidden", "slow-body", "too-large", "media-type",
-            "rate-limited", "unavailable",
-        )  # fmt: skip
+        refused = openapi.refusals(*openapi.OF_SUBMISSIONS)
         router.add_api_route(
             api.SEALS,
             self.ask,
@@ -123,10 +120,7 @@ class SealsDoor:
 
     async def ask(self, request: Request) -> Response:
         """Once in ten seconds, whoever asks; the seal is made some seconds later or, where validators are away, not."""
-        caller = self._authenticator.caller(request, Access.SUBMIT)
-        check_body_headers(request, len(NOTHING))
-        body = await read_body(request, len(NOTHING))
-        caller.check_body(body)
+        _, body = await submitted_body(request, self._authenticator, len(NOTHING))
         if body != NOTHING:
             raise DecodeError("malformed", "the body of this request is an empty array")
         return json_response(api.SealAsked(self._seals.request()), 202, {"Cache-Control": "no-store"})

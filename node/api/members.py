@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from node.api import openapi
 from node.api.auth import Access, Authenticator, Caller
-from node.api.bodies import MSGPACK, check_body_headers, read_body, split_bulk
+from node.api.bodies import MSGPACK, split_bulk, submitted_body
 from node.api.examples import ADMITTED, BULK, STATUS, TRANSACTION
 from node.api.parameters import (
     PAGE_MAX,
@@ -64,10 +64,7 @@ class MembersDoor:
     # --- submit -------------------------------------------------------------------------------------------
 
     def _add_submissions(self, router: APIRouter) -> None:
-        refused = openapi.refusals(
-            "query", "unauthenticated", "signature", "forbidden", "slow-body", "too-large", "media-type",
-            "rate-limited", "unavailable", "internal",
-        )  # fmt: skip
+        refused = openapi.refusals(*openapi.OF_SUBMISSIONS, "internal")
         router.add_api_route(
             api.TRANSACTIONS,
             self.submit,
@@ -100,10 +97,7 @@ class MembersDoor:
         return json_response(api.BulkAnswer(await self._node.submit_many(raws)), 202, PRIVATE)
 
     async def _body(self, request: Request, size_max: int, transactions: int = 0) -> bytes:
-        caller = self._authenticator.caller(request, Access.SUBMIT)
-        check_body_headers(request, size_max)
-        body = await read_body(request, size_max)
-        caller.check_body(body)
+        caller, body = await submitted_body(request, self._authenticator, size_max)
         self._authenticator.count_transactions(caller, transactions or _bulk_count(body))
         return body
 

@@ -53,6 +53,12 @@ def other_answer(media_type: str, description: str, example: str) -> dict[str, A
     return {"description": description, "content": {media_type: {"schema": schema, "example": example}}}
 
 
+OF_SUBMISSIONS = (  # codes of what any operation that takes a signed body may answer
+    "query", "unauthenticated", "signature", "forbidden", "slow-body", "too-large", "media-type", "rate-limited",
+    "unavailable",
+)  # fmt: skip
+
+
 def refusals(*codes: str) -> Responses:
     """The problems that an operation may answer, by status; several codes may share one."""
     by_status: dict[int, list[str]] = {}

@@ -14,9 +14,7 @@ from consensus.config import Switch
 from contracts.interface import BlockContext, StateView, context_of
 from contracts.result import BlockResult
 from contracts.switch import planned_change, sitting_validators
-from node.history_tree import append_leaf
-from node.ledger import (
-    Ledger,
+from node.height_rows import (
     block_rows,
     epoch_row,
     event_row,
@@ -29,6 +27,8 @@ from node.ledger import (
     tip_row,
     transaction_row,
 )
+from node.history_tree import append_leaf
+from node.ledger import Ledger
 from node.state import State
 from node.storage import Put
 from node.tables import BlockRow, TipRow

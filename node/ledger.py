@@ -1,21 +1,22 @@
-"""Typed reads of everything a node stores, and the rows that one height adds.
+"""Typed reads of everything a node stores, and the rows that say something of the database itself.
 
-All keys and rows are those of ``tables``; nothing else reads or writes the store.
+All keys and rows are those of ``tables``; what a height adds stands in ``height_rows``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from node.history_tree import Node
 from node.storage import Put, Store, StoreView
 from node.tables import (
     FLOOR_KEY,
     FORMAT_KEY,
+    RECORDS_PREFIX,
     RESTORED_KEY,
     STORE_FORMAT,
     TIP_KEY,
+    TRANSACTIONS_PREFIX,
     UNKNOWN_PLACE,
     BlockRow,
     ByteList,
@@ -29,8 +30,6 @@ from node.tables import (
     TipRow,
     after_prefix,
     bytes_key,
-    event_key,
-    expiring_key,
     history_key,
     number_key,
     signer_row_key,
@@ -40,14 +39,11 @@ from tallystick.epochs import EpochProof
 from tallystick.errors import ConfigError, DecodeError, ProofError, StorageError
 from tallystick.records.base import Record, Space
 from tallystick.records.chain import HOUR_MS
-from tallystick.records.goods import HistoryEntry
 from tallystick.recovery import Recovery
 
 T = TypeVar("T", bound=Message)
 
 ROW_SIZE_MAX = 64 * 1_048_576  # bytes; our own rows, checked against damage, not against strangers
-_RECORDS = bytes((Table.RECORDS,))
-_TRANSACTIONS = bytes((Table.TRANSACTIONS,))
 EXPIRED_PER_SWEEP_MAX = 5_000  # rows deleted per sweep: more than the blocks between two sweeps can add
 
 
@@ -204,12 +200,12 @@ class Ledger:
 
     def record(self, key: bytes) -> Record | None:
         """The newest record of a key, or None."""
-        data = self._store.get(_RECORDS + key)
+        data = self._store.get(RECORDS_PREFIX + key)
         return None if data is None else _read(data, Record)
 
     def records(self, space: Space | None = None) -> Iterator[tuple[bytes, Record]]:
         """Every record, or every record of a space, with its key, in key order."""
-        prefix = bytes((Table.RECORDS,)) if space is None else bytes((Table.RECORDS, space))
+        prefix = RECORDS_PREFIX if space is None else bytes((Table.RECORDS, space))
         for key, data in self._store.range(prefix, after_prefix(prefix)):
             yield key[1:], _read(data, Record)
 
@@ -232,13 +228,13 @@ class Ledger:
 
     def records_below(self, prefix: bytes) -> Iterator[tuple[bytes, Record]]:
         """Every record whose key begins so, with its key, in key order."""
-        first = _RECORDS + prefix
+        first = RECORDS_PREFIX + prefix
         for key, data in self._store.range(first, after_prefix(first)):
             yield key[1:], _read(data, Record)
 
     def place(self, transaction_id: bytes) -> Place | None:
         """Where a transaction was executed first, or None."""
-        data = self._store.get(_TRANSACTIONS + transaction_id)
+        data = self._store.get(TRANSACTIONS_PREFIX + transaction_id)
         return None if data is None else _read(data, Place)
 
     def executed_place(self, transaction_id: bytes) -> Place | None:
@@ -294,74 +290,6 @@ class Ledger:
         return puts
 
 
-def founding_rows(chain_id: bytes, tip: TipRow, block: BlockRow, writes: dict[bytes, Record]) -> list[Put]:
-    """The rows of an empty database that become genesis."""
-    puts: list[Put] = [
-        (FORMAT_KEY, encode(FormatRow(STORE_FORMAT, chain_id))),
-        (TIP_KEY, encode(tip)),
-        (number_key(Table.BLOCKS, 0), encode(block)),
-        (number_key(Table.BODIES, 0), encode(ByteList(()))),
-        (number_key(Table.RECEIPTS, 0), encode(ByteList(()))),
-        (bytes_key(Table.BLOCK_HASHES, block.block_hash), (0).to_bytes(8, "big")),
-    ]
-    puts += [(bytes_key(Table.RECORDS, key), encode(record)) for key, record in writes.items()]
-    return puts
-
-
-def block_rows(block: BlockRow, transactions: tuple[bytes, ...], receipts: tuple[bytes, ...]) -> list[Put]:
-    """The rows of one executed block."""
-    height = block.executed.height
-    return [
-        (number_key(Table.BLOCKS, height), encode(block)),
-        (number_key(Table.BODIES, height), encode(ByteList(transactions))),
-        (number_key(Table.RECEIPTS, height), encode(ByteList(receipts))),
-        (bytes_key(Table.BLOCK_HASHES, block.block_hash), height.to_bytes(8, "big")),
-    ]
-
-
-def record_rows(writes: dict[bytes, Record | None]) -> list[Put]:
-    """The rows of changed records."""
-    return [(_RECORDS + key, None if record is None else encode(record)) for key, record in writes.items()]
-
-
-def replaced_row(height: int, replaced: Mapping[bytes, Record | None]) -> Put:
-    """The row of what a height overwrote."""
-    return number_key(Table.REPLACED, height), encode(ReplacedRow(tuple(replaced), tuple(replaced.values())))
-
-
-def history_row(owner: bytes, index: int, entry: HistoryEntry) -> Put:
-    """The row of one new entry of a history."""
-    return history_key(owner, index), encode(entry)
-
-
-def transaction_row(id_: bytes, height: int, index: int) -> Put:
-    """The row of a transaction that was executed for the first time."""
-    return _TRANSACTIONS + id_, encode(Place(height, index))
-
-
-def expiring_rows(executed_ids: Iterable[tuple[bytes, int]], height: int) -> list[Put]:
-    """The rows that keep a block's executed ids, each with its ``valid_until_ms``, until they expire."""
-    by_hour: dict[int, list[bytes]] = {}
-    for id_, valid_until_ms in executed_ids:
-        by_hour.setdefault(valid_until_ms // HOUR_MS, []).append(id_)
-    return [(expiring_key(hour, height), b"".join(ids)) for hour, ids in by_hour.items()]
-
-
-def event_row(commitment: bytes, height: int, transaction_index: int, event_index: int) -> Put:
-    """The row of an event that was recorded as effective or stated."""
-    return event_key(commitment, height, transaction_index, event_index), b""
-
-
-def history_node_rows(nodes: list[Node]) -> list[Put]:
-    """The rows of subtrees of the history tree that became complete."""
-    return [(number_key(Table.HISTORY_NODES, level, index), hash_) for level, index, hash_ in nodes]
-
-
-def tip_row(tip: TipRow) -> Put:
-    """The row of the newest executed height."""
-    return TIP_KEY, encode(tip)
-
-
 def signer_row(public_key: bytes, signer: SignerRow) -> Put:
     """The row about the signer's log of a validator key."""
     return signer_row_key(public_key), encode(signer)
@@ -375,16 +303,6 @@ def restored_row(restored: RestoredRow | None) -> Put:
 def floor_row(floor: FloorRow) -> Put:
     """The row about what is not held of old heights."""
     return FLOOR_KEY, encode(floor)
-
-
-def epoch_row(epoch: int, proof: EpochProof) -> Put:
-    """The row of an epoch's end."""
-    return number_key(Table.EPOCHS, epoch), encode(proof)
-
-
-def recovery_row(epoch: int, recovery: Recovery) -> Put:
-    """The row of an epoch's end by a recovery."""
-    return number_key(Table.RECOVERIES, epoch), encode(recovery)
 
 
 def _read(data: bytes, type_: type[T]) -> T:

@@ -13,7 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 
-from node.ledger import Ledger, replaced_row
+from node.height_rows import replaced_row
+from node.ledger import Ledger
 from node.past import Past, rewound
 from node.storage import Put
 from node.tables import Table, number_key

@@ -34,6 +34,10 @@ class Table(IntEnum):
     RECOVERIES = 14  # epoch -> Recovery that ended it
 
 
+RECORDS_PREFIX = bytes((Table.RECORDS,))
+TRANSACTIONS_PREFIX = bytes((Table.TRANSACTIONS,))
+
+
 class FormatRow(Message, frozen=True):
     """Which software may read this database, and of which chain it is."""
 

@@ -20,7 +20,7 @@ from node.snapshots.manifest import SNAPSHOT_VERSION, Manifest, TailHeight
 from node.snapshots.pace import unhurried
 from node.snapshots.shelf import chunk_file, manifest_file
 from node.storage import StoreView
-from node.tables import Table, after_prefix, number_key
+from node.tables import RECORDS_PREFIX, Table, after_prefix, number_key
 from tallystick.encoding import encode
 from tallystick.errors import StorageError
 from tallystick.limits import SNAPSHOT_CHUNKS_MAX, SNAPSHOT_IDS_PER_ROW, SNAPSHOT_TAIL_MAX
@@ -110,7 +110,7 @@ def make_snapshot(view: StoreView, plan: Plan, folder: Path, cancelled: Event) -
 
 def snapshot_rows(view: StoreView, first_hour: int) -> Iterator[Row]:
     """Every row of a snapshot in order, out of the database's own."""
-    records = bytes((Table.RECORDS,))
+    records = RECORDS_PREFIX
     section = bytes((Section.RECORDS,))
     for key, value in view.range(records, after_prefix(records)):
         yield section + key[1:], value

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 from contracts.genesis_state import EXPIRING_HOURS_KEY
 from contracts.switch import VALIDATORS_KEY
+from node.height_rows import epoch_row, history_node_rows, tip_row
 from node.history_tree import Node
-from node.ledger import epoch_row, floor_row, history_node_rows, tip_row
+from node.ledger import floor_row
 from node.snapshots.chunks import ChunkReader, Section
 from node.snapshots.manifest import CertifiedSnapshot
 from node.storage import Put, Store
 from node.tables import (
     FORMAT_KEY,
+    RECORDS_PREFIX,
     STORE_FORMAT,
+    TRANSACTIONS_PREFIX,
     UNKNOWN_PLACE,
     BlockRow,
     FloorRow,
@@ -45,9 +48,7 @@ _OWNERS: dict[int, type[ItemPublic] | type[SessionPublic] | type[Statements]] = 
     Space.SESSION: SessionPublic,
     Space.STATEMENTS: Statements,
 }
-_RECORDS = bytes((Table.RECORDS,))
 _HISTORIES = bytes((Table.HISTORIES,))
-_TRANSACTIONS = bytes((Table.TRANSACTIONS,))
 _DUE = bytes((Space.DUE,))
 _IDS = bytes((Space.EXPIRING_IDS,))
 
@@ -114,12 +115,12 @@ class _Judge:
         section, rest = key[0], key[1:]
         if section == Section.RECORDS:
             self._record(rest, value)
-            puts.append((_RECORDS + rest, value))
+            puts.append((RECORDS_PREFIX + rest, value))
         elif section == Section.IDS:
             self._ids.take(rest, value)
             puts.append((bytes((Table.EXPIRING_IDS,)) + rest, value))
             place = encode(UNKNOWN_PLACE)
-            puts += [(_TRANSACTIONS + value[at : at + 32], place) for at in range(0, len(value), 32)]
+            puts += [(TRANSACTIONS_PREFIX + value[at : at + 32], place) for at in range(0, len(value), 32)]
         else:
             self._histories.take(rest, value)
             puts.append((_HISTORIES + rest, value))
@@ -217,7 +218,7 @@ class _Histories:
         if self._owner is None:
             return
         type_ = _OWNERS.get(self._owner[0]) if self._owner else None
-        data = None if type_ is None else self._store.get(_RECORDS + self._owner)
+        data = None if type_ is None else self._store.get(RECORDS_PREFIX + self._owner)
         if type_ is None or data is None:
             raise ProofError("history-altered", "a history belongs to no record")
         counted = read_public(decode(data, Record, size_max=_RECORD_SIZE_MAX), type_).history

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client_sdk.trust import Newest
+from client_sdk.trust_file import Newest
 from tallystick.epcis import format_timestamp
 from tallystick.proofs import WORDS, ProofCode
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tallystick.errors import ConfigError
@@ -49,6 +52,29 @@ def replace(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         temporary.unlink(missing_ok=True)
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
     _sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone with a file that is read and then replaced: other processes wait meanwhile.
+
+    What is locked is an empty file beside it, ``NAME.lock``, which stays: the file itself is another one after each
+    replacement. The lock goes with the process that holds it.
+
+    Raises:
+        ConfigError: the folder cannot be written.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"cannot write {lock}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read(path: Path, what: str, *, size_max: int = FILE_SIZE_MAX) -> bytes:

@@ -9,12 +9,12 @@ afterwards from a node: a node that shows an older state is behind, or lies. Spe
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
 from client_sdk import secure_files
 from client_sdk.errors import AnswerError
+from client_sdk.trust_file import FORMAT, Newest, TrustFile, join, newest_of, read_trust_file, write_trust_file
 from tallystick.api import b64, unb64
 from tallystick.blocks import Header
 from tallystick.compact import CompactTrust
@@ -26,69 +26,8 @@ from tallystick.proofs.anchor import Anchor, Trust
 from tallystick.seals import can_seal
 from tallystick.validators import ValidatorSet
 
-FORMAT = 1
-SETS_MAX = 128  # of which papers can be checked; an epoch ends when somebody joins, leaves or changes a key
-FILE_SIZE_MAX = 4 * 1_048_576  # bytes; a set of 31 is 11 KiB in base64, an epoch without it 100 bytes
 VALIDATOR_SET_SIZE_MAX = 16_384  # bytes; 31 validators with their BLS keys are below 8 KiB
 GENESIS_SIZE_MAX = 1_048_576  # bytes; 31 cards of 5 KiB
-
-_Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-_Epoch = Annotated[str, msgspec.Meta(pattern="^(0|[1-9][0-9]{0,15})$")]
-
-
-class Newest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The newest header that a quorum signed and this member checked; roots in hex.
-
-    Attributes:
-        height: executed height that it certifies, and with ``time_ms`` and the roots its executed tuple.
-        epoch, header_height, header_hash: of the header itself; empty in files of an earlier version.
-    """
-
-    height: int
-    time_ms: int
-    state_root: _Hex32
-    receipts_root: _Hex32
-    history_root: _Hex32
-    epoch: int = 0
-    header_height: int = 0
-    header_hash: str = ""
-
-    def contradicts(self, other: Newest) -> bool:
-        """Whether both cannot be true of one chain: two states of one height, or two blocks of one height."""
-        if self.height == other.height and self._executed() != other._executed():
-            return True
-        both = self.header_hash and other.header_hash and self.header_height == other.header_height
-        return bool(both) and self.header_hash != other.header_hash
-
-    def _executed(self) -> tuple[int, str, str, str]:
-        return self.time_ms, self.state_root, self.receipts_root, self.history_root
-
-    def order(self) -> tuple[int, int]:
-        """What is newer compares higher."""
-        return self.height, self.header_height
-
-
-class TrustFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The JSON of a trust file.
-
-    Attributes:
-        validators: hash of the validator set by epoch (a decimal text, as JSON keys are texts).
-        newest: None until something was verified.
-        pinned_epoch: the epoch that people compared; all later ones were learnt from it.
-        last_heights: height of the last block of each epoch that has ended since, by epoch.
-        sets: b64 of the encoded sets among ``validators`` that can seal, by epoch: a paper is checked with its set.
-        possessions_checked: epochs of ``sets`` whose BLS keys were all shown to be their owners'.
-    """
-
-    format: int
-    network: str
-    chain_id: _Hex32
-    validators: dict[_Epoch, _Hex32]
-    newest: Newest | None = None
-    pinned_epoch: int = 0
-    last_heights: dict[_Epoch, Annotated[int, msgspec.Meta(ge=0)]] = {}
-    sets: dict[_Epoch, str] = {}
-    possessions_checked: list[int] = []
 
 
 class TrustStore:
@@ -201,10 +140,18 @@ class TrustStore:
         self._change(self._file, anchor.header)
 
     def _change(self, file: TrustFile, header: Header | None = None) -> None:
-        """Take a file and a header in, with what another process may have written meanwhile."""
-        with_disk = self._read_again()
-        if with_disk is not None:
-            file = _join(file, with_disk)
+        """Take a file and a header in, with what other processes have written; while we write, they wait for us."""
+        if self._take(file, header) or self._path is None:
+            return
+        with secure_files.locked(self._path):
+            if not self._take(file, header):
+                write_trust_file(self._path, self._file)
+
+    def _take(self, file: TrustFile, header: Header | None) -> bool:
+        """Into memory; whether all of it stands on disk already."""
+        on_disk = self._on_disk()
+        if on_disk is not None:
+            file = join(file, on_disk)
         shown = None if header is None else newest_of(header)
         for known in (self._file.newest, file.newest) if shown is not None else ():
             if known is not None and shown is not None and known.contradicts(shown):
@@ -216,64 +163,41 @@ class TrustStore:
         if shown is not None and (file.newest is None or shown.order() > file.newest.order()):
             file = msgspec.structs.replace(file, newest=shown)
         self._file = file
-        if self._path is not None and file != with_disk:
-            self.save(self._path)
+        return file == on_disk
 
-    def save(self, path: Path) -> None:
-        """Write the file in place of an older one; of very many sets the newest."""
-        kept = sorted(self._file.sets, key=int)[-SETS_MAX:]
-        file = msgspec.structs.replace(self._file, sets={epoch: self._file.sets[epoch] for epoch in kept})
-        secure_files.replace(path, msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n")
+    def keep(self, path: Path) -> None:
+        """From now on also on disk, with what stands there about this chain.
 
-    def _read_again(self) -> TrustFile | None:
-        """What another process may have written since; None where there is no file, or one of another chain."""
-        if self._path is None or not self._path.exists():
-            return None
-        other = read_trust_file(self._path)
-        return other if other.chain_id == self._file.chain_id else None
+        Raises:
+            AnswerError: that contradicts it.
+        """
+        self._path = path
+        self._change(self._file)
 
+    def keep_new(self, path: Path) -> None:
+        """From now on also on disk, in a file that did not exist.
 
-def _join(ours: TrustFile, theirs: TrustFile) -> TrustFile:
-    """Both files' knowledge of one chain.
+        Raises:
+            ConfigError: there is one.
+        """
+        with secure_files.locked(path):
+            if path.exists():
+                raise ConfigError(f"{path} exists already; remove it to trust another chain")
+            write_trust_file(path, self._file)
+        self._path = path
 
-    Raises:
-        AnswerError: they know different validators of one epoch.
-    """
-    for epoch in ours.validators.keys() & theirs.validators.keys():
-        if ours.validators[epoch] != theirs.validators[epoch]:
-            raise AnswerError(
-                f"two sets of validators of epoch {epoch} are both proven: {ours.validators[epoch]} and "
-                f"{theirs.validators[epoch]}. The chain has forked; stop and call the other members"
-            )
-    known = [newest for newest in (ours.newest, theirs.newest) if newest is not None]
-    return msgspec.structs.replace(
-        ours,
-        validators={**theirs.validators, **ours.validators},
-        last_heights={**theirs.last_heights, **ours.last_heights},
-        sets={**theirs.sets, **ours.sets},
-        possessions_checked=sorted({*theirs.possessions_checked, *ours.possessions_checked}),
-        newest=max(known, key=Newest.order, default=None),
-    )
+    def _on_disk(self) -> TrustFile | None:
+        """What another process may have written since; None where there is no file.
+
+        Raises:
+            ConfigError: it is of another chain, or no trust file.
+        """
+        return None if self._path is None or not self._path.exists() else _read(self._path, self._file.chain_id)
 
 
 def _shown(sets: dict[int, ValidatorSet]) -> dict[str, str]:
     """Sets as the file holds them; those that cannot seal are left out."""
     return {str(epoch): b64(encode(validators)) for epoch, validators in sets.items() if can_seal(validators)}
-
-
-def newest_of(header: Header) -> Newest:
-    """A header in the trust file's spelling."""
-    executed = header.executed
-    return Newest(
-        executed.height,
-        executed.time_ms,
-        executed.state_root.hex(),
-        executed.receipts_root.hex(),
-        executed.history_root.hex(),
-        header.epoch,
-        header.height,
-        header.block_hash().hex(),
-    )
 
 
 def pin(
@@ -309,9 +233,9 @@ def pin(
         pinned_epoch=epoch,
         sets={} if epoch else _shown({0: founders}),
     )
-    store = TrustStore(file, path)
+    store = TrustStore(file)
     if path is not None:
-        store.save(path)
+        store.keep(path)
     return store
 
 
@@ -323,21 +247,13 @@ def load_trust(path: Path, chain_id: bytes | None = None) -> TrustStore:
     Raises:
         ConfigError: missing, malformed, or about another chain.
     """
+    return TrustStore(_read(path, None if chain_id is None else chain_id.hex()), path)
+
+
+def _read(path: Path, chain_id: str | None) -> TrustFile:
     file = read_trust_file(path)
-    if chain_id is not None and file.chain_id != chain_id.hex():
-        raise ConfigError(f"trust file {path} is about chain {file.chain_id[:16]}…, not {chain_id.hex()[:16]}…")
-    return TrustStore(file, path)
-
-
-def read_trust_file(path: Path) -> TrustFile:
-    """The contents of a trust file. Raises: ConfigError."""
-    data = secure_files.read(path, "trust file", size_max=FILE_SIZE_MAX)
-    try:
-        file = msgspec.json.decode(data, type=TrustFile)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(f"{path} is not a trust file: {error}") from error
-    if not file.validators:
-        raise ConfigError(f"trust file {path} pins no validators; make it anew with 'tallystick pin'")
-    if file.format != FORMAT:
-        raise ConfigError(f"trust file {path} has format {file.format}; this software reads {FORMAT}")
+    if chain_id is not None and file.chain_id != chain_id:
+        raise ConfigError(
+            f"trust file {path} is about chain {file.chain_id[:16]}…, not {chain_id[:16]}…; remove it to trust this one"
+        )
     return file

@@ -15,7 +15,8 @@ from client_sdk.errors import ExitCode
 from client_sdk.freshness import freshness_of
 from client_sdk.second_opinion import Verdict, check_opinions, fork_evidence, second_opinion
 from client_sdk.story import EventFact, Story, tell
-from client_sdk.trust import Newest, load_trust
+from client_sdk.trust import load_trust
+from client_sdk.trust_file import Newest
 from client_sdk.values import read_identifier
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError, ProofError

@@ -30,9 +30,7 @@ def _pin(context: Context, arguments: argparse.Namespace) -> int:
     epoch, hash_ = _read_epoch(arguments.epoch) if arguments.epoch is not None else (0, b"")
     chain_id = genesis.chain_id() if context.config.chain_id is None else context.chain_id
     store = pin(data, chain_id, epoch=epoch, validators_hash=hash_)
-    if context.config.trust_file.exists():
-        raise ConfigError(f"{context.config.trust_file} exists already; remove it to trust another chain")
-    store.save(context.config.trust_file)
+    store.keep_new(context.config.trust_file)
     fields = {"chain_id": store.chain_id.hex(), "network": store.network, "trust": str(context.config.trust_file)}
     since = f", from epoch {epoch} on" if epoch else ""
     words = f"pinned {store.network}, chain {store.chain_id.hex()}{since}, in {context.config.trust_file}"

@@ -11,7 +11,7 @@ from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.errors import ExitCode
 from client_sdk.freshness import freshness_of
-from client_sdk.trust import Newest
+from client_sdk.trust_file import Newest
 from client_sdk.values import read_id
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError

@@ -17,7 +17,8 @@ from client_sdk.nodes import Nodes
 from client_sdk.reader import Reader
 from client_sdk.second_opinion import Verdict, check_opinions, second_opinion
 from client_sdk.transport import Request, Response
-from client_sdk.trust import TrustStore, load_trust, newest_of, pin
+from client_sdk.trust import TrustStore, load_trust, pin
+from client_sdk.trust_file import newest_of
 from tallystick.api import Problem
 from tallystick.archive import ArchiveError, HeightsScope, names, read_container, verify_archive
 from tallystick.encoding import encode

@@ -13,7 +13,8 @@ from client_sdk.errors import AnswerError
 from client_sdk.member import Member
 from client_sdk.reader import Reader
 from client_sdk.transport import Request, Response
-from client_sdk.trust import TrustFile, TrustStore, pin
+from client_sdk.trust import TrustStore, pin
+from client_sdk.trust_file import TrustFile
 from client_sdk.values import read_goods
 from tallystick import api
 from tallystick.api import TransactionStatus, b64, unb64

@@ -22,6 +22,7 @@ from tallystick.errors import (
     UnavailableError,
     VerificationError,
 )
+from tallystick.plain_text import one_line
 from tallystick.reasons import WORDS, Reason
 
 
@@ -134,7 +135,7 @@ def describe(error: TallystickError) -> dict[str, str]:
 
 def words_of(error: TallystickError) -> str:
     """An error as at most three lines for a person: what, where, what to do."""
-    fields = describe(error)
+    fields = {name: one_line(text) for name, text in describe(error).items()}  # nodes and members wrote parts of them
     lines = [f"{fields['error']}: {fields['detail']}" + (f" [{fields['code']}]" if fields["code"] else "")]
     if fields["path"]:
         lines.append(f"  at {fields['path']}")

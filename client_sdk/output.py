@@ -13,16 +13,7 @@ from client_sdk.errors import describe, words_of
 from client_sdk.outcome import Outcome
 from client_sdk.progress import Progress
 from tallystick.errors import TallystickError
-
-# Names and reasons in the ledger are other people's texts, and a file to be verified is anybody's: what steers a
-# terminal, or turns the order of its signs round, is shown as a replacement character. Line ends and tabs stay.
-_STEERING = (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_HARMLESS = dict.fromkeys(_STEERING, "\ufffd")
-
-
-def shown(words: str) -> str:
-    """A text as it may go to a terminal."""
-    return words.translate(_HARMLESS)
+from tallystick.plain_text import harmless
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +33,14 @@ class Output:
     def result(self, fields: Mapping[str, Any], words: str, *, drawing: str = "") -> None:
         """Print a result: ``fields`` as one JSON line, or ``words``, under a picture in a terminal's own colours."""
         line = msgspec.json.encode({"command": self.command, **fields}).decode() if self.json else ""
-        text = line or drawing + shown(words)
+        text = line or drawing + harmless(words)
         self.stdout.write(text + "\n")
         self.stdout.flush()
 
     def note(self, words: str) -> None:
         """Tell a person something beside the result; nothing with ``--json``."""
         if not self.json:
-            self.stderr.write(shown(words) + "\n")
+            self.stderr.write(harmless(words) + "\n")
             self.stderr.flush()
 
     def warn(self, words: str) -> None:
@@ -62,7 +53,7 @@ class Output:
         if self.json:
             self.result({**describe(error), "exit": exit_code}, "")
         else:
-            self.stderr.write(shown(f"tallystick {self.command}: {words_of(error)}\n"))
+            self.stderr.write(harmless(f"tallystick {self.command}: {words_of(error)}\n"))
             self.stderr.flush()
 
     def progress(self, label: str, total: int | None) -> Progress:

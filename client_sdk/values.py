@@ -12,6 +12,7 @@ from tallystick.epcis import Identifier, parse_identifier_lenient, parse_micro, 
 from tallystick.errors import ConfigError
 from tallystick.limits import TIME_MAX_MS
 from tallystick.money import parse_amount
+from tallystick.plain_text import one_line
 from tallystick.records.members import ORGANISATION_ID
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Z0-9]{2,3})?")
@@ -56,6 +57,13 @@ def read_goods(text: str) -> Goods:
     if match is None:
         raise ConfigError(f"{amount!r} is no quantity; write for instance 120.5KGM, or 40 for a count")
     return Goods(read_identifier(name), parse_micro(match[1]), match[2] or "")
+
+
+def read_line(text: str, what: str) -> str:
+    """Words that others will read on one line: a name, a reason. Raises: ConfigError."""
+    if not text.strip() or one_line(text) != text:
+        raise ConfigError(f"{what}: write some words on one line, not {text[:80]!r}")
+    return text
 
 
 def read_organisation(text: str) -> str:

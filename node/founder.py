@@ -10,6 +10,7 @@ from node.seal_secret import NO_BLS_KEY, BlsEntry
 from tallystick.encoding import decode, encode
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import CardBody
+from tallystick.plain_text import one_line
 from tallystick.records.members import ORGANISATION_ID, PREFIX, ROLES
 
 CARD_VERSION = 1
@@ -38,7 +39,7 @@ class FounderOptions:
         """
         if not ORGANISATION_ID.fullmatch(self.organisation):
             raise ConfigError(f"--org: write org: and small letters, digits, hyphens, not {self.organisation!r}")
-        if not self.name.strip() or len(self.name.encode()) > 128 or any(ord(char) < 32 for char in self.name):
+        if not self.name.strip() or len(self.name.encode()) > 128 or one_line(self.name) != self.name:
             raise ConfigError("--name: write 1 to 128 bytes of text on one line")
         for role in self.roles:
             if role not in ROLES:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from tallystick.errors import ConfigError
+from tallystick.plain_text import one_line
 
 T = TypeVar("T")
 
@@ -104,7 +105,7 @@ class Table:
 
 def text(value: object) -> str:
     """A text that is not empty and has no control characters."""
-    if not isinstance(value, str) or not value or any(ord(char) < 32 for char in value):
+    if not isinstance(value, str) or not value or one_line(value) != value:
         raise Complaint(f"write a text in quotes, not {kind_of(value)}")
     return value
 

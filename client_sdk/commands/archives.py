@@ -35,6 +35,7 @@ from tallystick.epcis.key_types import IdentifierKind
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import Genesis
 from tallystick.limits import ARCHIVE_DEPTH_MAX
+from tallystick.plain_text import one_line
 from tallystick.proofs import WORDS, ProofCode, Trust
 from tallystick.reasons import Reason
 from tallystick.records.goods import RecallState
@@ -249,7 +250,7 @@ def archive_words(archive: VerifiedArchive) -> str:
     epochs = len(archive.founding.epochs)
     changes = f"{epochs - 1} changes of validators" if epochs != 2 else "one change of validators"
     lines = [
-        f"archive of {manifest.network}: {scope_words(manifest)[0]}",
+        f"archive of {one_line(manifest.network)}: {scope_words(manifest)[0]}",
         f"  ledger {manifest.chain_id}",
         f"  as of height {proven.height}, {format_timestamp(proven.time_ms)}; nothing later is known from it",
         f"  signed by {', '.join(sorted(proven.signers))}; {changes} since the founding",

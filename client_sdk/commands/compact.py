@@ -32,6 +32,7 @@ from tallystick.encoding import decode, encode
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError, DecodeError, UnavailableError
 from tallystick.limits import RECORD_SIZE_MAX
+from tallystick.plain_text import one_line
 from tallystick.records.base import Record
 from tallystick.records.goods import session_key
 from tallystick.seals import SealKeys
@@ -207,7 +208,7 @@ def consignment_fields(shown: VerifiedConsignment) -> dict[str, Any]:
 def consignment_words(shown: VerifiedConsignment) -> str:
     """A verified consignment for people: recalls first."""
     lines = [
-        f"!! RECALL {recall} reached this container; ask the ledger whether it is in force"
+        f"!! RECALL {one_line(recall)} reached this container; ask the ledger whether it is in force"
         for recall in shown.item.recalls
     ]
     lines.append(f"{shown.subject}, filling {shown.session.number} ({'closed' if not shown.session.open else 'open'})")

@@ -13,6 +13,7 @@ from client_sdk.values import (
     read_goods,
     read_id,
     read_identifier,
+    read_line,
     read_organisation,
     read_time_ms,
 )
@@ -35,7 +36,7 @@ def _add_admit(parser: Parser) -> None:
 def _admit(context: Context, arguments: argparse.Namespace) -> Intent:
     return governance.admit(
         read_organisation(arguments.organisation),
-        arguments.name,
+        read_line(arguments.name, "the name"),
         read_id(arguments.root_key),
         roles=arguments.role,
         prefixes=arguments.prefix,
@@ -115,7 +116,7 @@ def _open(context: Context, arguments: argparse.Namespace) -> Intent:
     return goods.open_item(
         one.identifier.key,
         read_organisation(arguments.holder),
-        arguments.origin,
+        read_line(arguments.origin, "--origin"),
         lot=read_identifier(arguments.lot).key if arguments.lot else "",
         quantity=one.micro or 0,
         unit=one.unit,
@@ -131,7 +132,8 @@ def _add_recall(parser: Parser) -> None:
 
 def _recall(context: Context, arguments: argparse.Namespace) -> Intent:
     keys = [read_identifier(text).key for text in arguments.identifiers]
-    return goods.recall(arguments.id, keys, arguments.reason, severity=arguments.severity)
+    id_, reason = read_line(arguments.id, "--id"), read_line(arguments.reason, "--reason")
+    return goods.recall(id_, keys, reason, severity=arguments.severity)
 
 
 def _add_recall_id(parser: Parser) -> None:

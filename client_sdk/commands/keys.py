@@ -15,6 +15,7 @@ from tallystick import api
 from tallystick.encoding import decode
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import Genesis
+from tallystick.plain_text import one_line
 
 
 def _add_keygen(parser: Parser) -> None:
@@ -97,7 +98,8 @@ def _configure(context: Context, arguments: argparse.Namespace) -> int:
     compare = (
         "" if arguments.chain else "\n  Compare this chain id with another member, person to person, before you sign."
     )
-    context.output.result(fields, f"wrote {config.path}\n  {genesis.network}, chain {chain_id.hex()}{compare}")
+    words = f"wrote {config.path}\n  {one_line(genesis.network)}, chain {chain_id.hex()}{compare}"
+    context.output.result(fields, words)
     return ExitCode.OK
 
 

@@ -21,6 +21,7 @@ from client_sdk.values import read_identifier
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError, ProofError
 from tallystick.limits import ARCHIVE_SIZE_MAX
+from tallystick.plain_text import one_line
 from tallystick.proofs import (
     WORDS,
     Anchor,
@@ -106,7 +107,7 @@ def story_fields(story: Story) -> dict[str, Any]:
 def story_words(story: Story) -> str:
     """A story for people: recalls first."""
     lines = [
-        f"!! RECALL {recall.id} by {recall.issuer}: {recall.reason} (severity {recall.severity})"
+        f"!! RECALL {one_line(recall.id)} by {recall.issuer}: {one_line(recall.reason)} (severity {recall.severity})"
         for recall in story.recalls
         if recall.state is not RecallState.LIFTED
     ]
@@ -117,7 +118,7 @@ def story_words(story: Story) -> str:
     )
     lines += [_event_line(event, story.subject) for event in story.events]
     lines += [f"  not shown: {words}" for words in story.missing]
-    lines += [f"  recall {r.id} was lifted" for r in story.recalls if r.state is RecallState.LIFTED]
+    lines += [f"  recall {one_line(r.id)} was lifted" for r in story.recalls if r.state is RecallState.LIFTED]
     return "\n".join(lines)
 
 
@@ -127,8 +128,9 @@ def _event_line(event: EventFact, subject: str) -> str:
     if event.place:
         parts.append(event.place.removeprefix("https://id.gs1.org/"))
     parts += event.readings
-    wrong = f"\n      declared erroneous: {event.correction_reason or 'no reason given'}" if event.corrected else ""
-    return f"  {'x' if event.corrected else '·'} " + "  ".join(parts) + of + wrong
+    line = one_line(f"  {'x' if event.corrected else '·'} " + "  ".join(parts) + of)
+    reason = one_line(event.correction_reason) or "no reason given"
+    return line + (f"\n      declared erroneous: {reason}" if event.corrected else "")
 
 
 # --- verify -----------------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ def _ask_others(context: Context, proof: bytes, anchor: Anchor, urls: list[str],
         newest = f", its newest height is {one.height}, {format_timestamp(one.time_ms)}" if one.height else ""
         stale = " (STALE)" if one.stale else ""
         detail = f": {one.detail}" if one.detail else ""
-        context.output.note(f"{one.source} {one.organisation}: {one.verdict}{newest}{stale}{detail}")
+        context.output.note(one_line(f"{one.source} {one.organisation}: {one.verdict}{newest}{stale}{detail}"))
         if one.verdict is Verdict.FORK:
             _keep_evidence(context, anchor.executed.height, fork_evidence(proof, one))
     check_opinions(opinions)
@@ -241,7 +243,7 @@ def _show_event(context: Context, verified: VerifiedEvent, subject: str, newest:
     }
     mark = "declared erroneous later" if corrected else "not declared erroneous"
     words = f"event {verified.event.commitment.hex()} of {subject}: proven as of height {executed.height}, {mark}"
-    context.output.result(fields, f"{words}\n  {verified.event.public.decode()}")
+    context.output.result(fields, f"{words}\n  {one_line(verified.event.public.decode())}")
     context.output.warn(fresh.words())
 
 

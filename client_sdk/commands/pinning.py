@@ -15,6 +15,7 @@ from client_sdk.freshness import duration_words, freshness_of
 from client_sdk.trust import load_trust, pin
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError
+from tallystick.plain_text import one_line
 
 
 def _add_pin(parser: Parser) -> None:
@@ -33,7 +34,7 @@ def _pin(context: Context, arguments: argparse.Namespace) -> int:
     store.keep_new(context.config.trust_file)
     fields = {"chain_id": store.chain_id.hex(), "network": store.network, "trust": str(context.config.trust_file)}
     since = f", from epoch {epoch} on" if epoch else ""
-    words = f"pinned {store.network}, chain {store.chain_id.hex()}{since}, in {context.config.trust_file}"
+    words = f"pinned {one_line(store.network)}, chain {store.chain_id.hex()}{since}, in {context.config.trust_file}"
     context.output.result({**fields, "epoch": epoch}, words)
     return ExitCode.OK
 
@@ -64,7 +65,7 @@ def _trust(context: Context, arguments: argparse.Namespace) -> int:
         "newest": None,
     }
     lines = [
-        f"{store.network}, chain {store.chain_id.hex()}",
+        f"{one_line(store.network)}, chain {store.chain_id.hex()}",
         f"  pinned   epoch {store.pinned_epoch}:{validators[store.pinned_epoch]}",
         f"  learnt   epoch {store.newest_epoch}:{validators[store.newest_epoch]}",
         "  newest   nothing was verified yet",

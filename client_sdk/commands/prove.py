@@ -17,6 +17,7 @@ from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError
 from tallystick.evidence import read_evidence_file, verify_evidence
 from tallystick.money import format_amount
+from tallystick.plain_text import one_line
 from tallystick.proofs import (
     ProofCode,
     ShownSlice,
@@ -153,7 +154,8 @@ def _block_words(verified: VerifiedBlock) -> str:
 
 def _receipt_words(verified: VerifiedReceipt) -> str:
     receipt = verified.receipt
-    outcome = "took effect" if receipt.reason is Reason.NONE else f"{receipt.reason.name} {receipt.detail}".rstrip()
+    why = one_line(f"{receipt.reason.name} {receipt.detail}".rstrip())
+    outcome = "took effect" if receipt.reason is Reason.NONE else why
     lines = [
         f"transaction {receipt.subject.hex()}: {outcome}",
         f"  height {receipt.height}, {format_timestamp(verified.leaf.time_ms)}",

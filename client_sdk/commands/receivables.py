@@ -13,6 +13,7 @@ from client_sdk.values import read_id
 from tallystick.epcis import format_timestamp
 from tallystick.errors import RefusedError
 from tallystick.money import format_amount
+from tallystick.plain_text import one_line
 from tallystick.records.base import Space
 from tallystick.records.finance import LienState, ObligationMembers
 
@@ -102,7 +103,7 @@ def _receivable_words(one: Receivable) -> str:
     lines += [f"  {name:<8} {commitment.hex()}" for name, commitment in one.documents.items()]
     for item in one.evidence:
         passed = f", inspection {item.inspection.verdict.name.lower()}" if item.inspection is not None else ""
-        recalls = f", RECALLED: {', '.join(item.recalls)}" if item.recalls else ""
+        recalls = f", RECALLED: {one_line(', '.join(item.recalls))}" if item.recalls else ""
         lines.append(f"  {item.identifier}: {item.verdict.value}, {item.event_count} events{passed}{recalls}")
     lines.append(f"  granted by {one.grant.owner} until {format_timestamp(one.grant.until_ms)}")
     return "\n".join(lines)

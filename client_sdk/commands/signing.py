@@ -16,6 +16,7 @@ from tallystick.api import TransactionState
 from tallystick.epcis import format_timestamp
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.limits import TRANSACTION_SIZE_MAX
+from tallystick.plain_text import one_line
 from tallystick.transactions import SignedTransaction, decode_transaction
 
 
@@ -84,7 +85,7 @@ def _transaction(context: Context, arguments: argparse.Namespace) -> int:
     fields = outcome_fields(outcome) | {"detail": outcome.receipt.detail if outcome.receipt is not None else None}
     reason = "" if outcome.receipt is None else f" ({outcome.reason.name} {outcome.receipt.detail})".replace(" )", ")")
     context.output.result(
-        fields, outcome_words("transaction", outcome) + "\n  reason      " + (reason.strip(" ()") or "-")
+        fields, outcome_words("transaction", outcome) + "\n  reason      " + (one_line(reason.strip(" ()")) or "-")
     )
     return ExitCode.OK
 

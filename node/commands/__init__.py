@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from tallystick.plain_text import one_line
+
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 EXIT_REFUSED = 1
@@ -18,8 +20,13 @@ EXIT_DAMAGED = 3
 
 def say_error(sentence: str, code: int = EXIT_REFUSED) -> int:
     """Print one sentence on standard error; returns the exit code."""
-    print(f"tallystick-node: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"tallystick-node: {one_line(' '.join(sentence.split()))}", file=sys.stderr)
     return code
+
+
+def say(line: str) -> None:
+    """Print one line, in which other people's words cannot begin another."""
+    print(one_line(line))
 
 
 def print_json(value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from node.commands import Subparsers, add_config_option, new_parser, print_json
+from node.commands import Subparsers, add_config_option, new_parser, print_json, say
 from node.config import load_config
 from node.folder import DATABASE, FolderLock
 from node.founding import read_genesis
@@ -104,7 +104,7 @@ def verify(options: argparse.Namespace) -> int:
     if owner is not None:
         print(f"In this genesis the key is that of {owner}.")
     else:
-        print(f"The file says that the key is {file.organisation}'s; the signatures do not prove whose key it is.")
+        say(f"The file says that the key is {file.organisation}'s; the signatures do not prove whose key it is.")
     return 0
 
 

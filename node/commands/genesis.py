@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contracts.genesis_state import genesis_writes
 from node.card_files import card_json, check_possessions, read_card
-from node.commands import Subparsers, grouped, new_parser, print_json
+from node.commands import Subparsers, grouped, new_parser, print_json, say
 from node.founding import GENESIS_SIZE_MAX, read_genesis
 from node.key_files import write_new
 from tallystick.encoding import decode, encode
@@ -114,7 +114,7 @@ def _explain(file: Path, value: Genesis) -> None:
     width = max(len(card.body.organisation) for card in value.cards)
     for card in value.cards:
         roles = ", ".join(card.body.roles) or "no role"
-        print(f"  {card.body.organisation:<{width}}  {card.body.peer_address:<22}  {card.body.name} ({roles})")
+        say(f"  {card.body.organisation:<{width}}  {card.body.peer_address:<22}  {card.body.name} ({roles})")
     quorum = value.validators().quorum
     sealing = sum(bool(card.body.bls_key) for card in value.cards)
     if sealing:

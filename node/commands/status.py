@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from node.commands import Subparsers, add_config_option, new_parser, print_json
+from node.commands import Subparsers, add_config_option, new_parser, print_json, say
 from node.config import NodeConfig, load_config
 from node.key_files import read_secret
 from node.toml_reader import Address
@@ -133,19 +133,19 @@ def _first_token(file: Path | None) -> str | None:
 
 
 def _show(answer: api.StatusAnswer) -> None:
-    print(f"{answer.organisation} on chain {answer.chain_id[:16]}…")
-    print(f"  waits for     {answer.waiting_for}")
-    print(f"  view          {answer.view}, leader {answer.leader}")
-    print(f"  votes missing {', '.join(answer.votes_missing) or 'none'}")
-    print(f"  final         height {answer.height}, executed {answer.executed_height}")
-    print(f"  waiting       {answer.mempool} transactions")
-    print(f"  chain time    {answer.chain_minus_clock_ms:+} ms from this node's clock")
+    say(f"{answer.organisation} on chain {answer.chain_id[:16]}…")
+    say(f"  waits for     {answer.waiting_for}")
+    say(f"  view          {answer.view}, leader {answer.leader}")
+    say(f"  votes missing {', '.join(answer.votes_missing) or 'none'}")
+    say(f"  final         height {answer.height}, executed {answer.executed_height}")
+    say(f"  waiting       {answer.mempool} transactions")
+    say(f"  chain time    {answer.chain_minus_clock_ms:+} ms from this node's clock")
     print("  peers")
     width = max((len(peer.organisation) for peer in answer.peers), default=0)
     for peer in answer.peers:
         link = "connected" if peer.connected else "NOT CONNECTED"
         place = "" if peer.height is None else f"  height {peer.height}, view {peer.view}"
-        print(f"    {peer.organisation:<{width}}  {link:<13}{place}")
+        say(f"    {peer.organisation:<{width}}  {link:<13}{place}")
 
 
 def _show_health(health: api.HealthAnswer) -> None:

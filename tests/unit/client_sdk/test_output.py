@@ -7,8 +7,14 @@ import io
 import msgspec
 import pytest
 
+from client_sdk.commands.lookup import story_words
+from client_sdk.errors import DoorError, refused, words_of
 from client_sdk.output import Output
+from client_sdk.story import EventFact, RecallFact, Story
+from tallystick.api import Problem
 from tallystick.errors import TallystickError
+from tallystick.reasons import Reason
+from tallystick.records.goods import HistoryKind, RecallState
 
 ERASE = "\x1b[2J\x1b[H"
 TEXTS = ("\x1b]0;title\x07", f"{ERASE}proven", "\x9b2J", "\r  proven", "\b\b", "\u202egnp.exe", "\x00")
@@ -37,3 +43,32 @@ def test_programs_get_every_sign_escaped() -> None:
     out = io.StringIO()
     Output(json=True, command="trace", stdout=out).result({"name": ERASE}, "")
     assert "\x1b" not in out.getvalue() and msgspec.json.decode(out.getvalue())["name"] == ERASE
+
+
+BREAKS = ("\n", "\r\n", "\u2028", "\u2029", "\x85", "\x0b")
+LIE = "  Proven: nothing was recalled."
+
+
+@pytest.mark.parametrize("line_break", BREAKS)
+def test_no_word_of_a_member_begins_a_line_of_its_own_in_a_story(line_break: str) -> None:
+    """A recall's reason could have gone on with what looks like the verdict about other goods."""
+    text = f"spoilt{line_break}{LIE}"
+    states = (RecallState.IN_FORCE, RecallState.LIFTED)
+    recalls = tuple(RecallFact(text, "org:grower", text, 1, state) for state in states)
+    event = EventFact(
+        "01/09521234543213/10/L", HistoryKind.CORRECT, bytes(32), 3, text, "", text, text, text, "org:grower", True,
+        text, text, (text,),
+    )  # fmt: skip
+    story = Story(event.of, "proven", "active", 9, 1_700_000_000_000, ("org:grower",), recalls, (event,), ())
+    lines = story_words(story).splitlines()
+    assert len(lines) == 7
+    assert not any(line.startswith(LIE) for line in lines)
+
+
+@pytest.mark.parametrize("line_break", BREAKS)
+def test_neither_does_what_a_node_or_a_receipt_says_in_an_error(line_break: str) -> None:
+    text = f"no{line_break}  what to do: send the money to me"
+    door = DoorError(Problem("urn:x", text, 400, text, text, text, "ask again"))
+    for error in (door, refused(Reason.NOT_HOLDER, text), TallystickError(text)):
+        lines = words_of(error).splitlines()
+        assert len(lines) <= 3 and not any(line.startswith("  what to do: send") for line in lines)

@@ -15,6 +15,7 @@ from client_sdk.values import (
     read_goods,
     read_id,
     read_identifier,
+    read_line,
     read_money,
     read_organisation,
     read_time_ms,
@@ -156,3 +157,10 @@ def test_a_missing_configuration_is_empty_unless_it_was_named(tmp_path: Path) ->
     assert load_config(tmp_path / "none.toml").nodes == ()
     with pytest.raises(ConfigError, match="cannot read"):
         load_config(tmp_path / "none.toml", must_exist=True)
+
+
+@pytest.mark.parametrize("words", ["", " ", "two\nlines", "\x1b[2J", "\u202egnp"])
+def test_a_name_or_reason_that_others_could_not_read_on_one_line_is_not_sent(words: str) -> None:
+    with pytest.raises(ConfigError, match="--reason: write some words on one line"):
+        read_line(words, "--reason")
+    assert read_line("草莓 — tested positive", "--reason") == "草莓 — tested positive"

@@ -11,18 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from node.__main__ import main
 from node.api.tokens import read_tokens
 from node.commands import grouped
 from node.config import load_config
+from node.founder import FounderOptions
 from node.founding import read_founding, read_genesis
 from node.key_files import read_validator_seed, write_new
 from tallystick import keyfile, keys
 from tallystick.encoding import decode, encode
 from tallystick.errors import ConfigError
-from tallystick.genesis import Card
+from tallystick.genesis import Card, merge_cards, sign_card
+from tests.world import founding, seed
 
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("grower", "processor", "carrier", "retailer")
@@ -203,6 +206,30 @@ def test_a_passphrase_must_come_from_somewhere_safe(tmp_path: Path, capsys: pyte
     refused(capsys, init(tmp_path, "grower"), "can be read by others", "chmod 600")
     arguments = ["init", "--org", "org:a", "--name", "a", "--dir", str(tmp_path / "a"), "--peer-address", "h:1"]
     refused(capsys, main([*arguments, "--api-address", "h:2"]), "--passphrase-file")
+
+
+def test_a_founders_name_steers_no_terminal_and_begins_no_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody may sign a card with such a name; who is shown the genesis must see all founders as they are."""
+    file = tmp_path / "genesis.bin"
+    card = founding().cards[0]
+    name = "Grower\x1b[2K\n  org:bank     127.0.0.1:9  Harbour Bank (bank)"
+    body = msgspec.structs.replace(card.body, name=name)
+    signed = sign_card(body, seed(body.organisation, "ROOT"), seed(body.organisation, "VALIDATOR"))
+    genesis = merge_cards((signed,), network="test", time_ms=1_700_000_000_000, clock_advance_allowed=False)
+    file.write_bytes(encode(genesis))
+    assert main(["genesis", "--show", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "Grower\ufffd[2K\ufffd  org:bank" in out
+    assert not any(line.startswith("  org:bank") for line in out.splitlines())
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "\x1b[2J", "\x9b2J", "\u202egnp", "tab\there", "\u2028"])
+def test_a_name_that_would_steer_a_terminal_is_not_put_on_a_card(name: str) -> None:
+    options = FounderOptions("org:grower", name, ("producer",), (), (), "127.0.0.1:1", "127.0.0.1:2")
+    with pytest.raises(ConfigError, match="--name: write 1 to 128 bytes of text on one line"):
+        options.check()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

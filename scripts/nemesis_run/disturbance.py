@@ -48,9 +48,11 @@ def build_library(folder: Path) -> tuple[Path | None, str]:
     compiler = next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
     if not sys.platform.startswith("linux"):
         return None, "needs Linux"
+    library = folder / "disturbance.so"
+    if any(sign in str(library) for sign in " \t\n:"):  # they part the names in LD_PRELOAD
+        return None, f"needs a folder without spaces and colons in its path, not {folder}"
     if compiler is None:
         return None, "needs a C compiler"
-    library = folder / "disturbance.so"
     command = [compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(SOURCE), "-ldl"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode != 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from contextlib import closing, suppress
 from itertools import islice
@@ -15,6 +16,7 @@ from node.folder import SIGNER_LOG
 from node.signer_log import VoteEntry
 from node.wal import frame
 from scripts.nemesis_run import votes
+from scripts.nemesis_run.disturbance import build_library
 from scripts.nemesis_run.plan import IN_WORDS, KINDS, steps
 from scripts.nemesis_run.votes import Place, Spoken, end_of, votes_behind
 from scripts.nemesis_run.wires import Door, Wires, next_retry_s
@@ -150,3 +152,14 @@ def test_a_validator_that_says_one_thing_only_is_in_order(tmp_path: Path) -> Non
 def test_a_validator_that_contradicts_itself_is_seen(tmp_path: Path, second: Statement) -> None:
     spoken = _spoken(tmp_path, Statement(0, VoteKind.FINALIZE, 3, HASH), second)
     assert len(spoken.contradictions()) == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the library is for Linux")
+@pytest.mark.parametrize("name", ["two words", "a:b"])
+def test_a_folder_whose_name_the_loader_would_part_leaves_the_library_out_and_says_why(
+    tmp_path: Path, name: str
+) -> None:
+    """The loader would ignore both halves: disks would not be slow, clocks not wrong, and the run would not know."""
+    (tmp_path / name).mkdir()
+    library, reason = build_library(tmp_path / name)
+    assert library is None and reason.startswith("needs a folder without spaces and colons")

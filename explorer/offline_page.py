@@ -1,4 +1,4 @@
-"""One file that verifies proofs from disk: the page's three scripts, its style and its words, nothing fetched.
+"""One file that verifies proofs from disk: the verifier's scripts, its style and its words, nothing fetched.
 
 The modules are joined into one script in the order of their imports; its hash and that of the style stand in the page's
 own content security policy, which forbids everything else, so the page cannot send anything anywhere.
@@ -16,7 +16,16 @@ from explorer.assets import STATIC
 from tallystick.proofs import WORDS as CODES
 from tallystick.reasons import Reason
 
-MODULES = ("encoding.js", "binding.js", "verify.js", "chain.js", "receivable.js", "evidence.js", "offline.js")
+MODULES = (
+    "encoding.js",
+    "hashing.js",
+    "binding.js",
+    "verify.js",
+    "chain.js",
+    "receivable.js",
+    "evidence.js",
+    "offline.js",
+)
 _IMPORT = re.compile(r"^import (\{[^}]*\}) from '\./([a-z]+\.js)';\n", re.MULTILINE)
 _DYNAMIC = re.compile(r"import\('\./([a-z]+\.js)'\)")
 _EXPORT = re.compile(r"^export (?:async )?(?:function|const|class) (\w+)", re.MULTILINE)

@@ -15,7 +15,7 @@ from hashlib import sha256
 
 from tallystick.errors import ProofError
 from tallystick.hashing import TAG_TRIE_NODE
-from tallystick.limits import BUCKET_KEYS_MAX
+from tallystick.limits import BUCKET_KEYS_MAX, TREE_SHAPE_SIZE_MAX
 from tallystick.trie import ENTRY_SIZE, SHAPE_SIZE_BYTES, bucket_hash
 
 DEPTH_MAX = 256
@@ -46,6 +46,8 @@ class PartialTrie:
         shape = data[SHAPE_SIZE_BYTES:size]
         if not shape or len(data) < size:
             raise ProofError("unreadable", "the state tree ends early")
+        if len(shape) > TREE_SHAPE_SIZE_MAX:
+            raise ProofError("unreadable", f"the shape of a state tree has at most {TREE_SHAPE_SIZE_MAX} bytes")
         self._shape = f"{int.from_bytes(shape, 'big'):0{8 * len(shape)}b}"
         self._bytes, self._at = data, size
         self._leaves = dict(leaves or {})

@@ -2,9 +2,9 @@
 // validators finalised. Specification: docs/spec/proofs.md, sections 1 to 3.
 
 import {
-  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, big64, concat, decodeMessage, hex, same, sha256, tagged,
-  unb64, unhex, utf8,
+  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, big64, concat, decodeMessage, hex, same, unb64, unhex, utf8,
 } from './encoding.js';
+import { digests, sha256, tagged } from './hashing.js';
 
 // --- Ed25519 by the browser's own WebCrypto, as strict as libsodium: where libraries disagree, the answer is no ---
 
@@ -99,22 +99,26 @@ const KNOWN_SIGNATURE = unhex(
     '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00',
 );
 
-/** Whether this browser can check signatures, found out by checking one; never by its name. */
+// FIPS 180-4, of "abc".
+const KNOWN_DIGEST = unhex('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+
+/** Whether this browser can hash and check signatures, found out by doing it; never by its name. */
 export async function isSupported() {
   if (!globalThis.crypto?.subtle) return false;
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', KNOWN_SIGNATURE));
-  if (!same(digest, sha256(KNOWN_SIGNATURE))) return false;
+  const [digest] = await digests([sha256(utf8('abc'))]);
+  if (!same(digest, KNOWN_DIGEST)) return false;
   const good = await verifyRaw(KNOWN_KEY, KNOWN_SIGNATURE, Uint8Array.of(0x72));
   const bad = await verifyRaw(KNOWN_KEY, KNOWN_SIGNATURE, Uint8Array.of(0x73));
   return good && !bad;
 }
 
-// --- Merkle trees: RFC 6962 paths and compact ranges, and the shown part of the state tree ---
+// --- Merkle trees, of hashes that are named here and computed by `digests`: RFC 6962 paths and compact ranges, and the shown part of the state tree ---
 
 const ENTRY_SIZE = 64;
 const BUCKET_KEYS_MAX = 4;
 const DEPTH_MAX = 256;
 const SHAPE_SIZE_BYTES = 3;
+const SHAPE_SIZE_MAX = 65536;
 
 /** Hash of an RFC 6962 leaf. */
 export const leafHash = (data) => tagged(0x00, data);
@@ -182,17 +186,26 @@ export function peaksRoot(peaks) {
   return root;
 }
 
-const bitsOf = (bytes) => Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
+const BITS_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(2).padStart(8, '0'));
+function bitsOf(bytes) {
+  let bits = '';
+  for (let i = 0; i < bytes.length; i++) bits += BITS_OF_BYTE[bytes[i]];
+  return bits;
+}
+/** Whether a key hash leads to a place of the tree. */
+const leadsTo = (path, keyHash) => bitsOf(keyHash.subarray(0, Math.ceil(path.length / 8))).startsWith(path);
 const unreadable = (detail) => new ProofError('unreadable', detail);
 const notShown = (detail) => new ProofError('not-shown', `the state tree shows ${detail}`);
 
 /** A state tree of which some buckets are shown (docs/spec/proofs.md, section 3). */
 export class PartialTrie {
-  /** @param {Map<string, Uint8Array>} leaves hex key hash to leaf hash of the records shown beside the tree */
+  /** @param {Map<string, Hash>} leaves hex key hash to leaf hash of the records shown beside the tree */
   static read(data, leaves = new Map()) {
     const trie = new PartialTrie();
     trie.data = data;
-    trie.at = SHAPE_SIZE_BYTES + data.slice(0, SHAPE_SIZE_BYTES).reduce((size, byte) => 256 * size + byte, 0);
+    const size = data.slice(0, SHAPE_SIZE_BYTES).reduce((sum, byte) => 256 * sum + byte, 0);
+    if (size > SHAPE_SIZE_MAX) throw unreadable('the state tree shows too many places');
+    trie.at = SHAPE_SIZE_BYTES + size;
     trie.shape = bitsOf(data.slice(SHAPE_SIZE_BYTES, trie.at));
     if (trie.shape === '' || trie.at > data.length) throw unreadable('the state tree ends early');
     trie.buckets = new Set(); // the bits that lead to them
@@ -232,33 +245,34 @@ export class PartialTrie {
     const count = parseInt(this.shape.slice(at, at + 3), 2);
     const end = at + 3 + count;
     if (!(count <= BUCKET_KEYS_MAX) || end > this.shape.length) throw unreadable('a bucket is too large or ends early');
-    const entries = [];
+    const entries = []; // each a key hash and a leaf
     let before = '';
     for (const own of this.shape.slice(at + 3, end)) {
       const entry = own === '1' ? this.#ownEntry(path) : this.#shownEntry(path);
-      const key = hex(entry.subarray(0, 32));
+      const key = hex(entry[0]);
       if (key <= before) throw unreadable('entries of a bucket are not in order');
       before = key;
       entries.push(entry);
     }
     this.buckets.add(path);
-    return [tagged(0x02, ...entries), end];
+    return [tagged(0x02, ...entries.flat()), end];
   }
 
   // The entry of the next of the records shown: entries ascend, and so do they.
   #ownEntry(path) {
     const key = this.waiting.shift();
-    if (key === undefined || !bitsOf(unhex(key)).startsWith(path)) throw notShown('a place for a record that is not shown');
-    return concat(unhex(key), this.leaves.get(key));
+    if (key === undefined || !leadsTo(path, unhex(key))) throw notShown('a place for a record that is not shown');
+    return [unhex(key), this.leaves.get(key)];
   }
 
   #shownEntry(path) {
     const entry = this.#take(ENTRY_SIZE);
-    const key = entry.subarray(0, 32);
-    if (!bitsOf(key).startsWith(path)) throw unreadable('an entry stands in a wrong bucket');
+    const key = entry.slice(0, 32);
+    const leaf = entry.slice(32);
+    if (!leadsTo(path, key)) throw unreadable('an entry stands in a wrong bucket');
     if (this.leaves.has(hex(key))) throw unreadable('two entries of one key');
-    this.leaves.set(hex(key), entry.slice(32));
-    return entry;
+    this.leaves.set(hex(key), leaf);
+    return [key, leaf];
   }
 
   #take(size) {
@@ -370,7 +384,7 @@ const BITS = 31;
  * Check an anchor under `trust = {chainId, validatorsHashes: {epoch: hex}, heightMin, lastHeights: {epoch: height}}`.
  * Its votes, and whatever else is signed, hold once `signatures` are settled.
  */
-export function verifyAnchor(shown, trust, signatures) {
+export async function verifyAnchor(shown, trust, signatures) {
   if (shown.descendants.length > DESCENDANTS_MAX) throw new ProofError('unreadable', 'too many descendants');
   const encoded = [shown.header, ...shown.descendants].map(unb64);
   const chain = encoded.map((bytes) => decodeMessage(bytes, Header, 1024));
@@ -381,15 +395,14 @@ export function verifyAnchor(shown, trust, signatures) {
   const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
   const validatorBytes = unb64(shown.validators);
   const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
-  const known = knownSets(shown.epochs ?? [], trust, signatures)[header.epoch];
-  const digest = hex(tagged(0x21, validatorBytes));
-  if (known === undefined || digest !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
+  const known = (await knownSets(shown.epochs ?? [], trust, signatures))[header.epoch];
+  const [setHash, ...hashes] = await digests([tagged(0x21, validatorBytes), ...encoded.map((bytes) => tagged(0x20, bytes))]);
+  if (known === undefined || hex(setHash) !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
   }
   if (chain[chain.length - 1].height > (trust.lastHeights?.[header.epoch] ?? Infinity)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} sign for a height after its end`);
   }
-  const hashes = encoded.map((bytes) => tagged(0x20, bytes));
   for (let i = 1; i < chain.length; i++) {
     if (!same(chain[i].parentHash, hashes[i - 1]) || chain[i].height !== chain[i - 1].height + 1) {
       throw new ProofError('not-in-chain', 'a descendant does not follow its parent');
@@ -412,7 +425,7 @@ export function verifyAnchor(shown, trust, signatures) {
 const EPOCHS_MAX = 64;
 
 /** Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to. */
-function knownSets(epochs, trust, signatures) {
+async function knownSets(epochs, trust, signatures) {
   if (epochs.length > EPOCHS_MAX) throw new ProofError('unreadable', 'too many ends of epochs');
   const known = { ...trust.validatorsHashes };
   const first = Math.min(...Object.keys(known).map(Number));
@@ -422,10 +435,14 @@ function knownSets(epochs, trust, signatures) {
     const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
     decodeMessage(unb64(shown.next_validators), ValidatorSet, 16384);
     const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
-    const next = hex(tagged(0x21, unb64(shown.next_validators)));
     const { epoch } = boundary;
     if (epoch < first) continue; // it leads up to what is pinned
-    if (known[epoch] === undefined || hex(tagged(0x21, unb64(shown.validators))) !== known[epoch]) {
+    const [set, nextSet, boundaryHash, closingHash] = await digests([
+      tagged(0x21, unb64(shown.validators)), tagged(0x21, unb64(shown.next_validators)),
+      tagged(0x20, unb64(shown.boundary)), tagged(0x23, unb64(shown.closing ?? '')),
+    ]);
+    const next = hex(nextSet);
+    if (known[epoch] === undefined || hex(set) !== known[epoch]) {
       throw new ProofError('unknown-validators', `not the pinned validators of epoch ${epoch}`);
     }
     if (hex(boundary.chainId) !== trust.chainId || (closing !== null && hex(closing.chainId) !== trust.chainId)) {
@@ -434,7 +451,7 @@ function knownSets(epochs, trust, signatures) {
     if (hex(boundary.validatorsHash) !== known[epoch] || hex(boundary.nextValidatorsHash) !== next) {
       throw new ProofError('unknown-validators', 'the boundary block names other validators');
     }
-    checkEnd(boundary, shown, closing, finalisation);
+    checkEnd(boundary, boundaryHash, closing, closingHash, finalisation);
     checkCertificate(finalisation, validators, unhex(trust.chainId), signatures);
     if ((known[epoch + 1] ?? next) !== next) {
       throw new ProofError('unknown-validators', `other validators of epoch ${epoch + 1} are pinned`);
@@ -445,8 +462,7 @@ function knownSets(epochs, trust, signatures) {
 }
 
 /** The certificate finalises the boundary block, itself or through a closing header that names it. */
-function checkEnd(boundary, shown, closing, { statement }) {
-  const boundaryHash = tagged(0x20, unb64(shown.boundary));
+function checkEnd(boundary, boundaryHash, closing, closingHash, { statement }) {
   if (same(boundary.validatorsHash, boundary.nextValidatorsHash)) {
     throw new ProofError('not-in-chain', `height ${boundary.height} ends no epoch`);
   }
@@ -454,7 +470,7 @@ function checkEnd(boundary, shown, closing, { statement }) {
   if (closing !== null && (!same(closing.boundaryHash, boundaryHash) || closing.epoch !== boundary.epoch)) {
     throw new ProofError('not-in-chain', 'the closing header names another boundary block');
   }
-  const namedHash = closing === null ? boundaryHash : tagged(0x23, unb64(shown.closing));
+  const namedHash = closing === null ? boundaryHash : closingHash;
   const about = statement.kind === FINALIZE && same(statement.blockHash, namedHash);
   if (!about || statement.epoch !== boundary.epoch || statement.view !== named.view) {
     throw new ProofError('not-in-chain', 'the certificate does not finalise the boundary block');

@@ -2,18 +2,19 @@
 // Specification: docs/spec/proofs.md, sections 7 and 8.
 
 import { leafHash, rootFromPath } from './binding.js';
-import { Header, HistoryLeaf, ProofError, Receipt, decodeMessage, hex, same, tagged, unb64, unhex } from './encoding.js';
+import { Header, HistoryLeaf, ProofError, Receipt, decodeMessage, hex, same, unb64, unhex } from './encoding.js';
+import { digests, tagged } from './hashing.js';
 
 const LEAF_SIZE_MAX = 256;
 const HEADER_SIZE_MAX = 1024;
 const RECEIPT_SIZE_MAX = 4 * 1048576;
 
 /** What the history tree holds of a height, checked against the history root of an anchor. */
-export function verifyHeight(shown, anchor) {
+export async function verifyHeight(shown, anchor) {
   const bytes = unb64(shown.leaf);
   const leaf = decodeMessage(bytes, HistoryLeaf, LEAF_SIZE_MAX);
   const count = anchor.executed.height + 1;
-  const root = rootFromPath(leafHash(bytes), leaf.height, count, shown.path.map(unhex));
+  const [root] = await digests([rootFromPath(leafHash(bytes), leaf.height, count, shown.path.map(unhex))]);
   if (!same(root, anchor.executed.historyRoot)) {
     throw new ProofError('not-in-history', `height ${leaf.height} is not so in the chain that was signed`);
   }
@@ -21,13 +22,14 @@ export function verifyHeight(shown, anchor) {
 }
 
 /** A block belongs to the chain. */
-export function verifyBlock(bundle, anchor, subject) {
-  const leaf = verifyHeight(bundle.block, anchor);
+export async function verifyBlock(bundle, anchor, subject) {
+  const leaf = await verifyHeight(bundle.block, anchor);
   let header = null;
   if (bundle.header !== null) {
     const bytes = unb64(bundle.header);
     header = decodeMessage(bytes, Header, HEADER_SIZE_MAX);
-    if (!same(tagged(0x20, bytes), leaf.blockHash)) {
+    const [blockHash] = await digests([tagged(0x20, bytes)]);
+    if (!same(blockHash, leaf.blockHash)) {
       throw new ProofError('block-altered', `the header shown is not that of the block of height ${leaf.height}`);
     }
   }
@@ -36,10 +38,10 @@ export function verifyBlock(bundle, anchor, subject) {
 }
 
 /** What became of a transaction. Being in a block proves nothing: only the receipt's reason says what took effect. */
-export function verifyReceipt(bundle, anchor, subject) {
-  const leaf = verifyHeight(bundle.block, anchor);
+export async function verifyReceipt(bundle, anchor, subject) {
+  const leaf = await verifyHeight(bundle.block, anchor);
   const bytes = unb64(bundle.receipt);
-  const root = rootFromPath(leafHash(bytes), bundle.index, leaf.receiptCount, bundle.path.map(unhex));
+  const [root] = await digests([rootFromPath(leafHash(bytes), bundle.index, leaf.receiptCount, bundle.path.map(unhex))]);
   if (!same(root, leaf.receiptsRoot)) {
     throw new ProofError('receipt-altered', `the receipt is not one of height ${leaf.height}`);
   }

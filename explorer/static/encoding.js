@@ -1,5 +1,5 @@
-// Encodings: bytes in their spellings, SHA-256 with purpose tags, canonical MessagePack of the messages that a proof holds,
-// canonical JSON of events; and the one error that a verification raises.
+// Encodings: bytes in their spellings, canonical MessagePack of the messages that a proof holds, canonical JSON of events;
+// and the one error that a verification raises.
 
 /** A proof does not hold. `code` is one of the codes of docs/spec/proofs.md, section 11. */
 export class ProofError extends Error {
@@ -15,33 +15,37 @@ export const ZERO32 = new Uint8Array(32);
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const NO_VALUE = 64;
-const VALUES = new Uint8Array(128).fill(NO_VALUE);
+const NO_VALUE = -1;
+const VALUES = new Int8Array(128).fill(NO_VALUE);
 [...ALPHABET].forEach((character, value) => { VALUES[character.charCodeAt(0)] = value; });
 const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** UTF-8 bytes of a text. */
 export const utf8 = (text) => encoder.encode(text);
 
+// The six bits of a character, none beyond the end, a negative number for what is no such character.
+function valueAt(text, place) {
+  if (place >= text.length) return 0;
+  const code = text.charCodeAt(place);
+  return code < 128 ? VALUES[code] : NO_VALUE;
+}
+
 /** Bytes from base64url without padding; every other spelling is `unreadable`. */
 export function unb64(text) {
   const { length } = text;
   const bytes = new Uint8Array(Math.floor((length * 3) / 4));
-  let buffer = 0;
-  let bits = 0;
   let at = 0;
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    const value = code < 128 ? VALUES[code] : NO_VALUE;
-    if (value === NO_VALUE) throw new ProofError('unreadable', 'not base64url without padding');
-    buffer = ((buffer << 6) | value) & 0xffff;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes[at++] = buffer >> bits;
-    }
+  let last = 0;
+  for (let i = 0; i < length; i += 4) {
+    const group = (valueAt(text, i) << 18) | (valueAt(text, i + 1) << 12) | (valueAt(text, i + 2) << 6) | valueAt(text, i + 3);
+    if (group < 0) throw new ProofError('unreadable', 'not base64url without padding');
+    bytes[at++] = group >> 16; // beyond the last byte nothing is written
+    bytes[at++] = group >> 8;
+    bytes[at++] = group;
+    last = group;
   }
-  if (length % 4 === 1 || (buffer & ((1 << bits) - 1)) !== 0) {
+  const unused = [0, 0, 0xffff, 0xff][length % 4];
+  if (length % 4 === 1 || (last & unused) !== 0) {
     throw new ProofError('unreadable', 'not the one base64url spelling of its bytes');
   }
   return bytes;
@@ -75,7 +79,9 @@ export function same(first, second) {
 
 /** Several byte strings as one. */
 export function concat(...parts) {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const whole = new Uint8Array(size);
   let at = 0;
   for (const part of parts) {
     whole.set(part, at);
@@ -90,86 +96,6 @@ export function big64(number) {
   new DataView(bytes.buffer).setBigUint64(0, BigInt(number));
   return bytes;
 }
-
-// SHA-256 (FIPS 180-4). A proof takes a thousand short hashes, and the browser's own answers each only after a turn of
-// its event loop, a hundred times later than it takes here.
-const fraction = (root) => ((root - Math.floor(root)) * 2 ** 32) | 0;
-const PRIMES = [];
-for (let n = 2; PRIMES.length < 64; n++) if (PRIMES.every((prime) => n % prime !== 0)) PRIMES.push(n);
-const START = PRIMES.slice(0, 8).map((prime) => fraction(Math.sqrt(prime)));
-const ROUND = Int32Array.from(PRIMES, (prime) => fraction(Math.cbrt(prime)));
-// Working memory, shared by all calls: a new array costs as much as hashing a block.
-const schedule = new Int32Array(64);
-const state = new Int32Array(8);
-let message = new Uint8Array(1024);
-
-// Turns of words are written out, because a reader's first proof is checked before the browser has compiled anything.
-function compressBlock(from) {
-  for (let i = 0, at = from; i < 16; i++, at += 4) {
-    schedule[i] = (message[at] << 24) | (message[at + 1] << 16) | (message[at + 2] << 8) | message[at + 3];
-  }
-  for (let i = 16; i < 64; i++) {
-    const x = schedule[i - 15];
-    const y = schedule[i - 2];
-    const low = ((x >>> 7) | (x << 25)) ^ ((x >>> 18) | (x << 14)) ^ (x >>> 3);
-    const high = ((y >>> 17) | (y << 15)) ^ ((y >>> 19) | (y << 13)) ^ (y >>> 10);
-    schedule[i] = schedule[i - 16] + low + schedule[i - 7] + high;
-  }
-  let a = state[0];
-  let b = state[1];
-  let c = state[2];
-  let d = state[3];
-  let e = state[4];
-  let f = state[5];
-  let g = state[6];
-  let h = state[7];
-  for (let i = 0; i < 64; i++) {
-    const high = ((e >>> 6) | (e << 26)) ^ ((e >>> 11) | (e << 21)) ^ ((e >>> 25) | (e << 7));
-    const one = (h + high + (g ^ (e & (f ^ g))) + ROUND[i] + schedule[i]) | 0;
-    const low = ((a >>> 2) | (a << 30)) ^ ((a >>> 13) | (a << 19)) ^ ((a >>> 22) | (a << 10));
-    h = g;
-    g = f;
-    f = e;
-    e = (d + one) | 0;
-    d = c;
-    const two = (low + ((a & b) | (c & (a | b)))) | 0;
-    c = b;
-    b = a;
-    a = (one + two) | 0;
-  }
-  state[0] += a;
-  state[1] += b;
-  state[2] += c;
-  state[3] += d;
-  state[4] += e;
-  state[5] += f;
-  state[6] += g;
-  state[7] += h;
-}
-
-/** SHA-256 of the parts one after another. */
-export function sha256(...parts) {
-  let size = 0;
-  for (const part of parts) size += part.length;
-  const end = (size + 72) & ~63;
-  if (end > message.length) message = new Uint8Array(2 * end);
-  let at = 0;
-  for (const part of parts) {
-    message.set(part, at);
-    at += part.length;
-  }
-  message[size] = 0x80;
-  message.fill(0, size + 1, end);
-  for (let bits = size * 8, place = end - 1; bits > 0; bits = Math.floor(bits / 256)) message[place--] = bits % 256;
-  state.set(START);
-  for (let from = 0; from < end; from += 64) compressBlock(from);
-  const digest = new Uint8Array(32);
-  for (let i = 0; i < 32; i++) digest[i] = state[i >> 2] >>> (24 - 8 * (i & 3));
-  return digest;
-}
-
-/** SHA-256 of a one-byte purpose tag and the parts (docs/spec/hashing.md). */
-export const tagged = (tag, ...parts) => sha256(Uint8Array.of(tag), ...parts);
 
 // --- canonical MessagePack: typed arrays, no maps, no floats, one spelling per value (docs/spec/encoding.md) ---
 const NATURAL_MAX = Number.MAX_SAFE_INTEGER;

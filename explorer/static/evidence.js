@@ -4,8 +4,9 @@
 import { PROPOSAL, VOTE, verifies } from './binding.js';
 import { verifyHeight } from './chain.js';
 import {
-  Evidence, EvidenceRecord, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, same, tagged, unb64,
+  Evidence, EvidenceRecord, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, same, unb64,
 } from './encoding.js';
+import { digests, tagged } from './hashing.js';
 import { ShownState, shownOr } from './verify.js';
 
 const SPACE = 23;
@@ -17,35 +18,36 @@ const KINDS = { '0,0': 1, '1,1': 2, '3,3': 3, '2,3': 4 };
 /** Two statements, that their signer sat in that epoch of this chain, and what the ledger recorded. */
 export async function verifyEvidence(bundle, anchor, subject) {
   const evidence = decodeMessage(unb64(bundle.evidence), Evidence, 1024);
-  const seats = seatsOf(bundle.seats, anchor, evidence.epoch);
+  const seats = await seatsOf(bundle.seats, anchor, evidence.epoch);
   const seat = seats.find(({ key }) => same(key, evidence.key));
   if (!seat) throw new ProofError('unknown-validators', 'the key was no validator’s in that epoch');
   const kind = await contradiction(evidence, anchor.chainId);
   const name = concat(
     Uint8Array.of(SPACE), big64(evidence.epoch), big64(evidence.view), Uint8Array.of(kind), evidence.key,
   );
-  const state = ShownState.read(anchor, bundle);
-  const recorded = shownOr('not-shown', () => state.record(name, EvidenceRecord));
+  const state = await ShownState.read(anchor, bundle);
+  const recorded = await shownOr('not-shown', () => state.record(name, EvidenceRecord));
   const key = hex(name);
   if (subject !== undefined && key !== subject) throw new ProofError('wrong-subject', `about ${key}`);
   return { verdict: 'proven', anchor, evidence, kind, key, organisation: seat.organisation, recorded };
 }
 
 /** The validators of an epoch: the anchor's, or those whom a block of the epoch names, under the history root. */
-function seatsOf(shown, anchor, epoch) {
+async function seatsOf(shown, anchor, epoch) {
   if (shown === null) {
     if (anchor.header.epoch !== epoch) throw new ProofError('unknown-validators', 'it is not shown who sat in that epoch');
     return anchor.validators;
   }
-  const leaf = verifyHeight(shown.block, anchor);
+  const leaf = await verifyHeight(shown.block, anchor);
   const headerBytes = unb64(shown.header);
   const header = decodeMessage(headerBytes, Header, 1024);
   const validatorBytes = unb64(shown.validators);
   const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
-  if (!same(tagged(0x20, headerBytes), leaf.blockHash)) {
+  const [blockHash, setHash] = await digests([tagged(0x20, headerBytes), tagged(0x21, validatorBytes)]);
+  if (!same(blockHash, leaf.blockHash)) {
     throw new ProofError('block-altered', `the header shown is not that of the block of height ${leaf.height}`);
   }
-  if (header.epoch !== epoch || !same(header.validatorsHash, tagged(0x21, validatorBytes))) {
+  if (header.epoch !== epoch || !same(header.validatorsHash, setHash)) {
     throw new ProofError('unknown-validators', 'the validators shown are not those of that epoch');
   }
   return validators;

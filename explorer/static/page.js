@@ -6,6 +6,7 @@ import { hex, utf8 } from './encoding.js';
 const LIFTED = 3;
 const STALE_MINUTES = 10;
 const READINGS_MAX = 500; // in the page's table; of more, some are left out
+const SIZE_MAX = 4 * 1048576; // of a bundle
 const SCALES = { CEL: [1, 0], KEL: [1, -273.15], FAH: [5 / 9, -160 / 9] };
 const MARKS = { proven: '✓', partly: '◐', stated: '“', unknown: '✕', unproven: '✕', 'no-crypto': '?' };
 const STATES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-item': 'unknown', 'no-crypto': 'no-crypto' };
@@ -45,7 +46,9 @@ async function readProof() {
   try {
     if (inlined) return unfold(JSON.parse(inlined.textContent));
     const at = pinned.at === undefined ? '' : `&at=${pinned.at}`;
-    return await (await fetch(`/v1/proofs/item?id=${encodeURIComponent(pinned.subject)}${at}`)).json();
+    const text = await (await fetch(`/v1/proofs/item?id=${encodeURIComponent(pinned.subject)}${at}`)).text();
+    if (text.length > SIZE_MAX) throw new Error('too long');
+    return JSON.parse(text);
   } catch {
     throw new ProofError('unreadable', 'the proof is not JSON');
   }

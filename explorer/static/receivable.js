@@ -3,8 +3,9 @@
 
 import {
   LienMembers, LienPublic, ObligationMembers, ObligationPublic, ObligationTag, ProofError, SliceMembers, SlicePublic,
-  ZERO32, big64, concat, decodeMessage, hex, same, tagged, unb64, unhex, utf8,
+  ZERO32, big64, concat, decodeMessage, hex, same, unb64, unhex, utf8,
 } from './encoding.js';
+import { digests, tagged } from './hashing.js';
 import { NotShown, ShownState } from './verify.js';
 
 const SPACE = { obligation: 33, tag: 34, slice: 35, lien: 36 };
@@ -13,71 +14,72 @@ const RECORD_SIZE_MAX = 65536;
 const SALT_SIZE = 32;
 
 const keyOf = (space, ...parts) => concat(Uint8Array.of(space), ...parts);
-const sliceId = (obligation, index) => tagged(0x29, Uint8Array.of(SPACE.slice), obligation, big64(index));
+const idOfSlice = (obligation, index) => tagged(0x29, Uint8Array.of(SPACE.slice), obligation, big64(index));
 
 /** An obligation with its tag, all slices, and each slice's lien or the proof that there never was one. */
-export function verifyReceivable(bundle, anchor) {
-  const halves = Halves.read(bundle, anchor);
+export async function verifyReceivable(bundle, anchor) {
+  const halves = await Halves.read(bundle, anchor);
   const obligation = unhex(bundle.obligation);
   const key = keyOf(SPACE.obligation, obligation);
-  const shown = halves.shown(key, ObligationPublic);
+  const shown = await halves.shown(key, ObligationPublic);
   if (shown === null) throw new ProofError('no-obligation', `there is no obligation ${bundle.obligation}`);
   const terms = halves.members(key, ObligationMembers);
-  const tagHeight = onlyClaim(halves, obligation, terms);
+  const tagHeight = await onlyClaim(halves, obligation, terms);
+  const ids = await digests(Array.from({ length: terms.sliceCount }, (_, index) => idOfSlice(obligation, index)));
   const slices = [];
-  for (let index = 0; index < terms.sliceCount; index++) slices.push(slice(halves, obligation, index));
+  for (const [index, id] of ids.entries()) slices.push(await slice(halves, obligation, index, id));
   const holders = new Set(slices.filter(({ lien }) => lien?.state === LIEN_HELD).map(({ lien }) => lien.holder));
   return { verdict: 'proven', anchor, obligation, state: shown.state, terms, tagHeight, slices, lienHolders: [...holders].sort() };
 }
 
-function onlyClaim(halves, obligation, terms) {
+async function onlyClaim(halves, obligation, terms) {
   if (same(terms.tag, ZERO32)) return null;
-  const tag = halves.shown(keyOf(SPACE.tag, terms.tag, utf8(terms.debtor)), ObligationTag);
+  const tag = await halves.shown(keyOf(SPACE.tag, terms.tag, utf8(terms.debtor)), ObligationTag);
   if (tag === null || !same(tag.obligation, obligation)) {
     throw new ProofError('other-claim', 'the tag of the invoice number names another obligation');
   }
   return tag.height;
 }
 
-function slice(halves, obligation, index) {
-  const id = sliceId(obligation, index);
+async function slice(halves, obligation, index, id) {
   const key = keyOf(SPACE.slice, id);
-  const shown = halves.shown(key, SlicePublic);
+  const shown = await halves.shown(key, SlicePublic);
   if (shown === null) throw new ProofError('record-altered', `slice ${index} of the obligation is not there`);
   const members = halves.members(key, SliceMembers);
   if (!same(members.obligation, obligation) || members.index !== index) {
     throw new ProofError('record-altered', `slice ${index} is of another obligation`);
   }
   const lienKey = keyOf(SPACE.lien, id);
-  const lien = halves.shown(lienKey, LienPublic, 'lien-hidden');
+  const lien = await halves.shown(lienKey, LienPublic, 'lien-hidden');
   if (lien === null) return { id, state: shown.state, members, lien };
   return { id, state: shown.state, members, lien: { ...lien, ...halves.members(lienKey, LienMembers) } };
 }
 
 /** The records of a bundle, each checked against the state root, both halves. */
 class Halves {
-  static read(bundle, anchor) {
+  static async read(bundle, anchor) {
     const halves = new Halves();
     halves.byKey = new Map();
-    const records = [];
+    const named = [];
     for (const record of bundle.records) {
       const salt = unb64(record.salt ?? '');
       const members = unb64(record.members ?? '');
       if (salt.length !== (members.length > 0 ? SALT_SIZE : 0)) {
         throw new ProofError('unreadable', 'a members’ half without its salt of 32 bytes, or a salt alone');
       }
-      const membersHash = members.length > 0 ? tagged(0x06, salt, members) : ZERO32;
-      records.push({ key: record.key, public: record.public, members_hash: hex(membersHash) });
+      named.push(members.length > 0 ? tagged(0x06, salt, members) : ZERO32);
       halves.byKey.set(record.key, members);
     }
-    halves.state = ShownState.read(anchor, { state: bundle.state, records });
+    const hashes = await digests(named);
+    const records = bundle.records.map(({ key, public: half }, i) => ({ key, public: half, members_hash: hex(hashes[i]) }));
+    halves.state = await ShownState.read(anchor, { state: bundle.state, records });
     return halves;
   }
 
   /** The public half, or null where it is proven that there is no such record. */
-  shown(key, shape, hidden = 'not-shown') {
+  async shown(key, shape, hidden = 'not-shown') {
     try {
-      return this.state.record(key, shape);
+      return await this.state.record(key, shape);
     } catch (error) {
       if (error instanceof NotShown) throw new ProofError(hidden, `record ${hex(key).slice(0, 24)} is not shown`);
       throw error;

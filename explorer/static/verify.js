@@ -1,5 +1,5 @@
 // Verifying proof bundles in the reader's own browser: the third of three verifiers that give the same answers.
-// No library, no build step; Ed25519 is the browser's. Specification: docs/spec/proofs.md.
+// No library, no build step; Ed25519 and SHA-256 are the browser's. Specification: docs/spec/proofs.md.
 
 import {
   PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath,
@@ -7,8 +7,9 @@ import {
 } from './binding.js';
 import {
   Correction, Head, HistoryEntry, Inspection, ItemPublic, Key, ProofError, Recall, SessionPublic, Statements,
-  Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, sha256, tagged, unb64, unhex, utf8,
+  Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, unb64, unhex, utf8,
 } from './encoding.js';
+import { digests, sha256, tagged } from './hashing.js';
 
 export { ProofError, isSupported };
 
@@ -31,7 +32,7 @@ export async function verifyBundle(value, trust, subject, at) {
   const signatures = new Signatures();
   let result;
   try {
-    result = await verifyKind(bundle, verifyAnchor(bundle.anchor, trust, signatures), subject, at);
+    result = await verifyKind(bundle, await verifyAnchor(bundle.anchor, trust, signatures), subject, at);
   } catch (error) {
     await signatures.settled();
     throw error;
@@ -61,24 +62,24 @@ async function earlier(shown, anchor, subject, at) {
   }
 }
 
-function verifyItem(bundle, anchor) {
-  const state = ShownState.read(anchor, bundle, bundle);
-  const closure = walk(bundle.subject, state);
+async function verifyItem(bundle, anchor) {
+  const state = await ShownState.read(anchor, bundle, bundle);
+  const closure = await walk(bundle.subject, state);
   const signers = new Map();
   const entries = entriesOf(closure);
   const recorded = new Set(entries.map(nameOf));
   for (const entry of entries) {
     const event = state.events.get(hex(entry.commitment));
-    const signer = event && signerOf(event, entry, state, recorded);
+    const signer = event && (await signerOf(event, entry, state, recorded));
     if (signer) signers.set(hex(entry.commitment), signer);
   }
   return { verdict: verdictOf(closure), anchor, closure, events: state.events, signers };
 }
 
-function verifyEvent(bundle, anchor) {
-  const state = ShownState.read(anchor, bundle);
-  const [event] = readEvents([bundle.event], bundle.signed, anchor);
-  const item = shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
+async function verifyEvent(bundle, anchor) {
+  const state = await ShownState.read(anchor, bundle);
+  const [event] = await readEvents([bundle.event], bundle.signed, anchor);
+  const item = await shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
   if (bundle.entry === null || item === null) {
     throw new ProofError('refused', 'the event is not in the history of the item');
   }
@@ -86,18 +87,22 @@ function verifyEvent(bundle, anchor) {
   const entry = decodeMessage(entryBytes, HistoryEntry, 256);
   if (!same(entry.commitment, event.commitment)) throw new ProofError('event-altered', 'the entry is for another event');
   const path = bundle.path.map(unhex);
-  const root = rootFromPath(leafHash(entryBytes), bundle.index, item.history.count, path);
-  if (!same(root, peaksRoot(item.history.peaks))) {
+  const named = [rootFromPath(leafHash(entryBytes), bundle.index, item.history.count, path), peaksRoot(item.history.peaks)];
+  const [root, wanted] = await digests(named);
+  if (!same(root, wanted)) {
     throw new ProofError('history-altered', 'the entry is not in the history of the item');
   }
-  const correction = shownOr('correction-hidden', () => state.record(correctionKey(entry), Correction));
-  return { verdict: 'proven', anchor, item, entry, event, correction, signer: signerOf(event, entry, state) };
+  const [link] = await digests([correctionLink(entry)]);
+  const correction = await shownOr('correction-hidden', () => state.record(hashKey(SPACE.correction, link), Correction));
+  const signer = await signerOf(event, entry, state);
+  return { verdict: 'proven', anchor, item, entry, event, correction, signer };
 }
 
-function verifyRecord(bundle, anchor) {
-  const state = ShownState.read(anchor, bundle);
+async function verifyRecord(bundle, anchor) {
+  const state = await ShownState.read(anchor, bundle);
   const key = unhex(bundle.key);
-  const value = shownOr('not-shown', () => state.record(key, (reader) => reader.bytes.slice(reader.take(reader.bytes.length))));
+  const whole = (reader) => reader.bytes.slice(reader.take(reader.bytes.length));
+  const value = await shownOr('not-shown', () => state.record(key, whole));
   return { verdict: 'proven', anchor, key, value };
 }
 
@@ -118,11 +123,11 @@ function verdictOf(closure) {
 
 // Whose capture the ledger recorded: the keys' organisation is that of the entry; null where it is not shown (section 4).
 // Two organisations may have recorded one event: the capture of one is not shown for the entry of the other.
-function signerOf(event, entry, state, recorded = new Set()) {
+async function signerOf(event, entry, state, recorded = new Set()) {
   if (event.signers.length === 0) return null;
   try {
     for (const signer of event.signers) {
-      const key = state.record(memberKey(signer), Key);
+      const key = await state.record(memberKey(signer), Key);
       if (key === null || key.sinceHeight > entry.height || (key.untilHeight > 0 && key.untilHeight < entry.height)) {
         throw new ProofError('key-not-valid-then', `a key at height ${entry.height}`);
       }
@@ -138,9 +143,9 @@ function signerOf(event, entry, state, recorded = new Set()) {
   return { organisation: entry.organisation };
 }
 
-export function shownOr(code, read) {
+export async function shownOr(code, read) {
   try {
-    return read();
+    return await read();
   } catch (error) {
     if (error instanceof NotShown) throw new ProofError(code, 'neither a record nor its absence is shown');
     throw error;
@@ -160,39 +165,37 @@ export class NotShown extends Error {}
 /** What a bundle shows of the state. Everything it hands out has been checked against the anchor's state root. */
 export class ShownState {
   /** Check that tree, records and events fit together. */
-  static read(anchor, bundle, { histories = [], events = [] } = {}) {
+  static async read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
-    state.publics = new Map();
-    state.keys = new Map();
     const records = bundle.records ?? [bundle.record].filter(Boolean);
-    const leaves = new Map(records.map((record) => state.#readRecord(record)));
-    if (leaves.size !== records.length) throw new ProofError('unreadable', 'a record is shown twice');
+    state.publics = new Map(records.map((record) => [record.key, unb64(record.public)]));
+    if (state.publics.size !== records.length) throw new ProofError('unreadable', 'a record is shown twice');
+    const hashes = (await digests(records.map(({ key }) => sha256(unhex(key))))).map(hex);
+    state.keys = new Map(records.map(({ key }, i) => [hashes[i], key]));
+    // Only the root of the tree can vouch for the leaves.
+    const leaves = new Map(records.map((record, i) => {
+      const membersHash = record.members_hash === undefined ? ZERO32 : unhex(record.members_hash);
+      return [hashes[i], recordLeaf(state.publics.get(record.key), membersHash)];
+    }));
     state.tree = PartialTrie.read(unb64(bundle.state), leaves);
-    if (!same(state.tree.root, (anchor.asOf ?? anchor.executed).stateRoot)) {
+    const [root] = await digests([state.tree.root]);
+    if (!same(root, (anchor.asOf ?? anchor.executed).stateRoot)) {
       throw new ProofError('not-in-state', 'tree and records shown have another root than was certified');
     }
     state.histories = new Map(histories.map((history) => [history.owner, history]));
-    state.shown = readEvents(events, bundle.signed, anchor);
+    state.shown = await readEvents(events, bundle.signed, anchor);
     state.events = new Map(state.shown.map((event) => [hex(event.commitment), event]));
     return state;
   }
 
-  // A record's key hash and leaf, which only the root of the tree can vouch for.
-  #readRecord(shown) {
-    const publicHalf = unb64(shown.public);
-    const keyHash = hex(sha256(unhex(shown.key)));
-    this.publics.set(shown.key, publicHalf);
-    this.keys.set(keyHash, shown.key);
-    return [keyHash, recordLeaf(publicHalf, shown.members_hash === undefined ? ZERO32 : unhex(shown.members_hash))];
-  }
-
   /** Public half of a record as a message of `shape`, null where it is absent; NotShown where neither is shown. */
-  record(key, shape) {
+  async record(key, shape) {
     const shown = this.publics.get(hex(key));
     if (shown !== undefined) return decodeMessage(shown, shape, RECORD_SIZE_MAX, 'record-altered');
+    const [hash] = await digests([sha256(key)]);
     let leaf;
     try {
-      leaf = this.tree.leaf(sha256(key));
+      leaf = this.tree.leaf(hash);
     } catch (error) {
       if (error instanceof ProofError) throw new NotShown();
       throw error;
@@ -209,7 +212,7 @@ export class ShownState {
   }
 
   /** All entries of the history in the record `owner`; `history-altered` when they do not give its root. */
-  entries(owner, history) {
+  async entries(owner, history) {
     const shown = this.histories.get(hex(owner));
     if (shown === undefined) {
       if (history.count === 0) return [];
@@ -217,7 +220,7 @@ export class ShownState {
     }
     const encoded = this.#encoded(shown);
     const entries = encoded.map((bytes) => decodeMessage(bytes, HistoryEntry, 256));
-    const peaks = peaksOf(encoded.map(leafHash));
+    const peaks = entries.length === history.count ? await digests(peaksOf(encoded.map(leafHash))) : [];
     const fits = peaks.length === history.peaks.length && peaks.every((peak, i) => same(peak, history.peaks[i]));
     if (entries.length !== history.count || !fits) {
       throw new ProofError('history-altered', 'entries are not those that the record commits to');
@@ -237,17 +240,20 @@ export class ShownState {
 }
 
 /** Recompute the events' commitments and, where signers are shown, check the captures that hold them (section 4). */
-function readEvents(events, signed, anchor) {
+async function readEvents(events, signed, anchor) {
   const captures = new Map();
   const read = events.map((shown) => readEvent(shown, signed, anchor, captures));
   for (const { head, headBytes, shown, leaves } of captures.values()) {
-    const root = rootFromSharedPath(leaves, head.eventCount, (shown.path ?? []).map(unhex));
+    const named = rootFromSharedPath(leaves, head.eventCount, (shown.path ?? []).map(unhex));
+    const [root, id] = await digests([named, tagged(0x18, headBytes)]);
     if (!same(root, head.digest)) throw new ProofError('event-altered', 'events are not in the capture said to hold them');
-    checkHead(head, headBytes, shown.signatures, anchor);
+    checkHead(head, id, shown.signatures, anchor);
   }
-  return read;
+  const commitments = await digests(read.map((event) => event.commitment));
+  return read.map((event, i) => ({ ...event, commitment: commitments[i] }));
 }
 
+// An event whose commitment is named, and not yet computed.
 function readEvent(shown, signed, anchor, captures) {
   const bytes = unb64(shown.public);
   if (bytes.length > EVENT_PART_SIZE_MAX) throw new ProofError('event-altered', 'an event is too long');
@@ -276,11 +282,10 @@ function captureOf(place, signed, anchor, captures) {
   return captures.get(place);
 }
 
-function checkHead(head, headBytes, shown, { chainId, signatures }) {
+function checkHead(head, id, shown, { chainId, signatures }) {
   if (shown.length !== head.signers.length) {
     throw new ProofError('bad-event-signature', 'a capture lacks a signature or has one too many');
   }
-  const id = tagged(0x18, headBytes);
   for (const [i, key] of head.signers.entries()) {
     const claim = [key, unb64(shown[i]), TRANSACTION, chainId, id];
     signatures.add('bad-event-signature', 'the signature of a capture does not verify', ...claim);
@@ -296,14 +301,15 @@ const PARTS_MAX = 2000;
 const textKey = (space, text) => concat(Uint8Array.of(space), utf8(text));
 const hashKey = (space, hash) => concat(Uint8Array.of(space), hash);
 const itemKey = (identifier) => textKey(SPACE.item, identifier);
-const correctionKey = ({ organisation, commitment }) =>
-  hashKey(SPACE.correction, sha256(concat(utf8(organisation), Uint8Array.of(0), commitment)));
+/** Names what stands in the key of the correction of an entry's event by who recorded it. */
+const correctionLink = ({ organisation, commitment }) => sha256(utf8(organisation), Uint8Array.of(0), commitment);
 const memberKey = (publicKey) => hashKey(3, publicKey);
 
-function statementsKey(identifier) {
+async function statementsKey(identifier) {
   const text = utf8(identifier);
   if (text.length <= 255) return hashKey(SPACE.statements, text);
-  return textKey(SPACE.statements, `#${hex(sha256(text))}`);
+  const [hash] = await digests([sha256(text)]);
+  return textKey(SPACE.statements, `#${hex(hash)}`);
 }
 
 /** The class (GTIN) of a serial or lot; empty for anything else. */
@@ -313,10 +319,10 @@ export function classOf(identifier) {
 }
 
 /** Walk the closure of an identifier over a ShownState. */
-function walk(subject, source) {
+async function walk(subject, source) {
   const walker = new Walker(subject, source);
-  walker.identifier(subject, INPUT_DEPTH);
-  if (walker.closure.parts.get(subject)?.item === null) walker.statements(subject);
+  await walker.identifier(subject, INPUT_DEPTH);
+  if (walker.closure.parts.get(subject)?.item === null) await walker.statements(subject);
   return walker.closure;
 }
 
@@ -329,37 +335,37 @@ class Walker {
     };
   }
 
-  identifier(identifier, depth) {
+  async identifier(identifier, depth) {
     const { closure } = this;
     if (identifier === '' || closure.parts.has(identifier)) return;
     if (closure.parts.size + closure.sessions.size > PARTS_MAX) throw new ProofError('unreadable', 'too many parts');
-    const item = this.#optional(itemKey(identifier), ItemPublic, `record of ${identifier}`);
+    const item = await this.#optional(itemKey(identifier), ItemPublic, `record of ${identifier}`);
     if (item === undefined) return;
     if (item === null) {
       closure.parts.set(identifier, { identifier, item: null, entries: [], inspection: null });
-      this.identifier(classOf(identifier), depth);
+      await this.identifier(classOf(identifier), depth);
       return;
     }
-    const entries = this.#entries(itemKey(identifier), item.history, identifier);
-    const inspection = this.#inspection(identifier, entries);
+    const entries = await this.#entries(itemKey(identifier), item.history, identifier);
+    const inspection = await this.#inspection(identifier, entries);
     closure.parts.set(identifier, { identifier, item, entries, inspection });
-    for (const recall of item.recalls) this.#recall(recall);
-    this.#follow(entries, depth);
-    this.identifier(item.lot, depth);
-    this.identifier(classOf(identifier), depth);
+    for (const recall of item.recalls) await this.#recall(recall);
+    await this.#follow(entries, depth);
+    await this.identifier(item.lot, depth);
+    await this.identifier(classOf(identifier), depth);
   }
 
-  statements(identifier) {
-    const key = statementsKey(identifier);
+  async statements(identifier) {
+    const key = await statementsKey(identifier);
     const words = `statements about ${identifier}`;
-    const statements = this.#optional(key, Statements, words);
-    if (statements) this.closure.statements = this.#entries(key, statements.history, words);
+    const statements = await this.#optional(key, Statements, words);
+    if (statements) this.closure.statements = await this.#entries(key, statements.history, words);
   }
 
-  #entries(owner, history, words) {
+  async #entries(owner, history, words) {
     let entries;
     try {
-      entries = this.source.entries(owner, history);
+      entries = await this.source.entries(owner, history);
     } catch (error) {
       this.#noteUnlessShown(error, `history of ${words}`);
       return [];
@@ -367,7 +373,7 @@ class Walker {
     for (const entry of entries) if (entry.kind !== KIND.recall) this.#event(entry);
     const declared = entries.filter((entry) => entry.kind === KIND.correct);
     const links = new Map(declared.map((entry) => [`${hex(entry.link)} ${entry.organisation}`, entry]));
-    if (links.size > 0) this.#corrections(entries, links);
+    if (links.size > 0) await this.#corrections(entries, links);
     return entries;
   }
 
@@ -378,9 +384,11 @@ class Walker {
 
   // The corrections that a history links to; each is of an event in it that the declarer itself recorded. The link is the
   // hash of the correction record's key, which holds who recorded which event: no record is needed.
-  #corrections(entries, links) {
-    for (const entry of entries) {
-      const link = `${hex(sha256(correctionKey(entry)))} ${entry.organisation}`;
+  async #corrections(entries, links) {
+    const keys = entries.map((entry) => sha256(Uint8Array.of(SPACE.correction), correctionLink(entry)));
+    const hashes = await digests(keys);
+    for (const [i, entry] of entries.entries()) {
+      const link = `${hex(hashes[i])} ${entry.organisation}`;
       const found = links.get(link);
       if (!links.delete(link)) continue;
       this.closure.corrections.set(nameOf(entry), { declaredBy: found.commitment, height: found.height });
@@ -389,26 +397,26 @@ class Walker {
   }
 
   // The newest inspection; a history without an inspecting shows that there is none.
-  #inspection(identifier, entries) {
+  async #inspection(identifier, entries) {
     if (!entries.some((entry) => entry.kind === KIND.inspect)) return null;
     const key = textKey(SPACE.inspection, identifier);
-    return (this.#linked(key, Inspection, `inspection of ${identifier}`)) ?? null;
+    return (await this.#linked(key, Inspection, `inspection of ${identifier}`)) ?? null;
   }
 
-  #follow(entries, depth) {
+  async #follow(entries, depth) {
     for (const entry of entries) {
       if (same(entry.link, ZERO32)) continue;
-      if (entry.kind === KIND.pack || entry.kind === KIND.unpack) this.#session(entry, depth);
-      else if (entry.kind === KIND.produce) this.#transformation(entry, depth);
+      if (entry.kind === KIND.pack || entry.kind === KIND.unpack) await this.#session(entry, depth);
+      else if (entry.kind === KIND.produce) await this.#transformation(entry, depth);
     }
   }
 
-  #session(entry, depth) {
+  async #session(entry, depth) {
     let key;
     let session = null;
     try {
       key = this.source.linkedKey(entry.link);
-      if (key[0] === SPACE.session) session = this.source.record(key, SessionPublic);
+      if (key[0] === SPACE.session) session = await this.source.record(key, SessionPublic);
     } catch (error) {
       this.#noteUnlessShown(error, `container session ${hex(entry.link).slice(0, 16)}`);
       return;
@@ -418,39 +426,39 @@ class Walker {
     if (this.closure.sessions.has(name)) return;
     const part = { session, entries: [] };
     this.closure.sessions.set(name, part);
-    part.entries = this.#entries(key, session.history, `container ${session.identifier}`);
-    this.#follow(part.entries, depth);
-    const container = this.#optional(itemKey(session.identifier), ItemPublic, `record of ${session.identifier}`);
-    for (const recall of container?.recalls ?? []) this.#recall(recall);
+    part.entries = await this.#entries(key, session.history, `container ${session.identifier}`);
+    await this.#follow(part.entries, depth);
+    const container = await this.#optional(itemKey(session.identifier), ItemPublic, `record of ${session.identifier}`);
+    for (const recall of container?.recalls ?? []) await this.#recall(recall);
   }
 
-  #transformation(entry, depth) {
+  async #transformation(entry, depth) {
     const name = hex(entry.commitment);
     if (this.closure.transformations.has(name)) return;
     const key = hashKey(SPACE.transformation, entry.commitment);
-    const transformation = this.#optional(key, Transformation, `transformation ${name.slice(0, 16)}`);
+    const transformation = await this.#optional(key, Transformation, `transformation ${name.slice(0, 16)}`);
     if (!transformation) return;
     this.closure.transformations.set(name, transformation);
-    if (depth > 0) for (const identifier of transformation.inputs) this.identifier(identifier, depth - 1);
+    if (depth > 0) for (const identifier of transformation.inputs) await this.identifier(identifier, depth - 1);
   }
 
-  #recall(id) {
+  async #recall(id) {
     if (this.closure.recalls.has(id)) return;
-    const recall = this.#optional(textKey(SPACE.recall, id), Recall, `recall ${id}`);
+    const recall = await this.#optional(textKey(SPACE.recall, id), Recall, `recall ${id}`);
     if (recall) this.closure.recalls.set(id, recall);
   }
 
   // A record that a history says is there; undefined, and noted as missing, where it is not shown.
-  #linked(key, shape, words) {
-    const record = this.#optional(key, shape, words);
+  async #linked(key, shape, words) {
+    const record = await this.#optional(key, shape, words);
     if (record === null) throw new ProofError('record-altered', `a history links to what is not there: ${words}`);
     return record;
   }
 
   // The record, null where it is absent, undefined (and noted as missing) where neither is shown.
-  #optional(key, shape, words) {
+  async #optional(key, shape, words) {
     try {
-      return this.source.record(key, shape);
+      return await this.source.record(key, shape);
     } catch (error) {
       this.#noteUnlessShown(error, words);
       return undefined;

@@ -176,8 +176,9 @@ WORDS: dict[ProofCode, tuple[str, str]] = {
         "当时真实，但记录已旧，之后可能有新事件。",
     ),
     ProofCode.NO_CRYPTO: (
-        "This browser cannot check signatures; use another browser, the command line or another member's page.",
-        "此浏览器无法检查签名；请使用其他浏览器、命令行或其他成员的页面。",
+        "This browser checks no signatures here. Open the page with https, or use another browser, the command line or "
+        "another member's page.",
+        "此浏览器无法在此检查签名。请通过 https 打开本页面，或使用其他浏览器、命令行或其他成员的页面。",
     ),
     ProofCode.NOT_OUR_CODE: (
         "This code does not belong to this ledger.",

@@ -317,6 +317,18 @@ def test_a_browser_without_ed25519_is_told_so_and_offered_other_ways(chromium: C
     page.close()
 
 
+def test_a_page_opened_without_https_has_no_crypto_and_says_what_helps(chromium: Chromium, site: str) -> None:
+    page = chromium.page()
+    missing = "Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined })"  # as on a plain http origin
+    page.command("Page.addScriptToEvaluateOnNewDocument", {"source": missing})
+    page.goto(f"{site}/en/{PACK}")
+    page.wait_for(VERDICT)
+    code, word, reason = verdict(page)
+    assert (code, word) == ("no-crypto", "Not checked in this browser")
+    assert "https" in reason and not page.errors
+    page.close()
+
+
 # --- how it looks ---------------------------------------------------------------------------------------------
 
 

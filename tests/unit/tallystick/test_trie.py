@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tallystick.errors import ProofError
-from tallystick.limits import BUCKET_KEYS_MAX
+from tallystick.limits import BUCKET_KEYS_MAX, TREE_SHAPE_SIZE_MAX
 from tallystick.partial_trie import PartialTrie
 from tallystick.trie import Trie
 from tests.reference.naive_trie import naive_root
@@ -181,6 +181,12 @@ def test_arbitrary_bytes_are_read_or_refused_with_one_error(data: bytes) -> None
         PartialTrie(data)
     except ProofError as error:
         assert error.code == "unreadable"
+
+
+@pytest.mark.parametrize("size", [TREE_SHAPE_SIZE_MAX, TREE_SHAPE_SIZE_MAX + 1])
+def test_a_shape_is_as_long_as_twenty_thousand_keys_need_and_no_longer(size: int) -> None:
+    with pytest.raises(ProofError, match="after its end" if size == TREE_SHAPE_SIZE_MAX else "at most"):
+        PartialTrie(size.to_bytes(3, "big") + bytes(size) + bytes(32))
 
 
 def test_a_leaf_moved_to_another_bucket_is_refused() -> None:

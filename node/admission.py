@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from time import thread_time
 
 from node.allowance import Allowance
+from node.checking import Checker, Verified
 from node.counters import Counters
 from node.mempool import Mempool
 from node.network.peers import Peer, PeerFault
@@ -20,7 +22,7 @@ from node.waiting_line import Admitted as Admitted
 from node.waiting_line import Batch, Ticket, WaitingLine
 from node.waiting_line import Outcome as Outcome
 from tallystick import limits
-from tallystick.admission import VerifiedTransaction, verify_all
+from tallystick.admission import VerifiedTransaction
 from tallystick.errors import DecodeError, RefusedError, TallystickError, UnavailableError
 from tallystick.reasons import WORDS, Reason
 from tallystick.records.base import read_public
@@ -77,14 +79,35 @@ class Door:
         return True
 
 
+@dataclass(slots=True, eq=False)
+class _Slice:
+    """Tickets that are worked off together.
+
+    Attributes:
+        wanted: what is new and may come in, by id.
+        known: what a block brought already, or None, by the same ids.
+        useless: how many brought nothing new, by peer.
+        seconds: processor time spent on all of it.
+        late: answered in a later turn than asked, so that others may have brought the same meanwhile.
+    """
+
+    size: int
+    wanted: dict[bytes, tuple[Ticket, SignedTransaction]] = field(default_factory=dict)
+    known: dict[bytes, VerifiedTransaction | None] = field(default_factory=dict)
+    useless: Counter[Peer] = field(default_factory=Counter)
+    seconds: float = 0.0
+    late: bool = False
+
+
 class Admission:
-    """The queue before the mempool, worked off in slices."""
+    """The queue before the mempool, worked off in slices. One or more of them are with whoever checks signatures."""
 
     def __init__(
         self,
         chain_id: bytes,
         door: Door,
         mempool: Mempool,
+        checker: Checker,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         *,
@@ -100,6 +123,7 @@ class Admission:
         self._chain_id = chain_id
         self._door = door
         self._mempool = mempool
+        self._checker = checker
         self._counters = counters
         self._loop = loop
         self._admitted = admitted
@@ -108,11 +132,13 @@ class Admission:
         self._verified = verified
         self._line = WaitingLine(hold_peer)
         self._allowances: dict[Peer, Allowance] = {}  # of time for gossip that brings nothing new
-        self._useless: Counter[Peer] = Counter()  # transactions of the present turn that brought nothing new
+        self._asked: list[_Slice] = []  # whose signatures are being checked
         self._scheduled = self._closed = False
+        self._blocked = False  # the first that wait are others' spellings of what is being checked
 
     def __len__(self) -> int:
-        return len(self._line)
+        """Transactions that wait or are being checked."""
+        return len(self._line) + sum(len(slice_.wanted) for slice_ in self._asked)
 
     def close(self) -> None:
         """Look at nothing more."""
@@ -162,9 +188,13 @@ class Admission:
         return self._allowances.setdefault(peer, Allowance(WASTE_S_PER_S, WASTE_BURST_S))
 
     def _schedule(self) -> None:
-        if len(self._line) and not self._scheduled:
+        if len(self._line) and not self._scheduled and self._may_go_on():
             self._scheduled = True
             self._loop.call_soon(self._slice)
+
+    def _may_go_on(self) -> bool:
+        """What waits for a thread is bounded by what threads can do meanwhile: everything else waits in its line."""
+        return not self._asked or (len(self._asked) < self._checker.slices and not self._blocked)
 
     def _slice(self) -> None:
         """Work off some tickets, step by step for all of them, then let the loop turn."""
@@ -173,9 +203,32 @@ class Admission:
             return
         tickets = self._line.next(SLICE_TRANSACTIONS, SLICE_SIZE)
         started = thread_time()
-        new = self._verify(self._sift(self._decode(tickets)))
-        if self._useless:
-            self._charge((thread_time() - started) / len(tickets))
+        slice_ = _Slice(len(tickets))
+        self._sift(slice_, self._decode(slice_, tickets))
+        slice_.known = {id_: self._verified(signed.witness_leaf) for id_, (_, signed) in slice_.wanted.items()}
+        unknown = [signed for id_, (_, signed) in slice_.wanted.items() if slice_.known[id_] is None]
+        slice_.seconds -= started  # on the loop the answer comes before the question returns
+        self._asked.append(slice_)
+        if slice_.wanted:
+            self._checker.transactions(unknown, lambda outcomes, seconds: self._checked(slice_, outcomes, seconds))
+        else:
+            self._checked(slice_, (), 0.0)
+        if slice_ in self._asked:
+            slice_.late = True
+            slice_.seconds += thread_time()
+            self._schedule()
+
+    def _checked(self, slice_: _Slice, outcomes: Sequence[Verified], seconds: float) -> None:
+        """Signatures and contents of a slice are checked: those that hold come in."""
+        if self._closed:
+            return
+        started = thread_time() if slice_.late else 0.0
+        self._asked.remove(slice_)
+        self._blocked = self._blocked and not slice_.late
+        new = self._enter(slice_, outcomes)
+        if slice_.useless:
+            slice_.seconds += thread_time() - started + seconds
+            self._charge(slice_)
         self._schedule()
         if new:
             self._counters.transactions_admitted += len(new)
@@ -183,78 +236,82 @@ class Admission:
         for frame in gossip_frames([ticket.raw for ticket, _ in new if ticket.peer is None]):
             self._gossip(frame)
 
-    def _charge(self, seconds_each: float) -> None:
+    def _charge(self, slice_: _Slice) -> None:
         """Every peer pays for what it sent in vain; honest ones stay far below what they may."""
-        for peer, count in self._useless.items():
-            self._allowance(peer).spend(self._loop.time(), count * seconds_each)
-        self._useless.clear()
+        for peer, count in slice_.useless.items():
+            self._allowance(peer).spend(self._loop.time(), count * slice_.seconds / slice_.size)
 
-    def _decode(self, tickets: list[Ticket]) -> list[tuple[Ticket, SignedTransaction]]:
+    def _decode(self, slice_: _Slice, tickets: list[Ticket]) -> list[tuple[Ticket, SignedTransaction]]:
         decoded: list[tuple[Ticket, SignedTransaction]] = []
         for ticket in tickets:
             try:
                 decoded.append((ticket, decode_transaction(ticket.raw, self._chain_id)))
             except DecodeError as error:
-                self._refuse(ticket, error, blame=True)
+                self._refuse(slice_, ticket, error, blame=True)
         return decoded
 
-    def _sift(self, decoded: list[tuple[Ticket, SignedTransaction]]) -> dict[bytes, tuple[Ticket, SignedTransaction]]:
-        """What is new and may come in, by id. Another spelling of the same id waits for what becomes of the first."""
-        wanted: dict[bytes, tuple[Ticket, SignedTransaction]] = {}
+    def _sift(self, slice_: _Slice, decoded: list[tuple[Ticket, SignedTransaction]]) -> None:
+        """Want what is new and may come in. Another spelling of the same id waits for what becomes of the first."""
+        wanted = slice_.wanted
         again: list[Ticket] = []
         seen: set[bytes] = set()
         block_time_ms = self._door.next_time_ms()
         for ticket, signed in decoded:
             if signed.id in wanted:
                 again.append(ticket)
+            elif self._asked and any(signed.id in other.wanted for other in self._asked):
+                again.append(ticket)
+                self._blocked = True
             elif self._door.known(signed.id):
-                self._counters.transactions_duplicate += 1
-                self._note_useless(ticket)
-                self._answer(ticket, Admitted(signed.id, new=False))
+                self._repeated(slice_, ticket, signed.id)
             else:
                 try:
                     self._door.check(signed, block_time_ms, seen)
                 except (DecodeError, RefusedError, UnavailableError) as error:
-                    self._refuse(ticket, error)  # another node may judge otherwise: no peer is blamed for it
+                    self._refuse(slice_, ticket, error)  # another node may judge otherwise: no peer is blamed for it
                     continue
                 wanted[signed.id] = (ticket, signed)
         self._line.put_back(again)
-        return wanted
 
-    def _verify(
-        self, wanted: dict[bytes, tuple[Ticket, SignedTransaction]]
-    ) -> list[tuple[Ticket, VerifiedTransaction]]:
-        """Check the signatures and contents of all; those that hold are in the mempool when this returns."""
-        known = {id_: self._verified(signed.witness_leaf) for id_, (_, signed) in wanted.items()}
-        outcomes = iter(verify_all([signed for id_, (_, signed) in wanted.items() if known[id_] is None]))
+    def _enter(self, slice_: _Slice, outcomes: Sequence[Verified]) -> list[tuple[Ticket, VerifiedTransaction]]:
+        """Those whose signatures and contents hold are in the mempool when this returns."""
+        checked = iter(outcomes)
         new: list[tuple[Ticket, VerifiedTransaction]] = []
-        for id_, (ticket, signed) in wanted.items():
-            outcome = known[id_] or next(outcomes)
+        for id_, (ticket, signed) in slice_.wanted.items():
+            outcome = slice_.known[id_] or next(checked)
             if not isinstance(outcome, VerifiedTransaction):
-                self._refuse(ticket, outcome, blame=True)
+                self._refuse(slice_, ticket, outcome, blame=True)
+                continue
+            if slice_.late and self._door.known(id_):  # executed meanwhile, in another's block
+                self._repeated(slice_, ticket, id_)
                 continue
             try:
                 self._mempool.check_room(signed.head.signers[0], signed.size)
             except UnavailableError as error:
-                self._refuse(ticket, error)
+                self._refuse(slice_, ticket, error)
                 continue
             self._mempool.add(outcome)
             new.append((ticket, outcome))
             self._answer(ticket, Admitted(id_, new=True))
         return new
 
-    def _note_useless(self, ticket: Ticket) -> None:
+    def _repeated(self, slice_: _Slice, ticket: Ticket, id_: bytes) -> None:
+        self._counters.transactions_duplicate += 1
+        self._note_useless(slice_, ticket)
+        self._answer(ticket, Admitted(id_, new=False))
+
+    def _note_useless(self, slice_: _Slice, ticket: Ticket) -> None:
         if ticket.peer is not None:
-            self._useless[ticket.peer] += 1
+            slice_.useless[ticket.peer] += 1
 
     def _answer(self, ticket: Ticket, outcome: Outcome) -> None:
         if ticket.batch is not None:
             ticket.batch.put(ticket.position, outcome)
 
-    def _refuse(self, ticket: Ticket, error: TallystickError, *, blame: bool = False) -> None:
+    def _refuse(self, slice_: _Slice, ticket: Ticket, error: TallystickError, *, blame: bool = False) -> None:
         """Tell the client, or blame the peer where no honest one would have sent this."""
         self._counters.transactions_refused += 1
-        self._note_useless(ticket)
+        self._note_useless(slice_, ticket)
         if blame and ticket.peer is not None:
             self._line.drop(ticket.peer)
             self._blame(ticket.peer, error)

@@ -114,6 +114,7 @@ class NodeConfig:
         peers: organisation id to address; what is not named here stands in the organisation's seat.
         joining: the organisation's seat, or its keys, came after genesis.
         tree_versions: newest heights as of which the node proves its answers; None: all that it executes.
+        check_threads: threads that check signatures; 0: the event loop does.
         read_tokens: file of read tokens, or None when there are none.
     """
 
@@ -128,6 +129,7 @@ class NodeConfig:
     read_tokens: Path | None = None
     joining: bool = False
     tree_versions: int | None = limits.PROVABLE_HEIGHTS
+    check_threads: int = 0
     timing: Timing = Timing()
     log: LogConfig = LogConfig()
     api: ApiConfig = ApiConfig()
@@ -186,6 +188,7 @@ def load_config(file: Path) -> NodeConfig:
         read_tokens=top.optional("read_tokens", folder, None),
         joining=top.optional("joining", yes_or_no, False),
         tree_versions=top.optional("tree_versions", _tree_versions, window),
+        check_threads=top.optional("check_threads", whole(0, limits.CHECK_THREADS_MAX), 0),
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),
         api=_api(top.table("api")),

@@ -7,18 +7,20 @@ limit. What no honest peer sends raises, and its link is cut.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias, assert_never
 
 from msgspec.structs import replace
 
 from consensus.engine import Engine
-from consensus.inputs import CertificateReceived, PeerConnected, PeerHead, ProposalReceived, VoteReceived
+from consensus.inputs import CertificateReceived, Input, PeerConnected, PeerHead, ProposalReceived, VoteReceived
 from node.admission import Admission, gossip_frames
 from node.allowance import Allowance
 from node.ballots import Ballots
 from node.bls_sealer import Sealer
 from node.catchup import CatchUp
+from node.checking import Check, Checker, Claim
 from node.contents import Contents
 from node.epochs import Epochs
 from node.fetcher import Fetcher
@@ -64,7 +66,7 @@ from node.runner import Runner
 from node.snapshots.joining import Joining
 from node.snapshots.service import SnapshotQuestion, SnapshotService
 from tallystick.epochs import ClosingHeader
-from tallystick.errors import SignatureError
+from tallystick.errors import VerificationError
 from tallystick.limits import BLOCK_SIZE_MAX, FRAME_TRANSACTIONS_MAX
 from tallystick.proposals import ClosingProposal, Proposal, verify_proposal_signature
 from tallystick.votes import Certificate, Vote, verify_certificate, verify_vote
@@ -89,6 +91,7 @@ class Dialogue:
         epochs: Epochs,
         own_record: OwnRecord,
         runner: Runner,
+        checker: Checker,
         admission: Admission,
         contents: Contents,
         fetcher: Fetcher,
@@ -107,6 +110,7 @@ class Dialogue:
         self._epochs = epochs
         self._own_record = own_record
         self._runner = runner
+        self._checker = checker
         self._admission = admission
         self._contents = contents
         self._fetcher = fetcher
@@ -171,7 +175,7 @@ class Dialogue:
                 self._vote(peer, vote)
             case CertificateMessage(certificate):
                 self._remind(peer, certificate.statement.epoch)
-                self._certificate(certificate)
+                self._certificate(peer, certificate)
             case ProposalMessage(proposal) | ClosingProposalMessage(proposal):
                 self._remind(peer, proposal.header.epoch)
                 self._proposal(peer, proposal)
@@ -233,13 +237,31 @@ class Dialogue:
 
     def _check(self, due: list[tuple[Vote, Peer]]) -> None:
         """Check votes, hand over the good ones; a bad one costs the peer that sent it its link, and nobody else."""
-        for vote, peer in due:
-            try:
-                verify_vote(vote, self._epochs.validators, self._chain_id)
-            except SignatureError as error:
-                self._penalise(peer, error)
-            else:
-                self._runner.give(VoteReceived(vote))
+        if due:
+            validators, chain_id, engine = self._epochs.validators, self._chain_id, self._runner.engine
+            claims = [Claim(peer, (partial(verify_vote, vote, validators, chain_id),)) for vote, peer in due]
+            inputs = [(VoteReceived(vote),) for vote, _ in due]
+            self._checker.statements(claims, lambda errors: self._checked(engine, claims, inputs, errors))
+
+    def _checked(
+        self,
+        engine: Engine | None,
+        claims: Sequence[Claim],
+        inputs: Sequence[tuple[Input, ...]],
+        errors: Sequence[VerificationError | None],
+    ) -> None:
+        """Hand over what holds to the engine that wanted it; another one has begun from what is stored since."""
+        for claim, given, error in zip(claims, inputs, errors, strict=True):
+            if error is not None:
+                self._blame(claim.peer, error)
+            elif engine is self._runner.engine:
+                for one in given:
+                    self._runner.give(one)
+
+    def _blame(self, peer: Peer, error: VerificationError) -> None:
+        """Cut a peer off, once for all that it had said by then."""
+        if self._loop.time() >= peer.refused_until:
+            self._penalise(peer, error)
 
     def _engine_of_ballots(self) -> Engine | None:
         """The present engine; what waited for another is forgotten."""
@@ -249,15 +271,13 @@ class Dialogue:
             self._ballots.clear()
         return engine
 
-    def _certificate(self, certificate: Certificate) -> None:
+    def _certificate(self, peer: Peer, certificate: Certificate) -> None:
         engine = self._runner.engine
-        if engine is not None:
-            self._take_certificate(engine, certificate)
+        if engine is not None and engine.wants_certificate(certificate):
+            self._claim(engine, peer, (self._of(certificate),), (CertificateReceived(certificate),))
 
-    def _take_certificate(self, engine: Engine, certificate: Certificate) -> None:
-        if engine.wants_certificate(certificate):
-            verify_certificate(certificate, self._epochs.validators, self._chain_id)
-            self._runner.give(CertificateReceived(certificate))
+    def _of(self, certificate: Certificate) -> Check:
+        return partial(verify_certificate, certificate, self._epochs.validators, self._chain_id)
 
     def _proposal(self, peer: Peer, proposal: Proposal | ClosingProposal) -> None:
         """From its leader alone: the signature covers the header, not the leaves and certificates beside it."""
@@ -269,12 +289,18 @@ class Dialogue:
         block_hash = header.block_hash()
         if not engine.wants_proposal(header, block_hash):
             return
-        verify_proposal_signature(proposal, self._epochs.validators)
+        beside = proposal.certificates
         if isinstance(proposal, Proposal) and proposal.finalisation is not None:
-            self._take_certificate(engine, proposal.finalisation)
-        for certificate in proposal.certificates:
-            self._take_certificate(engine, certificate)
-        self._runner.give(ProposalReceived(proposal, block_hash))
+            beside = (proposal.finalisation, *beside)
+        wanted = [certificate for certificate in beside if engine.wants_certificate(certificate)]
+        checks = partial(verify_proposal_signature, proposal, self._epochs.validators), *map(self._of, wanted)
+        inputs: list[Input] = [CertificateReceived(certificate) for certificate in wanted]
+        inputs.append(ProposalReceived(proposal, block_hash))
+        self._claim(engine, peer, checks, tuple(inputs))
+
+    def _claim(self, engine: Engine, peer: Peer, checks: tuple[Check, ...], inputs: tuple[Input, ...]) -> None:
+        claims = (Claim(peer, checks),)
+        self._checker.statements(claims, lambda errors: self._checked(engine, claims, (inputs,), errors))
 
     # --- requests -----------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from consensus.inputs import BlockReceived, Input
+from node.checking import Checker, verified
 from node.contents import Contents
 from node.counters import Counters
 from node.ledger import Ledger
@@ -21,10 +22,10 @@ from node.network.messages import (
     TransactionsRequest,
 )
 from node.network.peers import Peer, Peers
-from tallystick.admission import VerifiedTransaction, verify_decoded
+from tallystick.admission import VerifiedTransaction
 from tallystick.blocks import Header, check_contents
 from tallystick.errors import DecodeError, SignatureError
-from tallystick.transactions import decode_transaction
+from tallystick.transactions import SignedTransaction, decode_transaction
 
 FIRST_ASK_S = 0.03  # gossip is usually on its way; asking at once would double the work under load
 PATIENCE_S = 0.25  # how long gossip that is here but not looked at yet is waited for
@@ -44,6 +45,7 @@ class Fetcher:
         contents: Contents,
         ledger: Ledger,
         peers: Peers,
+        checker: Checker,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         *,
@@ -55,6 +57,7 @@ class Fetcher:
         self._contents = contents
         self._ledger = ledger
         self._peers = peers
+        self._checker = checker
         self._counters = counters
         self._loop = loop
         self._give = give
@@ -114,25 +117,34 @@ class Fetcher:
             self._start(self._check_transactions(peer, asked, answer.transactions))
 
     async def _check_transactions(self, peer: Peer, asked: set[bytes], raws: Sequence[bytes]) -> None:
-        for count, raw in enumerate(raws, 1):
-            if count % SLICE_TRANSACTIONS == 0:
+        for start in range(0, len(raws), SLICE_TRANSACTIONS):
+            if start:
                 await asyncio.sleep(0)
-            try:
-                signed = decode_transaction(raw, self._chain_id)
-            except DecodeError as error:
+            wanted: list[SignedTransaction] = []
+            error: DecodeError | None = None
+            for raw in raws[start : start + SLICE_TRANSACTIONS]:
+                try:
+                    signed = decode_transaction(raw, self._chain_id)
+                except DecodeError as broken:
+                    error = broken
+                    break
+                leaf = signed.witness_leaf
+                if leaf in asked and self._contents.wanted(leaf):  # else come from somewhere else meanwhile
+                    asked.discard(leaf)
+                    wanted.append(signed)
+            if wanted:
+                await self._take_wanted(wanted)
+            if error is not None:
                 self._peers.penalise(peer, error)
                 return
-            leaf = signed.witness_leaf
-            if leaf not in asked or not self._contents.wanted(leaf):
-                continue  # come from somewhere else meanwhile
-            asked.discard(leaf)
-            try:
-                transaction = verify_decoded(signed)
-            except (DecodeError, SignatureError):
-                self._contents.condemn(leaf)  # the leaf binds all its bytes: nobody has a better one
-                continue
-            self._counters.transactions_fetched += 1
-            self._contents.arrived((transaction,))
+
+    async def _take_wanted(self, wanted: list[SignedTransaction]) -> None:
+        for signed, outcome in zip(wanted, await verified(self._checker, wanted), strict=True):
+            if isinstance(outcome, VerifiedTransaction):
+                self._counters.transactions_fetched += 1
+                self._contents.arrived((outcome,))
+            else:
+                self._contents.condemn(signed.witness_leaf)  # the leaf binds all its bytes: nobody has a better one
 
     # --- blocks -------------------------------------------------------------------------------------------
 
@@ -205,11 +217,18 @@ class Fetcher:
         decoded = [decode_transaction(raw, self._chain_id) for raw in raws]
         check_contents(header, decoded)
         transactions: list[VerifiedTransaction] = []
-        for count, signed in enumerate(decoded, 1):
-            if count % SLICE_TRANSACTIONS == 0:
+        for start in range(0, len(decoded), SLICE_TRANSACTIONS):
+            if start:
                 await asyncio.sleep(0)
-            here = self._contents.by_leaves((signed.witness_leaf,))
-            transactions.append(here[0] if here else verify_decoded(signed))
+            part = decoded[start : start + SLICE_TRANSACTIONS]
+            here = [self._contents.by_leaves((signed.witness_leaf,)) for signed in part]
+            missing = [signed for signed, found in zip(part, here, strict=True) if not found]
+            outcomes = iter(await verified(self._checker, missing) if missing else ())
+            for found in here:
+                outcome = found[0] if found else next(outcomes)
+                if not isinstance(outcome, VerifiedTransaction):
+                    raise outcome
+                transactions.append(outcome)
         return tuple(transactions)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -15,6 +15,7 @@ from node.admission import Admission, Door
 from node.bls_sealer import Sealer
 from node.bls_store import SealStore
 from node.catchup import CatchUp
+from node.check_threads import make_checker
 from node.clock import ChainClock, Clock, clock_offset_ms
 from node.commit import Committer
 from node.config import NodeConfig
@@ -100,8 +101,9 @@ class Parts:
         self._join_storage()
 
     def _join_waiting_room(self) -> None:
-        """The clock, the mempool, contents of blocks, and who waits for which transaction."""
+        """The clock, the mempool, contents of blocks, who waits for which transaction, and who checks signatures."""
         executor = self._disk.executor
+        self.checker = make_checker(self._config.check_threads, self._loop, self._life.fatal)
         row = self._disk.ledger.block(executor.tip.executed.height)
         proven = row.header.executed.height if row is not None and row.header is not None else 0
         self.clock = ChainClock(self._wall, clock_offset_ms(executor.state))
@@ -149,6 +151,7 @@ class Parts:
             self.contents,
             disk.ledger,
             self.peers,
+            self.checker,
             self._counters,
             self._loop,
             give=self.runner.give,
@@ -195,6 +198,7 @@ class Parts:
             chain_id,
             Door(disk.executor.state, self.mempool, self.next_time_ms),
             self.mempool,
+            self.checker,
             self._counters,
             self._loop,
             admitted=self._admitted,
@@ -247,6 +251,7 @@ class Parts:
             epochs=self._seating.epochs,
             own_record=self.own_record,
             runner=self.runner,
+            checker=self.checker,
             admission=self.admission,
             contents=self.contents,
             fetcher=self.fetcher,
@@ -319,6 +324,7 @@ class Parts:
         """Say nothing more, finish a batch that is being written."""
         self.runner.close()
         self.admission.close()
+        self.checker.close()
         await self.sealer.close()
         await self.joining.close()
         await self.snapshots.close()
@@ -347,4 +353,4 @@ class Parts:
 
 def _hold_peer(peer: Peer, held: bool) -> None:
     if peer.link is not None:
-        peer.link.hold(held)
+        peer.link.hold(held, "gossip")

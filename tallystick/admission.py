@@ -7,6 +7,7 @@ when the block is executed, and answered by a receipt.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -58,14 +59,32 @@ def verify_all(transactions: Sequence[SignedTransaction]) -> list[VerifiedTransa
 
     One step for all before the next step keeps its code in the processor's cache.
     """
-    failed: dict[int, DecodeError | SignatureError] = {}
+    return read_contents(check_signatures(transactions))
+
+
+class Checked(NamedTuple):
+    """Transactions whose signatures were checked, and which of them failed, by place; ``check_signatures`` makes it."""
+
+    transactions: Sequence[SignedTransaction]
+    failed: dict[int, SignatureError]
+
+
+def check_signatures(transactions: Sequence[SignedTransaction]) -> Checked:
+    """The first half of ``verify_all``: nearly all of it is libsodium's time, so it may be done beside other work."""
+    failed: dict[int, SignatureError] = {}
     for index, signed in enumerate(transactions):
         try:
             signed.verify_signatures()
         except SignatureError as error:
             failed[index] = error
+    return Checked(transactions, failed)
+
+
+def read_contents(checked: Checked) -> list[VerifiedTransaction | DecodeError | SignatureError]:
+    """The second half of ``verify_all``: the outcome of each in its place."""
+    failed = checked.failed
     outcomes: list[VerifiedTransaction | DecodeError | SignatureError] = []
-    for index, signed in enumerate(transactions):
+    for index, signed in enumerate(checked.transactions):
         if index in failed:
             outcomes.append(failed[index])
             continue

@@ -81,6 +81,8 @@ FRAME_SIZE_MAX = 8 * 1_048_576  # bytes of one message between nodes: a full blo
 FRAME_TRANSACTIONS_MAX = 250  # transactions of one gossip frame
 BULK_TRANSACTIONS_MAX = 1_000  # transactions of one bulk submission
 BULK_SIZE_MAX = 8 * 1_048_576  # bytes of one bulk submission
+CHECK_THREADS_MAX = 8  # threads of one node that check signatures: the loop's own part of a transaction takes about two
+# checks' time, so that eight keep up with it even where every transaction has SIGNERS_MAX signatures
 
 # --- archives ---------------------------------------------------------------------------------------------
 ARCHIVE_SIZE_MAX = 512 * 1_048_576  # bytes of one archive; a reader holds it in memory

@@ -65,7 +65,7 @@ class Link(asyncio.Protocol):
         self._window_messages = 0
         self._work = Allowance(WORK_S_PER_S, WORK_BURST_S)
         self._paused = False  # reading, by the window or for the work owed
-        self._held = False  # reading, by ``hold``
+        self._holders: set[str] = set()  # who wants it not to be read just now, by ``hold``
 
     # --- asyncio ------------------------------------------------------------------------------------------
 
@@ -124,16 +124,22 @@ class Link(asyncio.Protocol):
         transport = self._transport
         return 0 if transport is None else self._out_size + transport.get_write_buffer_size()
 
-    def hold(self, held: bool) -> None:
-        """Stop reading, or go on: back-pressure for what the peer sends."""
-        if held != self._held:
-            self._held = held
+    def hold(self, held: bool, holder: str) -> None:
+        """Stop reading, or go on once nobody holds it: back-pressure for what the peer sends."""
+        if held != (holder in self._holders):
+            self._holders ^= {holder}
             self._apply()
+
+    def charge(self, seconds: float) -> None:
+        """Processor time was spent elsewhere on what this link brought."""
+        owed_s = self._work.spend(self._loop.time(), seconds)
+        if owed_s > 0:
+            self._pause(owed_s)
 
     @property
     def unread(self) -> bool:
         """Whether it is we who do not read just now."""
-        return self._paused or self._held
+        return self._paused or bool(self._holders)
 
     def abort(self) -> None:
         """Cut the connection at once; what was read already is not looked at any more."""

@@ -24,6 +24,7 @@ from scripts.benchmark.state import SIZES, measure_state, print_state
 from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
 from scripts.story.network import Network, http_json
 from tallystick import keys
+from tallystick.limits import CHECK_THREADS_MAX
 from tallystick.records.members import KeyUse
 from tallystick.transactions import decode_transaction
 
@@ -37,6 +38,7 @@ class Bench:
 
     network: Network
     seconds: float
+    check_threads: int = 0
     figures: dict[str, float] = field(default_factory=dict)
     checks_per_s: list[float] = field(default_factory=list)
     checks_beside_load: list[float] = field(default_factory=list)
@@ -49,6 +51,9 @@ class Bench:
     def run(self) -> None:
         """All phases, with the machine's own speed measured between them."""
         self.network.found("bench", allow_clock_advance=False)
+        for organisation in self.network.nodes:
+            self.network.configure(organisation, f"check_threads = {self.check_threads}")
+        self.figures["check_threads"] = self.check_threads
         self.network.start_all()
         cast = Cast(self.network)
         cast.open_founders()
@@ -193,6 +198,14 @@ def main() -> int:
     )
     parser.add_argument("--proofs", action="store_true", help="what verifying costs, in Python and in Chromium")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="with --state: also draw block time and memory (SVG)")
+    parser.add_argument(
+        "--check-threads",
+        type=int,
+        choices=range(CHECK_THREADS_MAX + 1),
+        default=0,
+        metavar="N",
+        help=f"threads of each node that check signatures, at most {CHECK_THREADS_MAX}; 0: its event loop does",
+    )
     parser.add_argument("--snapshots", action="store_true", help="what making and restoring a snapshot costs")
     options = parser.parse_args()
     if options.snapshots:
@@ -202,7 +215,7 @@ def main() -> int:
     if options.proofs:
         return max(proofs_bench(size) for size in options.keys or [PROOF_KEYS])
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-"))
-    bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30)
+    bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30, options.check_threads)
     try:
         bench.run()
     except LoadError as error:

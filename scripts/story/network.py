@@ -184,6 +184,11 @@ class Network:
         found = run_command("node", "genesis", "--json", *cards, *common, "--out", out)
         return str(found["chain_id"])
 
+    def configure(self, organisation: str, setting: str) -> None:
+        """Put one line on top of a node's configuration, before its start."""
+        config = self.nodes[organisation].folder / "node.toml"
+        config.write_text(f"{setting}\n{config.read_text()}")
+
     def start_all(self) -> None:
         """Start every node and wait until all are at work."""
         for organisation in self.nodes:

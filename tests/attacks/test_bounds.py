@@ -14,6 +14,7 @@ import pytest
 
 from consensus.effects import Accuse
 from node.admission import Admission, Door
+from node.checking import OnTheLoop
 from node.counters import Counters
 from node.fetcher import Fetcher
 from node.mempool import Mempool
@@ -62,6 +63,7 @@ class Gate:
             CHAIN,
             cast(Door, door),
             Mempool(),
+            OnTheLoop(),
             Counters(),
             asyncio.get_running_loop(),
             admitted=lambda new: None,
@@ -217,7 +219,7 @@ class Asking:
             create_task=asyncio.get_running_loop().create_task,
         )
         self.fetcher = Fetcher(
-            CHAIN, cast(Any, contents), cast(Any, None), cast(Any, peers), Counters(), cast(Any, loop),
+            CHAIN, cast(Any, contents), cast(Any, None), cast(Any, peers), OnTheLoop(), Counters(), cast(Any, loop),
             give=lambda given: None, fatal=pytest.fail, gossip_waits=lambda: False,
         )  # fmt: skip
         check = self.fetcher._check_transactions

@@ -83,10 +83,14 @@ class Network:
         roots: root seed of each organisation.
         nodes: running nodes by organisation.
         seals: they sign seals.
+        check_threads: threads of each that check signatures.
     """
 
-    def __init__(self, folder: Path, timing: Timing | None = None, *, seals: bool = False) -> None:
+    def __init__(
+        self, folder: Path, timing: Timing | None = None, *, seals: bool = False, check_threads: int = 0
+    ) -> None:
         self.seals = seals
+        self.check_threads = check_threads
         self.organisations = ORGANISATIONS
         self.roots = {name: keys.generate() for name in ORGANISATIONS}
         self.configs: dict[str, NodeConfig] = {}
@@ -98,7 +102,7 @@ class Network:
     def _found(self, folder: Path, timing: Timing) -> Genesis:
         cards = []
         for index, (name, port) in enumerate(zip(self.organisations, free_ports(len(self.organisations)), strict=True)):
-            config, identity, seed = new_home(folder, name, port, timing=timing)
+            config, identity, seed = new_home(folder, name, port, timing=timing, check_threads=self.check_threads)
             self.configs[name] = config
             founder = FounderOptions(
                 name, name, ("governor",), (f"95212{index}",), (), f"127.0.0.1:{port}", f"127.0.0.1:{port}"

@@ -38,7 +38,7 @@ from node.network.tls import peer_context
 from tallystick import keys
 from tallystick.api import TransactionState
 from tallystick.blocks import Executed, Header
-from tallystick.encoding import encode
+from tallystick.encoding import ZERO32, encode
 from tallystick.errors import DecodeError
 from tallystick.limits import FRAME_SIZE_MAX
 from tallystick.merkle import EMPTY_ROOT
@@ -103,9 +103,9 @@ class Liar:
         self._out.close()
 
 
-def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
+def run(story: Callable[[Network], Awaitable[None]], folder: Path, check_threads: int = 0) -> None:
     async def whole() -> None:
-        network = Network(folder)
+        network = Network(folder, check_threads=check_threads)
         await network.start(*ORGANISATIONS[:3])
         await story(network)
         transaction = network.register_key()
@@ -116,6 +116,9 @@ def run(story: Callable[[Network], Awaitable[None]], folder: Path) -> None:
         network.assert_equal_chains()
 
     play(whole())
+
+
+both = pytest.mark.parametrize("check_threads", [0, 2], ids=["on the loop", "in threads"])
 
 
 def header(network: Network, **changed: object) -> Header:
@@ -213,7 +216,8 @@ def bad_later_words(network: Network) -> list[bytes]:
     ]
 
 
-def test_a_member_that_breaks_the_protocol_is_cut_off_each_time(tmp_path: Path) -> None:
+@both
+def test_a_member_that_breaks_the_protocol_is_cut_off_each_time(tmp_path: Path, check_threads: int) -> None:
     async def story(network: Network) -> None:
         (peer,) = [peer for peer in network.node().peers if peer.organisation == LIAR]
         first = len(bad_first_words(network))
@@ -232,7 +236,32 @@ def test_a_member_that_breaks_the_protocol_is_cut_off_each_time(tmp_path: Path) 
             refused.close()
             peer.refused_until, peer.links = 0.0, Allowance(1, 8)
 
-    run(story, tmp_path)
+    run(story, tmp_path, check_threads)
+
+
+@both
+def test_forged_votes_never_count_in_whatever_view_and_however_many(tmp_path: Path, check_threads: int) -> None:
+    async def story(network: Network) -> None:
+        names = [validator.organisation for validator in network.genesis.validators().members]
+        own = names.index(LIAR)
+        (peer,) = [peer for peer in network.node().peers if peer.organisation == LIAR]
+        for kind, statement_hash in ((VoteKind.NOTARIZE, HASH), (VoteKind.FINALIZE, HASH), (VoteKind.NULLIFY, ZERO32)):
+            liar = Liar(network)
+            await liar.greet()
+            now = network.node().queries.status().view
+            votes = [Vote(Statement(0, kind, now + ahead, statement_hash), own, SIGNATURE) for ahead in range(8)]
+            with suppress(ConnectionError):
+                await liar.say(b"".join(message_frame(VoteMessage(vote)) for vote in votes * 20))
+            if kind is VoteKind.NULLIFY:  # wanted for itself; the others wait for a quorum that never comes
+                assert await liar.cut_off() and peer.faults
+            await network.until(lambda now=now: network.node().queries.status().view > now + 8)  # type: ignore[misc]
+            liar.close()
+            peer.refused_until, peer.links = 0.0, Allowance(1, 8)
+        engine = network.node()._parts.runner.engine
+        assert engine is not None and engine.newest_vote(own) is None
+        assert network.node().counters.evidence == 0, "what nobody signed accuses nobody"
+
+    run(story, tmp_path, check_threads)
 
 
 def test_answers_that_nobody_asked_for_and_lies_about_heights_have_no_effect(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ data = "data"
 genesis = "../genesis.bin"
 keys = "/etc/tallystick/keys"
 read_tokens = "read_tokens"
+check_threads = 2
 peer_listen = "127.0.0.1:7101"
 api_listen = "[::1]:8101"
 
@@ -54,6 +55,7 @@ def test_every_key_is_read_and_paths_start_at_the_file(tmp_path: Path) -> None:
     assert config.data == tmp_path / "data"
     assert config.keys == Path("/etc/tallystick/keys")
     assert config.read_tokens == tmp_path / "read_tokens"
+    assert config.check_threads == 2
     assert config.api_listen == Address("::1", 8101)
     assert str(config.api_listen) == "[::1]:8101"
     assert config.peers == {
@@ -64,9 +66,10 @@ def test_every_key_is_read_and_paths_start_at_the_file(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
-    config = load(tmp_path, GOOD[: GOOD.index("[peers]")])
+    config = load(tmp_path, GOOD[: GOOD.index("[peers]")].replace("check_threads = 2\n", ""))
     assert config.timing.idle_block_ms is None, "as genesis says"
     assert config.peers == {}
+    assert config.check_threads == 0, "the event loop checks signatures"
 
 
 def test_the_template_of_init_is_a_configuration(tmp_path: Path) -> None:
@@ -104,6 +107,11 @@ def test_the_template_of_init_is_a_configuration(tmp_path: Path) -> None:
         ('"127.0.0.1:7102"', '"http://x:1"', 'write "host:port"'),
         ('"127.0.0.1:7102"', "7102", 'write "host:port"'),
         ('"[::1]:8101"', '"127.0.0.1:7101"', "api_listen: the same address as peer_listen"),
+        ("check_threads = 2", "check_threads = -1", "check_threads: write a whole number from 0 to 8, not -1"),
+        ("check_threads = 2", "check_threads = 9", "check_threads: write a whole number from 0 to 8, not 9"),
+        ("check_threads = 2", "check_threads = true", "check_threads: write a whole number from 0 to 8"),
+        ("check_threads = 2", 'check_threads = "all"', "check_threads: write a whole number from 0 to 8"),
+        ("check_threads = 2", "check_thread = 2", "check_thread: unknown key; did you mean 'check_threads'"),
         ("[api]", "[api", "not valid TOML"),
     ],
 )

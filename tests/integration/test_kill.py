@@ -91,6 +91,8 @@ class Market:
 
     def open(self) -> None:
         self.network.found("kill")
+        for organisation in (PROCESSOR, CARRIER):  # each node's own affair: they agree with those that have none
+            self.network.configure(organisation, "check_threads = 2")
         self.network.start_all()
         self.cast.open_founders()
         self.cast.admit(next(admission for admission in ADMISSIONS if admission.organisation == BANK))

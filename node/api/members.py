@@ -73,7 +73,11 @@ class MembersDoor:
             operation_id="submit",
             summary="Submit one transaction",
             openapi_extra=openapi.msgpack_body("One signed transaction, as it travels.", TRANSACTION_SIZE_MAX),
-            responses={202: openapi.json_answer(api.TransactionStatus, "Where it is.", ADMITTED), **refused},
+            responses={
+                202: openapi.json_answer(api.TransactionStatus, "Where it is.", ADMITTED),
+                **refused,
+                **openapi.refusals("pruned"),
+            },
         )
         router.add_api_route(
             api.TRANSACTIONS_BULK,
@@ -105,7 +109,7 @@ class MembersDoor:
 
     def _add_following(self, router: APIRouter) -> None:
         refused = openapi.refusals("query", "unauthenticated", "forbidden", "rate-limited", "unavailable", "internal")
-        missing = openapi.refusals("not-found")
+        missing = openapi.refusals("not-found", "pruned")
         router.add_api_route(
             api.TRANSACTION,
             self.transaction,
@@ -204,10 +208,11 @@ class MembersDoor:
 
     def _add_reading(self, router: APIRouter) -> None:
         refused = openapi.refusals("query", "unauthenticated", "forbidden", "rate-limited", "unavailable", "internal")
-        for path, handler, name, summary, answer in (
-            (api.BLOCKS, self.blocks, "blocks", "Executed blocks with receipts", "Array of encoded `BlockAnswer`."),
-            (api.RECORD, self.record, "record", "One record with both halves", "Encoded `Record`."),
-            (api.HISTORY, self.history, "history", "Entries of a history", "Array of encoded `HistoryAnswer`."),
+        blocks, entries = "Array of encoded `BlockAnswer`.", "Array of encoded `HistoryAnswer`."
+        for path, handler, name, summary, answer, missing in (
+            (api.BLOCKS, self.blocks, "blocks", "Executed blocks with receipts", blocks, ("pruned",)),
+            (api.RECORD, self.record, "record", "One record with both halves", "Encoded `Record`.", ("not-found",)),
+            (api.HISTORY, self.history, "history", "Entries of a history", entries, ()),
         ):
             router.add_api_route(
                 path,
@@ -218,7 +223,7 @@ class MembersDoor:
                 responses={
                     200: openapi.other_answer(MSGPACK, answer, "90"),
                     **refused,
-                    **(openapi.refusals("not-found") if handler == self.record else {}),
+                    **openapi.refusals(*missing),
                 },
             )
 

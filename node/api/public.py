@@ -114,7 +114,7 @@ class PublicDoor:
             responses={
                 200: openapi.other_answer(MSGPACK, "Encoded `CertifiedHeader`.", "93"),
                 **limited,
-                **openapi.refusals("not-found"),
+                **openapi.refusals("not-found", "pruned"),
             },
         )
 

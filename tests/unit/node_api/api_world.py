@@ -183,11 +183,12 @@ class TwinProofs:
 
 @dataclass
 class Answer:
-    """One HTTP answer."""
+    """One HTTP answer, and the path of the route that gave it; empty where there was none."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    route: str = ""
 
     @property
     def json(self) -> Any:
@@ -203,7 +204,7 @@ class Answer:
         return str(problem["code"])
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     """A node's doors, with everything that a test wants to change."""
 
@@ -332,7 +333,8 @@ class World:
         await self.application(scope, receive, send)
         start = outgoing[0]
         answered = {name.decode("latin-1"): value.decode("latin-1") for name, value in start["headers"]}
-        return Answer(start["status"], answered, b"".join(part.get("body", b"") for part in outgoing[1:]))
+        route = getattr(scope.get("route"), "path", "")
+        return Answer(start["status"], answered, b"".join(part.get("body", b"") for part in outgoing[1:]), route)
 
     def transaction(self, number: int = 1, **changes: Any) -> bytes:
         """A well-formed transaction."""

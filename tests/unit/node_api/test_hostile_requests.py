@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
@@ -11,7 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.node_api.api_world import Answer, World, with_limits
+from node.ledger import PrunedError
+from tallystick.api import BlockAnswer, CertifiedHeader, TransactionStatus
+from tallystick.receipts import Receipt
+from tests.unit.node_api.api_world import Answer, TwinNode, TwinProofs, World, with_limits
 
 PATHS = [
     "/", "/health", "/metrics", "/.well-known/head", "/v1/genesis", "/v1/headers/1", "/v1/proofs/item",
@@ -33,9 +38,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(Path(tmp_path_factory.mktemp("doors")), limits)
 
 
-def check(answer: Answer) -> None:
-    """A success, or a problem that is one, and never a fault."""
+@cache
+def described(world: World) -> dict[str, dict[str, Any]]:
+    """Operations of the OpenAPI description by path."""
+    paths: dict[str, dict[str, Any]] = json.loads(world.get("/v1/openapi.json").body)["paths"]
+    return paths
+
+
+def check(world: World, answer: Answer) -> None:
+    """A success, or a problem that is one, that its route's description names, and never a fault."""
     assert answer.status != 500
+    operations = described(world).get(answer.route, {})
+    if operations and answer.status != 405:
+        assert any(str(answer.status) in operation["responses"] for operation in operations.values()), answer
     if answer.status >= 400:
         assert answer.code != "internal"
         assert set(answer.json) <= {"type", "title", "status", "code", "detail", "path", "remedy", "height"}
@@ -44,13 +59,13 @@ def check(answer: Answer) -> None:
 @SETTINGS
 @given(st.sampled_from(METHODS), st.sampled_from(PATHS), latin, st.dictionaries(st.sampled_from(HEADERS), latin))
 def test_unsigned_noise_is_answered(world: World, method: str, path: str, query: str, headers: dict[str, str]) -> None:
-    check(world.call(method, f"{path}?{query}", headers=headers, body=b"noise"))
+    check(world, world.call(method, f"{path}?{query}", headers=headers, body=b"noise"))
 
 
 @SETTINGS
 @given(st.text(st.characters(max_codepoint=255), max_size=80))
 def test_unknown_paths_are_answered(world: World, path: str) -> None:
-    check(world.call("GET", "/" + path))
+    check(world, world.call("GET", "/" + path))
 
 
 @SETTINGS
@@ -65,13 +80,13 @@ def test_unknown_paths_are_answered(world: World, path: str) -> None:
 )
 def test_signed_reads_with_any_query_are_answered(world: World, path: str, query: list[tuple[str, str]]) -> None:
     target = f"{path}?{urlencode(query, encoding='latin-1')}" if query else path
-    check(world.read(target))
+    check(world, world.read(target))
 
 
 @SETTINGS
 @given(st.binary(max_size=300), st.sampled_from(["/v1/transactions", "/v1/transactions/bulk"]))
 def test_signed_noise_is_answered(world: World, body: bytes, path: str) -> None:
-    check(world.post(path, body))
+    check(world, world.post(path, body))
 
 
 @SETTINGS
@@ -81,7 +96,7 @@ def test_a_transaction_with_one_byte_changed_is_never_admitted_as_the_same(world
     place = data.draw(st.integers(0, len(raw) - 1))
     raw[place] ^= data.draw(st.integers(1, 255))
     answer = world.post("/v1/transactions", bytes(raw))
-    check(answer)
+    check(world, answer)
     assert answer.status in (400, 403)
     bulk = world.post("/v1/transactions/bulk", msgspec.msgpack.encode([bytes(raw), world.transaction()]))
     assert [item["admitted"] for item in bulk.json["items"]] == [False, True]
@@ -102,8 +117,8 @@ def test_a_transaction_with_one_byte_changed_is_never_admitted_as_the_same(world
 )
 def test_any_messagepack_value_is_answered(world: World, value: object) -> None:
     body = msgspec.msgpack.encode(value)
-    check(world.post("/v1/transactions", body))
-    check(world.post("/v1/transactions/bulk", body))
+    check(world, world.post("/v1/transactions", body))
+    check(world, world.post("/v1/transactions/bulk", body))
 
 
 @pytest.mark.parametrize(
@@ -112,10 +127,48 @@ def test_any_messagepack_value_is_answered(world: World, value: object) -> None:
 def test_deep_and_lying_messagepack_is_refused(world: World, body: bytes) -> None:
     for path in ("/v1/transactions", "/v1/transactions/bulk"):
         answer = world.post(path, body)
-        check(answer)
+        check(world, answer)
         assert answer.status == 400
 
 
-def test_the_description_names_every_code_that_was_seen(world: World) -> None:
-    description = json.loads(world.get("/v1/openapi.json").body)
-    assert "Problem" in description["components"]["schemas"]
+GONE = PrunedError(1, 7, ())
+
+
+class PrunedNode(TwinNode):
+    """Was asked for what it executed at a height that it does not keep any more."""
+
+    async def submit(self, raw: bytes) -> TransactionStatus:
+        raise GONE
+
+    def transaction_status(self, transaction_id: bytes) -> TransactionStatus:
+        raise GONE
+
+    def receipt(self, transaction_id: bytes) -> Receipt | None:
+        raise GONE
+
+    def blocks(self, from_height: int, limit: int) -> list[BlockAnswer]:
+        raise GONE
+
+    def certified_header(self, height: int) -> CertifiedHeader | None:
+        raise GONE
+
+
+class PrunedProofs(TwinProofs):
+    """Of the same node."""
+
+    def receipt(self, transaction_id: bytes) -> Any:
+        raise GONE
+
+
+def test_what_is_no_longer_kept_is_a_410_that_the_description_names(tmp_path: Path) -> None:
+    world = World(tmp_path, node=PrunedNode(), proofs=PrunedProofs())
+    id_ = "5f" * 32
+    answers = [
+        world.get("/v1/headers/1"),
+        world.post("/v1/transactions", world.transaction()),
+        *(world.read(path) for path in (f"/v1/transactions/{id_}", f"/v1/transactions/{id_}?wait=final")),
+        *(world.read(path) for path in (f"/v1/receipts/{id_}", f"/v1/receipts/{id_}/proof", "/v1/blocks?from=1")),
+    ]
+    for answer in answers:
+        assert (answer.status, answer.code) == (410, "pruned"), answer
+        check(world, answer)

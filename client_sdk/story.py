@@ -34,7 +34,8 @@ class EventFact:
         place: read point, or empty where the profile does not show it.
         signer: organisation id, empty where the proof does not show it.
         corrected: it was declared erroneous; ``correction_reason`` says why.
-        inputs, outputs: of a transformation, as the public part names them.
+        declares_error: it is such a declaration, which repeats the event that it takes back.
+        readings: of sensors, as texts; none in a declaration, which says that they were wrong.
     """
 
     of: str
@@ -49,6 +50,7 @@ class EventFact:
     signer: str
     corrected: bool
     correction_reason: str
+    declares_error: bool
     event_id: str
     readings: tuple[str, ...]
 
@@ -117,6 +119,7 @@ def _fact(item: VerifiedItem, of: str, entry: HistoryEntry) -> EventFact:
     signer = item.signers.get(entry.commitment)
     correction = item.closure.corrections.get(entry.recorded)
     point = fields.get("readPoint")
+    declares_error = entry.kind is HistoryKind.CORRECT or "errorDeclaration" in fields
     return EventFact(
         of=of,
         kind=entry.kind,
@@ -130,8 +133,9 @@ def _fact(item: VerifiedItem, of: str, entry: HistoryEntry) -> EventFact:
         signer=entry.organisation if signer is not None and signer.organisation == entry.organisation else "",
         corrected=correction is not None,
         correction_reason=declared_reason(_shown(item, correction.declared_by)) if correction is not None else "",
+        declares_error=declares_error,
         event_id=_text(fields.get("eventID")),
-        readings=tuple(_readings(fields.get("sensorElementList"))),
+        readings=() if declares_error else tuple(_readings(fields.get("sensorElementList"))),
     )
 
 

@@ -95,6 +95,7 @@ def story_fields(story: Story) -> dict[str, Any]:
                 "signer": event.signer,
                 "corrected": event.corrected,
                 "correction_reason": event.correction_reason,
+                "declares_error": event.declares_error,
                 "event_id": event.event_id,
                 "readings": list(event.readings),
             }
@@ -124,11 +125,15 @@ def story_words(story: Story) -> str:
 
 def _event_line(event: EventFact, subject: str) -> str:
     of = "" if event.of == subject else f" [{event.of}]"
-    parts = [event.time or "time not shown", event.step or event.kind.name.lower(), event.signer or "signer not shown"]
+    step = event.step or event.kind.name.lower()
+    if event.declares_error:
+        step = f"takes back: {step}"
+    parts = [event.time or "time not shown", step, event.signer or "signer not shown"]
     if event.place:
         parts.append(event.place.removeprefix("https://id.gs1.org/"))
     parts += event.readings
-    line = one_line(f"  {'x' if event.corrected else '·'} " + "  ".join(parts) + of)
+    mark = "x" if event.corrected else "-" if event.declares_error else "·"
+    line = one_line(f"  {mark} " + "  ".join(parts) + of)
     reason = one_line(event.correction_reason) or "no reason given"
     return line + (f"\n      declared erroneous: {reason}" if event.corrected else "")
 

@@ -97,6 +97,11 @@ def test_packing_recall_return_and_error_declaration(ledger: Ledger, terminal) -
     words = carrier.run("trace", serial, json_output=False).out
     assert words.startswith("!! RECALL RC-1 by org:grower: may contain glass")
     assert "declared erroneous: incorrect_data" in words
+    said = {line[2] for line in words.splitlines() if "31.2" in line}
+    assert said == {"x"}, "a reading that was taken back stands in no other line"
+    (declaration,) = (e for e in carrier.run("trace", serial).json["events"] if e["declares_error"])
+    assert (declaration["kind"], declaration["readings"]) == ("correct", [])
+    assert f"  - {declaration['time']}  takes back: " in words
 
 
 def test_a_document_is_captured_once_however_often_it_is_typed(terminal, tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def create_app(site: Site) -> FastAPI:
         description="A read-only copy of the ledger, checked block by block; every answer names its height.",
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # such an address would be built from whatever Host the request names
     )
     app.include_router(query_routes(site))
     app.include_router(page_routes(site))

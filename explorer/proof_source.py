@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from explorer.node_client import NodeClient
+from explorer.node_client import NodeClient, NodeRefusedError
 from tallystick.errors import DecodeError, ProofError, UnavailableError
 from tallystick.proofs import ItemBundle, ProofCode, Trust, VerifiedItem, read_bundle, verify_item
 
@@ -23,11 +23,13 @@ class ProofAnswer:
         data: the bundle as the node wrote it, also when it does not hold; empty when there was none.
         verified: None unless it holds.
         code: why it does not hold, or None.
+        refused: the node answered that it has none, so that asking again helps nobody.
     """
 
     data: bytes = b""
     verified: VerifiedItem | None = None
     code: str | None = None
+    refused: bool = False
 
 
 class ProofSource:
@@ -62,6 +64,8 @@ class ProofSource:
     def _ask(self, identifier: str, at: int | None) -> ProofAnswer:
         try:
             data = self._node.item_proof(identifier, at)
+        except NodeRefusedError:
+            return ProofAnswer(refused=True)
         except (UnavailableError, DecodeError):
             return ProofAnswer()
         try:

@@ -5,6 +5,7 @@ Specification: docs/spec/explorer.md, section 5.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
+from pydantic import BeforeValidator
 
 from explorer.answers import FOR_EVER, JSON, answer, data, problem
 from explorer.codes import MistypedCodeError, NotOurCodeError, read_path
@@ -27,9 +29,20 @@ from tallystick.errors import DecodeError, ProofError, UnavailableError
 from tallystick.reasons import Reason
 from tallystick.records.goods import EventStatus
 
-AT = Annotated[int | None, Query(ge=0, le=10**15, description="As of this height; the newest checked one if absent")]
+_DIGITS = re.compile("0|[1-9][0-9]{0,15}")
+
+
+def _plain(value: object) -> object:
+    """A number in plain digits; underscores, signs, blanks and fractions would give one question many spellings."""
+    if isinstance(value, str) and not _DIGITS.fullmatch(value):
+        raise ValueError("write plain digits without leading zeros")
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_plain)]
+AT = Annotated[Number | None, Query(ge=0, le=10**15, description="As of this height; the newest checked one if absent")]
 COMMITMENT = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="Event commitment, lower-case hex")]
-HEIGHT = Annotated[int, Path(ge=1, le=10**15)]
+HEIGHT = Annotated[Number, Path(ge=1, le=10**15)]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"description": "Nothing of this name as of this height", "content": {"application/problem+json": {}}},
     422: {"description": "A parameter is not well formed", "content": {"application/problem+json": {}}},
@@ -69,8 +82,8 @@ def query_routes(site: Site) -> APIRouter:
     @get("/v1/blocks", "blocks", "Checked blocks, newest first")
     def blocks(
         request: Request,
-        below: Annotated[int | None, Query(ge=1, le=10**15)] = None,
-        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 20,
+        below: Annotated[Number | None, Query(ge=1, le=10**15)] = None,
+        limit: Annotated[Number, Query(ge=1, le=PAGE_MAX)] = 20,
         at: AT = None,
     ) -> Response:
         with site.engine.connect() as connection:
@@ -97,6 +110,9 @@ def query_routes(site: Site) -> APIRouter:
         if identifier is None or identifier.key != id:
             return _not_a_key()
         proof = site.proofs.item(identifier.key, at)
+        if proof.refused:
+            remedy = "ask without at, or for a height that the node has reached and still keeps"
+            return problem(404, "no-proof", "the node has no proof as of that height", remedy=remedy)
         if not proof.data:
             return problem(503, "unavailable", "the node gives no proof right now", remedy="try again in a moment")
         disposition = {"content-disposition": f'attachment; filename="{file_name(identifier.key)}"'}

@@ -202,7 +202,7 @@ class Story:
         step = self.display.step
         self.display.act("11 · Looking back")
         step("all four nodes hold the same state", self._same_everywhere)
-        step("the pages show it, in Chinese and English", self.pages.check)
+        step("the pages show it, in Chinese and English", self._pages_show_it)
         step("a pack's whole story verifies against the pinned validators", self._verify_pack)
         step("no price, term, name or key in any data folder, log or public answer", self._scan)
 
@@ -278,6 +278,10 @@ class Story:
         require(all(head["chain_id"] == self.network.chain_id for head in seen), "a node follows another chain")
         same = all((head["header"], head["executed"]) == (seen[0]["header"], seen[0]["executed"]) for head in seen)
         require(same, "the nodes do not hold the same block and state")
+
+    def _pages_show_it(self) -> None:
+        wrong, right = (self.goods.done[name].transaction.commitments[0].hex() for name in ("warm-wrong", "warm-right"))
+        self.pages.check(wrong, right)
 
     def _verify_pack(self) -> None:
         verified = self.cast.reader(RETAILER).item(PACKS_A[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -48,15 +49,21 @@ class Pages:
                 raise PageError(f"{self.url}{path} does not show {text!r}")
             time.sleep(0.1)
 
-    def check(self) -> None:
-        """The pages of the story, in both languages."""
+    def check(self, wrong: str, right: str) -> None:
+        """The pages of the story, in both languages.
+
+        Args:
+            wrong, right: commitments of the reading that was declared erroneous and of the one that corrects it.
+        """
         self.wait_until_shown(f"/{PACKS_B[0]}", "RC-2026-11")
         for language in ("en", "zh"):
             status, good = self.get(f"/{PACKS_A[0]}", language)
             if status != 200 or PACKS_A[0].rsplit("/", 1)[1] not in good:
                 raise PageError(f"the page of a good pack is missing ({language})")
+            if not shows_both_versions(good, wrong, right):
+                raise PageError(f"an erroneous event and its correction are not both shown ({language})")
             status, recalled = self.get(f"/{PACKS_B[0]}", language)
-            if status != 200 or recalled.find("Salmonella") > recalled.find("<ol") > -1:
+            if status != 200 or not recall_comes_first(recalled, "Salmonella"):
                 raise PageError(f"the recall does not stand above everything ({language})")
             status, unknown = self.get(f"/{NEVER_ISSUED}", language)
             if status != 404 or "Z999" not in unknown:
@@ -64,3 +71,16 @@ class Pages:
         status, lot = self.get(f"/{FIELD_B}")
         if status != 200 or "FIELD-B" not in lot:
             raise PageError("the page of a lot is missing")
+
+
+def recall_comes_first(page: str, reason: str) -> bool:
+    """Whether a recall with its reason stands above a page's heading and everything below it."""
+    banner, why = page.find('<section class="recall"'), page.find(reason)
+    return -1 < banner < why < page.find("<h1") < page.find("<ol")
+
+
+def shows_both_versions(page: str, wrong: str, right: str) -> bool:
+    """Whether an event is struck through and leads to its correction, and the correction is shown as well."""
+    struck = re.search(rf'<li class="step struck[^>]*data-commitment="{wrong}".*?</li>', page, re.DOTALL)
+    corrected = re.search(rf'<li class="step (?!struck)[^>]*data-commitment="{right}"', page)
+    return struck is not None and f"/event/{right}" in struck[0] and corrected is not None

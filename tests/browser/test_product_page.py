@@ -118,11 +118,12 @@ def test_the_page_with_its_proof_is_small(chromium: Chromium, site: str) -> None
     page.close()
 
 
-def test_every_fact_is_there_without_scripts(chromium: Chromium, site: str) -> None:
+@pytest.mark.parametrize(("language", "scripts_off"), [("en", "scripts are off"), ("zh", "脚本已关闭")])
+def test_every_fact_is_there_without_scripts(chromium: Chromium, site: str, language: str, scripts_off: str) -> None:
     silent = chromium.page(scripts=False)
-    silent.goto(f"{site}/en/{PACK}")
+    silent.goto(f"{site}/{language}/{PACK}")
     html = silent.html_text()
-    lively = open_page(chromium, f"{site}/en/{PACK}")
+    lively = open_page(chromium, f"{site}/{language}/{PACK}")
     facts = lively.evaluate(
         "(document.querySelectorAll('.seal, #result').forEach((e) => e.remove()), "
         "[...document.querySelectorAll('h1, h2, h3, dt, dd, p, figcaption, td, .keys li')]"
@@ -132,7 +133,7 @@ def test_every_fact_is_there_without_scripts(chromium: Chromium, site: str) -> N
     assert len(facts) > 90
     for fact in facts:
         assert " ".join(fact.split()) in text, fact
-    assert "scripts are off" in text
+    assert scripts_off in text
     silent.close()
     lively.close()
 
@@ -211,30 +212,51 @@ def _earlier_header(bundle: dict[str, Any]) -> None:
     bundle["anchor"]["descendants"] = [bundle["anchor"]["header"]]
 
 
-BROKEN: dict[str, tuple[Edit, str, str]] = {
-    "two-signers": (_certificate(_two_signers), "quorum-short", "Too few nodes signed."),
-    "forged-vote": (_certificate(_forged_vote), "bad-vote-signature", "A node's signature is wrong."),
-    "entry-left-out": (_drop_entry, "history-altered", "Events were added, left out or reordered."),
-    "event-altered": (_alter_event, "event-altered", "An event differs from the one that was signed."),
-    "record-altered": (_alter_record, "not-in-state", "The state shown is not the one that the nodes signed."),
-    "event-signature-forged": (_forge_event_signature, "bad-event-signature", "The signature of an event is wrong."),
-    "foreign-chain": (_foreign_chain, "wrong-chain", "The proof is from another ledger."),
-    "other-state": (_other_state, "not-in-state", "The state shown is not the one that the nodes signed."),
-    "unknown-member": (_rubbish, "unreadable", "The proof cannot be read."),
-    "wrong-descendant": (_earlier_header, "not-in-chain", "The signatures are for another block."),
-    "recall-hidden": (_hide_record, "partly", "What is shown is genuine, but it is not shown that it is everything."),
-}
+_OTHER_STATE = "The state shown is not the one that the nodes signed."
+_OTHER_STATE_ZH = "所示状态并非节点所签署的状态。"
+# edit, code, and the one sentence in English and in Chinese
+BROKEN: dict[str, tuple[Edit, str, str, str]] = {
+    "two-signers": (_certificate(_two_signers), "quorum-short", "Too few nodes signed.", "签署的节点不足。"),
+    "forged-vote": (
+        _certificate(_forged_vote), "bad-vote-signature", "A node's signature is wrong.", "某节点的签名无效。",
+    ),
+    "entry-left-out": (
+        _drop_entry, "history-altered", "Events were added, left out or reordered.", "事件被添加、遗漏或调换了顺序。",
+    ),
+    "event-altered": (
+        _alter_event, "event-altered", "An event differs from the one that was signed.", "某事件与所签署的不同。",
+    ),
+    "record-altered": (_alter_record, "not-in-state", _OTHER_STATE, _OTHER_STATE_ZH),
+    "event-signature-forged": (
+        _forge_event_signature, "bad-event-signature", "The signature of an event is wrong.", "某事件的签名无效。",
+    ),
+    "foreign-chain": (_foreign_chain, "wrong-chain", "The proof is from another ledger.", "该证明来自另一账本。"),
+    "other-state": (_other_state, "not-in-state", _OTHER_STATE, _OTHER_STATE_ZH),
+    "unknown-member": (_rubbish, "unreadable", "The proof cannot be read.", "无法读取证明。"),
+    "wrong-descendant": (
+        _earlier_header, "not-in-chain", "The signatures are for another block.", "签名属于另一区块。",
+    ),
+    "recall-hidden": (
+        _hide_record, "partly", "What is shown is genuine, but it is not shown that it is everything.",
+        "所示内容真实，但未能证明已展示全部内容。",
+    ),
+}  # fmt: skip
+HEADLINES = {"en": ("Not proven", "Partly proven"), "zh": ("未证明", "部分证明")}
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", sorted(BROKEN))
-def test_a_broken_proof_gets_its_exact_reason(chromium: Chromium, explorer: Explorer, site: str, name: str) -> None:
-    edit, code, reason = BROKEN[name]
+def test_a_broken_proof_gets_its_exact_reason(
+    chromium: Chromium, explorer: Explorer, site: str, name: str, language: str
+) -> None:
+    edit, code, *reasons = BROKEN[name]
+    reason = reasons[language == "zh"]
     bundle = json.loads(write_bundle(build_item(PACK, explorer.node.state)))
     edit(bundle)
-    page = _with_proof(chromium, explorer, site, PACK, json.dumps(bundle).encode())
+    page = _with_proof(chromium, explorer, site, PACK, json.dumps(bundle).encode(), language)
     shown_code, word, shown_reason = verdict(page)
     assert shown_code == code
-    assert word == ("Partly proven" if code == "partly" else "Not proven")
+    assert word == HEADLINES[language][code == "partly"]
     assert shown_reason.startswith(reason)
     if code != "partly":
         assert shown_reason == reason  # on failure the reason, and nothing that could be taken for a proof
@@ -250,11 +272,13 @@ def test_the_proof_of_another_thing_proves_nothing_here(chromium: Chromium, expl
     page.close()
 
 
-def _with_proof(chromium: Chromium, explorer: Explorer, site: str, thing: str, proof: bytes) -> Page:
+def _with_proof(
+    chromium: Chromium, explorer: Explorer, site: str, thing: str, proof: bytes, language: str = "en"
+) -> Page:
     explorer.node.proofs[thing] = proof
     explorer.site.proofs.forget()
     try:
-        return open_page(chromium, f"{site}/en/{thing}")
+        return open_page(chromium, f"{site}/{language}/{thing}")
     finally:
         del explorer.node.proofs[thing]
         explorer.site.proofs.forget()

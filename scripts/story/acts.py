@@ -8,7 +8,7 @@ from pathlib import Path
 from client_sdk.intents import trade
 from scripts.story.cast import ADMISSIONS, CARRIER, LENDER_A, PROCESSOR, RETAILER, Cast
 from scripts.story.display import Display
-from scripts.story.goods import BATCH_A, PACKS_A, GoodsStory
+from scripts.story.goods import BATCH_A, BATCH_B, FIELD_A, PACKS_A, PACKS_B, PALLET_A, GoodsStory
 from scripts.story.money import (
     ADVANCE,
     ESCROW_AMOUNT,
@@ -22,11 +22,12 @@ from scripts.story.money import (
     MoneyStory,
     expected_interest,
 )
-from scripts.story.network import Network, http_json
+from scripts.story.network import Network, http_bytes, http_json
 from scripts.story.pages import Pages
 from scripts.story.paper import Paper
 from scripts.story.refusals import Refusals
 from scripts.story.secrets_scan import scan_answers, scan_files
+from tallystick.api import GENESIS, HEAD, HEALTH, ITEM_PROOF, METRICS
 from tallystick.money import format_amount
 
 SECRETS = (UNIT_PRICE, ORDER_TERMS, PERSON)
@@ -290,7 +291,19 @@ class Story:
 
     def _scan(self) -> None:
         seeds = [*self.cast.root_seeds.values()]
-        seeds += [seed for member in self.cast.members.values() for seed in member.seeds.values()]
-        seeds += [member.capture_secret for member in self.cast.members.values()]
+        for member in self.cast.members.values():
+            seeds += [*member.seeds.values(), member.capture_secret, member.invoice_secret]
+        seeds = [seed for seed in seeds if seed]
         self.files_scanned = scan_files(self.network.folder, SECRETS, seeds, skip=set())
-        scan_answers(self.pages.answers, SECRETS)
+        scan_answers(self.pages.answers | self._said_by_nodes(), SECRETS, seeds)
+
+    def _said_by_nodes(self) -> dict[str, bytes]:
+        """What the nodes tell anybody about the network and about everything in the story."""
+        paths = [HEAD, HEALTH, METRICS, GENESIS]
+        paths += [f"{ITEM_PROOF}?id={key}" for key in (FIELD_A, BATCH_A, BATCH_B, *PACKS_A, *PACKS_B, PALLET_A)]
+        answers = {}
+        for node in self.network.nodes.values():
+            for path in paths:
+                status, answers[node.url + path] = http_bytes(node.url, path)
+                require(status == 200, f"{node.url}{path} answered {status}")
+        return answers

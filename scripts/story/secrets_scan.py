@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 from pathlib import Path
+
+_ENCODED = re.compile(rb"[A-Za-z0-9_-]{24,}")
 
 
 class LeakError(Exception):
@@ -48,23 +52,33 @@ def _files_below(folder: Path) -> set[Path]:
     return {Path(parent) / name for parent, _, names in os.walk(folder) for name in names}
 
 
-def _scan(path: Path, data: bytes, needles: dict[bytes, str], binary_secrets: Iterable[bytes]) -> None:
+def _scan(where: Path | str, data: bytes, needles: dict[bytes, str], binary_secrets: Iterable[bytes]) -> None:
     for needle, secret in needles.items():
         if needle in data:
-            raise LeakError(f"{path} holds {secret!r}")
+            raise LeakError(f"{where} holds {secret!r}")
     for binary in binary_secrets:
         if binary in data or binary.hex().encode() in data:
-            raise LeakError(f"{path} holds a private key or secret")
+            raise LeakError(f"{where} holds a private key or secret")
 
 
-def scan_answers(answers: dict[str, bytes], secrets: Iterable[str]) -> None:
-    """Search public answers.
+def opened(body: bytes) -> bytes:
+    """An answer with everything in it that is base64url decoded beside it: a leak must not hide in an encoding."""
+    parts = [body]
+    for text in _ENCODED.findall(body):
+        try:
+            parts.append(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+        except ValueError:
+            continue
+    return b"\n".join(parts)
+
+
+def scan_answers(answers: dict[str, bytes], secrets: Iterable[str], binary_secrets: Iterable[bytes] = ()) -> None:
+    """Search public answers, also what is encoded in them.
 
     Raises:
         LeakError: naming address and secret.
     """
-    for secret in secrets:
-        for needle in spellings(secret):
-            for address, body in answers.items():
-                if needle in body:
-                    raise LeakError(f"{address} shows {secret!r}")
+    needles = {needle: secret for secret in secrets for needle in spellings(secret)}
+    binary = tuple(binary_secrets)
+    for address, body in answers.items():
+        _scan(address, opened(body), needles, binary)

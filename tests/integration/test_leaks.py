@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode
 from http.client import HTTPConnection
 from urllib.parse import quote
 
@@ -20,7 +18,6 @@ IDENTIFIERS = (
     *(goods.FIELD_A, goods.FIELD_B, goods.BATCH_A, goods.BATCH_B, *goods.PACKS_A, *goods.PACKS_B),
     *(goods.PALLET_A, goods.PALLET_B, goods.NEVER_ISSUED, f"01/{goods.PACK_GTIN}", f"01/{goods.FIELD_GTIN}"),
 )
-_ENCODED = re.compile(rb"[A-Za-z0-9_-]{24,}")
 pytestmark = pytest.mark.process
 
 
@@ -33,17 +30,6 @@ def ask(url: str, path: str, language: str = "en") -> tuple[int, bytes]:
         return response.status, response.read()
     finally:
         connection.close()
-
-
-def opened(body: bytes) -> bytes:
-    """An answer with everything in it that is base64url decoded beside it: a leak must not hide in an encoding."""
-    parts = [body]
-    for text in _ENCODED.findall(body):
-        try:
-            parts.append(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
-        except ValueError:
-            continue
-    return b"\n".join(parts)
 
 
 def public_answers(story: Story) -> dict[str, bytes]:
@@ -69,21 +55,18 @@ def public_answers(story: Story) -> dict[str, bytes]:
         for path in asked:
             status, body = ask(base, path)
             assert status < 500, (base, path, status, body[:300])
-            answers[base + path] = opened(body)
+            answers[base + path] = body
     return answers
 
 
 def test_no_public_answer_shows_what_the_parties_keep_to_themselves(played: Story) -> None:
     answers = public_answers(played)
     assert sum(b"verdict" in body or b"anchor" in body for body in answers.values()) > 20
-    scan_answers(answers, (*SECRETS, *PRIVATE))
     secrets = [seed for member in played.cast.members.values() for seed in member.seeds.values()]
     secrets += [played.network.passphrase.encode(), *played.cast.root_seeds.values()]
     for member in played.cast.members.values():
         secrets += [member.capture_secret, member.invoice_secret]
-    for secret in filter(None, secrets):
-        for address, body in answers.items():
-            assert secret not in body and secret.hex().encode() not in body, address
+    scan_answers(answers, (*SECRETS, *PRIVATE), filter(None, secrets))
 
 
 def test_all_nodes_hold_the_same_blocks_and_receipts(played: Story) -> None:

@@ -52,6 +52,7 @@ def _run(config: ExplorerConfig) -> int:
     from explorer.follower import Follower
     from explorer.founding import read_founding
     from explorer.node_client import NodeClient
+    from explorer.protocol import BoundedHttpProtocol
     from explorer.site import Site
 
     founding = read_founding(config.genesis)
@@ -71,7 +72,15 @@ def _run(config: ExplorerConfig) -> int:
     host, port = listener.getsockname()[:2]
     print(f"tallystick-explorer: serving http://{host}:{port} for {founding.genesis.network}", flush=True)
     server = uvicorn.Server(
-        uvicorn.Config(create_app(site), log_level="warning", access_log=False, server_header=False, date_header=True)
+        uvicorn.Config(
+            create_app(site),
+            http=BoundedHttpProtocol,
+            ws="none",
+            log_level="error",  # that a stranger sent no HTTP is no news, and would fill the log
+            access_log=False,
+            server_header=False,
+            date_header=True,
+        )
     )
     # uvicorn ends its connections on either signal and then raises it again, here.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -30,7 +30,7 @@ RECORDS_CACHED_MAX = 50_000  # records kept decoded; about 0.4 kB each
 PASTS_MAX = 4  # states of heights before the window that are kept once they were asked for
 REWOUND_ON_LOOP = 4  # heights that a question may lay back at once: what a restarted node certifies is that near
 ROWS_PER_SWEEP = 16  # rows of heights that are not kept any more, deleted per height
-ABSENT_MAX = 100_000  # ids known not to be executed: those of the mempool, and what was looked up besides
+ABSENT_MAX = 100_000  # ids known not to be executed, and keys known not to be there, that are remembered
 
 _DUE = bytes((Space.DUE,))
 
@@ -61,6 +61,7 @@ class State:
         self._unwritten: dict[bytes, Record | None] = {}
         self._ids: set[bytes] = set()
         self._absent: set[bytes] = set()
+        self._hashes: dict[bytes, bytes] = {}  # of keys not in the tree, asked for since the last height: many are next
         self._undo: dict[int, Mapping[bytes, Record | None]] = {}
         self._pasts: OrderedDict[int, Past] = OrderedDict()
         self._versions = versions
@@ -92,7 +93,11 @@ class State:
             return self._unwritten[key]
         if key in self._cache:
             return self._cache[key]
-        if self.trie.get(key_hash(key)) is None:
+        hash_ = key_hash(key)
+        if self.trie.get(hash_) is None:
+            if len(self._hashes) >= ABSENT_MAX:
+                self._hashes.clear()
+            self._hashes[key] = hash_
             return None
         record = self._ledger.record(key)
         if record is None:
@@ -143,7 +148,11 @@ class State:
         assert height == self.height + 1
         self._undo[height] = replaced
         self._changed += len(writes)
-        changes = {key_hash(key): None if record is None else leaves[key] for key, record in writes.items()}
+        known = self._hashes.get
+        changes = {
+            known(key) or key_hash(key): None if record is None else leaves[key] for key, record in writes.items()
+        }
+        self._hashes.clear()
         self._tries[height] = self.trie.update(changes)
         self._unwritten.update(writes)
         self._ids.update(ids)

@@ -225,7 +225,7 @@ def decode_transaction(raw: bytes, chain_id: bytes) -> SignedTransaction:
             raise DecodeError("transaction.contents", "the events are not those that the head counts")
         for event in wire.events:
             event.check()
-        commitments = tuple(event.commitment() for event in wire.events)
+        commitments = tuple([event.commitment() for event in wire.events])
         if len(set(commitments)) != len(commitments):
             raise DecodeError("transaction.repeated-event", "one event twice in a transaction")
         digest = events_digest(commitments)

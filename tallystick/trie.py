@@ -81,12 +81,15 @@ class Trie:
     def bucket(self, key_hash: bytes) -> bytes:
         """The entries of the bucket where a key hash must be."""
         node = self._node
-        for byte in key_hash:
-            for bit in _BITS[byte]:
-                if isinstance(node, bytes):
-                    return node
-                node = node[bit]
-        assert isinstance(node, bytes), "no two keys share all their bits"
+        bits = _BITS[key_hash[0]] + _BITS[key_hash[1]] + _BITS[key_hash[2]] + _BITS[key_hash[3]]
+        for bit in bits:
+            if isinstance(node, bytes):
+                return node
+            node = node[bit]
+        depth = _SHALLOW
+        while isinstance(node, tuple):
+            node = node[_bit(key_hash, depth)]
+            depth += 1
         return node
 
     def update(self, changes: Mapping[bytes, bytes | None]) -> Trie:

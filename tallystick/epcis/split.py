@@ -7,6 +7,8 @@ order. Each part carries in its own ``@context`` the namespaces that it uses.
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from tallystick.epcis.bounds import PART_SIZE_MAX
@@ -15,6 +17,8 @@ from tallystick.epcis.json_value import JsonObject, JsonValue
 from tallystick.epcis.namespaces import normal_context, quickly_used_prefixes
 from tallystick.epcis.profiles import ALWAYS_PUBLIC, GENERAL, QUANTITY_LISTS, Profile
 from tallystick.errors import EventError
+
+_SHOWN: Final = ALWAYS_PUBLIC.union(QUANTITY_LISTS)  # fields that the public part has if any part has them
 
 
 class SplitEvent(msgspec.Struct, frozen=True, gc=False):
@@ -96,6 +100,10 @@ def merge_event(public: bytes, members: bytes) -> JsonObject:
     context = _join_contexts(shown_context, hidden_context)
     _require_normal(shown_context, context, public, event)
     _require_normal(hidden_context, context, members, hidden)
+    if _SHOWN.isdisjoint(hidden) and event.keys().isdisjoint(hidden):  # the usual case: every field in its own part
+        event.update(hidden)
+        event["@context"] = context
+        return event
     for field, value in hidden.items():
         if field in event:
             if field not in QUANTITY_LISTS:

@@ -33,6 +33,15 @@ class Words:
         key = f"{family}.{word}"
         return self(key) if key in TEXTS else word
 
+    @property
+    def colon(self) -> str:
+        """What stands between a word and what it announces."""
+        return _COLONS[self.language]
+
+    def aside(self, text: str, more: str) -> str:
+        """A text and more about it, in parentheses."""
+        return f"{text}（{more}）" if self.language == "zh" else f"{text} ({more})"
+
     def proof(self, code: ProofCode) -> str:
         """The reason of a proof's outcome; the verdict that it begins with is left to the page's headline."""
         verdict, colon, reason = PROOF_WORDS[code][LANGUAGES.index(self.language)].partition(_COLONS[self.language])

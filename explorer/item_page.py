@@ -59,7 +59,7 @@ class Voice:
         if known is None:
             return organisation
         roles = [self.words.of("role", role) for role in known["roles"] if role != "governor"]
-        return f"{known['name']} ({self._join(roles)})" if roles else str(known["name"])
+        return self.words.aside(known["name"], self._join(roles)) if roles else str(known["name"])
 
     def thing(self, key: str) -> str:
         """Display name of a thing, or its key text."""

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from explorer.assets import STATIC
+from explorer.texts import TEXTS as TEXTS_OF_PAGES
 from tallystick.proofs import WORDS as CODES
 from tallystick.reasons import Reason
 
@@ -110,7 +111,11 @@ def offline_page(trust: dict[str, Any] | None = None) -> str:
     data = {
         "words": TEXTS,
         "codes": {str(code): words for code, words in CODES.items()},
-        "reasons": {int(reason): reason.name for reason in Reason},
+        "reasons": {
+            int(reason): [f"{words} [{reason.name}]" for words in TEXTS_OF_PAGES[f"reason.{reason.name}"]]
+            for reason in Reason
+        },
+        "steps": {key.removeprefix("step."): words for key, words in TEXTS_OF_PAGES.items() if key.startswith("step.")},
         "trust": trust,
     }
     shown = json.dumps(data, ensure_ascii=False, sort_keys=True).replace("<", "\\u003c")
@@ -149,6 +154,7 @@ main.offline { max-width: 50rem; margin: 0 auto; padding: 1.25rem; }
 .offline input[type=file] { font: inherit; }
 .offline button { margin: 1rem 0; }
 .offline #language { float: right; margin: 0 0 0.5rem 1rem; }
+.offline h1 + p { clear: right; }
 .offline dt { font-weight: 600; margin-top: 0.5rem; }
 .offline .alarm { color: var(--bad); font-weight: 700; font-size: 1.05rem; }
 """

@@ -17,8 +17,11 @@ const at = (id) => document.getElementById(id);
 let language = (navigator.language || 'en').startsWith('zh') ? 'zh' : 'en';
 let last = null;
 let asked = 0;
-const t = (key) => data.words[key][language === 'zh' ? 1 : 0];
-const sentence = (code) => data.codes[code in data.codes ? code : 'unreadable'][language === 'zh' ? 1 : 0];
+const column = () => (language === 'zh' ? 1 : 0); // of the two languages in which all words are
+const t = (key) => data.words[key][column()];
+const sentence = (code) => data.codes[code in data.codes ? code : 'unreadable'][column()];
+const aside = (text, more) => (language === 'zh' ? `${text}（${more}）` : `${text} (${more})`);
+const colon = (text, more) => (language === 'zh' ? `${text}：${more}` : `${text}: ${more}`);
 
 function translate() {
   document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en';
@@ -90,8 +93,8 @@ function rowsOf({ result, bundle, ms }) {
     ...details.filter(isAlarm),
     [t('kind'), t(`kind.${bundle.kind}`)],
     [t('about'), aboutOf(bundle, result)],
-    [t('asOf'), `${time(state.timeMs)} (${t('height')} ${state.height})`],
-    [t('signedBy'), `${anchor.signers.join(', ')} (${anchor.signers.length} / ${anchor.validatorCount})`],
+    [t('asOf'), aside(time(state.timeMs), `${t('height')} ${state.height}`)],
+    [t('signedBy'), aside(anchor.signers.join(', '), `${anchor.signers.length} / ${anchor.validatorCount}`)],
   ];
   if (anchor.asOf) rows.push([t('earlier'), time(anchor.executed.timeMs)]);
   rows.push(...details.filter((row) => !isAlarm(row)));
@@ -102,7 +105,7 @@ function rowsOf({ result, bundle, ms }) {
 const DETAILS = {
   item: ({ closure, events, signers }) => {
     const rows = [...closure.recalls].map(([id, recall]) => [
-      t(recall.state === LIFTED ? 'recallLifted' : 'recall'), `${id}: ${recall.reason} (${recall.issuer})`,
+      t(recall.state === LIFTED ? 'recallLifted' : 'recall'), aside(colon(id, recall.reason), recall.issuer),
     ]);
     const seen = new Set();
     for (const entry of entriesOf(closure).sort((a, b) => a.height - b.height || a.eventIndex - b.eventIndex)) {
@@ -118,28 +121,30 @@ const DETAILS = {
   ],
   record: ({ value }) => [[t('record'), value === null ? t('absent') : hex(value)]],
   block: ({ leaf }) => [[t('block'), hex(leaf.blockHash)], [t('state'), hex(leaf.stateRoot)]],
-  receipt: ({ receipt }) => [[t('outcome'), data.reasons[receipt.reason] ?? String(receipt.reason)]],
+  receipt: ({ receipt }) => [[t('outcome'), data.reasons[receipt.reason]?.[column()] ?? String(receipt.reason)]],
   evidence: ({ evidence, kind, organisation, recorded }) => [
-    [t('guilty'), `${organisation}: ${t(`contradiction.${kind}`)}`],
+    [t('guilty'), colon(organisation, t(`contradiction.${kind}`))],
     [t('where'), `${evidence.epoch}, ${evidence.view}`],
-    [t('recorded'), recorded ? `${recorded.height} (${recorded.reporter})` : t('unrecorded')],
+    [t('recorded'), recorded ? aside(recorded.height, recorded.reporter) : t('unrecorded')],
   ],
   receivable: ({ terms, tagHeight, slices, lienHolders }) => [
-    [t('owes'), `${terms.debtor} → ${terms.creditor}: ${terms.currency} ${tagHeight === null ? terms.face : terms.confirmed} (${t('minor')})`],
+    [t('owes'), aside(colon(`${terms.debtor} → ${terms.creditor}`, amountOf(terms, tagHeight)), t('minor'))],
     [t('claim'), t(tagHeight === null ? 'unconfirmed' : 'onlyClaim')],
     ...slices.map(({ members, lien }, index) => [
-      `${t('slice')} ${index}`, `${members.amount} ${members.owner}: ${lien?.state === LIEN_HELD ? lien.holder : t('noLien')}`,
+      `${t('slice')} ${index}`, colon(`${members.amount} ${members.owner}`, lien?.state === LIEN_HELD ? lien.holder : t('noLien')),
     ]),
     [t('liens'), lienHolders.join(', ') || t('noLien')],
   ],
 };
 
+const amountOf = (terms, tagHeight) => `${terms.currency} ${tagHeight === null ? terms.face : terms.confirmed}`;
+
 function eventText({ commitment, organisation }, events, signers) {
   const name = hex(commitment);
   const value = events.get(name)?.value;
-  const step = value?.bizStep ?? value?.type ?? name.slice(0, 16);
+  const step = data.steps[value?.bizStep]?.[column()] ?? value?.bizStep ?? value?.type ?? name.slice(0, 16);
   const signer = signers.get(name)?.organisation === organisation ? organisation : '';
-  return [value?.eventTime, step, signer].filter(Boolean).join('  ');
+  return [value?.eventTime, step, signer].filter(Boolean).join(' · ');
 }
 
 function show(outcome) {

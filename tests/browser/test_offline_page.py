@@ -94,6 +94,8 @@ def test_recall_correction_and_liens_are_shown(page: Page) -> None:
     check(page, trust_file(), json.dumps(vector("receivable")["bundle"]))
     words = page.evaluate("document.getElementById('facts').textContent")
     assert "org:lender-a" in words and "no other obligation" in words
+    check(page, trust_file("receipt"), json.dumps(vector("receipt")["bundle"]))
+    assert "it took effect [NONE]" in page.evaluate("document.getElementById('facts').textContent")
 
 
 def test_a_file_can_be_chosen_and_the_words_are_chinese_where_asked(chromium: Chromium, tmp_path: Path) -> None:
@@ -112,6 +114,7 @@ def test_a_file_can_be_chosen_and_the_words_are_chinese_where_asked(chromium: Ch
     page.evaluate("document.getElementById('verify').click()")
     page.wait_for("document.getElementById('verdict').dataset.code !== undefined")
     assert "已证明" in page.text() and "召回" in page.text()
+    assert "创建批次" in page.text() and "creating_class_instance" not in page.text() and " (" not in page.text()
     page.evaluate("document.getElementById('language').click()")
     assert "Proven" in page.text()
 

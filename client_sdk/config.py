@@ -96,6 +96,8 @@ def load_config(path: Path, *, must_exist: bool = False) -> Config:
     path = path.expanduser().absolute()
     if not path.exists() and not must_exist:
         return Config(path)
+    if not path.exists():
+        raise ConfigError(f"no configuration {path}; 'tallystick configure' writes one, --config names another")
     data = secure_files.read(path, "configuration", size_max=CONFIG_SIZE_MAX)
     top = parse_settings(path, data, CONFIG_SIZE_MAX)
     network, organisation, keys = top.table("network"), top.table("organisation"), top.table("keys")

@@ -73,7 +73,10 @@ class Keystore:
             ConfigError: there is no such key file.
         """
         path = self.path_of(name)
-        file = keyfile.read_keyfile(secure_files.read(path, "key file", size_max=keyfile.FILE_SIZE_MAX))
+        try:
+            file = keyfile.read_keyfile(self._read(path))
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
         return KeyInfo(path.stem, path, file.label, bytes.fromhex(file.public_key))
 
     def list(self) -> tuple[KeyInfo, ...]:
@@ -91,11 +94,16 @@ class Keystore:
             ConfigError: no such file, or a wrong passphrase.
         """
         path = self.path_of(name)
-        data = secure_files.read(path, "key file", size_max=keyfile.FILE_SIZE_MAX)
+        data = self._read(path)
         try:
             return keyfile.open_keyfile(data, passphrase)
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
+
+    def _read(self, path: Path) -> bytes:
+        if not path.exists():
+            raise ConfigError(f"no key file {path}; 'tallystick keys' lists those there are, 'keygen' makes one")
+        return secure_files.read(path, "key file", size_max=keyfile.FILE_SIZE_MAX)
 
     def path_of(self, name: str) -> Path:
         """Where the file of a key is: in this folder, or wherever a name with a slash points."""

@@ -6,6 +6,7 @@ A label prints at 0.396 mm per module or more, with a quiet zone of four modules
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from typing import Any
@@ -36,6 +37,8 @@ def digital_link(identifier: str, host: str) -> str:
     parts = urlsplit(host)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ConfigError(f"{host!r} is not a host; write for instance https://id.example.org")
+    if not host.isascii() or not host.isprintable() or " " in host:
+        raise ConfigError(f"{host!r} is no URI; write the host in ASCII (xn--…) and escape its path")
     parsed = read_identifier(identifier)
     if not parsed.is_gs1:
         raise ConfigError(f"{identifier!r} is not a GS1 key, so it has no Digital Link")
@@ -86,8 +89,12 @@ def to_png(matrix: Matrix, scale: int = 8) -> bytes:
 
 
 def to_svg(matrix: Matrix, module_mm: str = "0.5") -> bytes:
-    """An SVG whose size in millimetres is that of the label; one path, a run of dark modules per step."""
-    size = len(matrix)
+    """An SVG whose size in millimetres is that of the label; one path, a run of dark modules per step.
+
+    Raises:
+        ConfigError: no size of a module.
+    """
+    size, micrometres = len(matrix), _micrometres(module_mm)
     steps: list[str] = []
     for y, row in enumerate(matrix):
         x = 0
@@ -98,14 +105,20 @@ def to_svg(matrix: Matrix, module_mm: str = "0.5") -> bytes:
             if x > start:
                 steps.append(f"M{start} {y}h{x - start}v1h-{x - start}z")
             x += 1
-    whole, _, part = module_mm.partition(".")
-    micrometres = int(whole) * 1_000 + int(part.ljust(3, "0")[:3]) if part else int(whole) * 1_000
     side = f"{size * micrometres // 1_000}.{size * micrometres % 1_000:03d}mm"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{side}" height="{side}" viewBox="0 0 {size} {size}" '
         f'shape-rendering="crispEdges"><path fill="#fff" d="M0 0h{size}v{size}H0z"/>'
         f'<path d="{"".join(steps)}"/></svg>\n'
     ).encode()
+
+
+def _micrometres(module_mm: str) -> int:
+    found = re.fullmatch(r"([0-9]{1,2})(?:\.([0-9]{1,3}))?", module_mm)
+    size = int(found[1]) * 1_000 + int((found[2] or "").ljust(3, "0")) if found is not None else 0
+    if not size:
+        raise ConfigError(f"{module_mm!r} is no size of a module; write millimetres, for instance 0.5")
+    return size
 
 
 def to_terminal(matrix: Matrix, *, colour: bool = True) -> str:

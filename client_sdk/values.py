@@ -38,9 +38,14 @@ def read_identifier(text: str) -> Identifier:
     """A GS1 key as key text (``01/09521234543213/21/A1``), Digital Link, EPC URN, or any other URI.
 
     Raises:
-        EventError: no identifier, or a wrong check digit; with a remedy.
+        ConfigError: no identifier at all.
+        EventError: no identifier of this form, or a wrong check digit; with a remedy.
     """
     text = text.strip()
+    if not text[:1].isdigit() and ":" not in text:
+        raise ConfigError(
+            f"{text[:80]!r} is no identifier; write a GS1 key (01/09521234543213/21/A1), a Digital Link or an EPC URN"
+        )
     return parse_identifier_lenient(f"https://id.gs1.org/{text}" if text[:1].isdigit() else text)
 
 
@@ -59,10 +64,12 @@ def read_goods(text: str) -> Goods:
     return Goods(read_identifier(name), parse_micro(match[1]), match[2] or "")
 
 
-def read_line(text: str, what: str) -> str:
-    """Words that others will read on one line: a name, a reason. Raises: ConfigError."""
+def read_line(text: str, what: str, size_max: int) -> str:
+    """Words that others will read on one line: a name, a reason; at most so many characters. Raises: ConfigError."""
     if not text.strip() or one_line(text) != text:
         raise ConfigError(f"{what}: write some words on one line, not {text[:80]!r}")
+    if len(text) > size_max:
+        raise ConfigError(f"{what}: write at most {size_max} characters, not {len(text)}")
     return text
 
 

@@ -10,6 +10,7 @@ PAYLOAD_SIZE_MAX = 65_536  # bytes of one payload; documents stay off the chain 
 EVENT_PART_SIZE_MAX = 262_144  # bytes of one event slot; all published EPCIS examples are below 16 KiB
 VALIDITY_MAX_MS = 7 * 24 * 3_600_000  # ms of block time a transaction may stay valid: bounds the id records
 TEXT_MAX = 128  # bytes of a name or label
+REASON_MAX = 500  # characters of a sentence for people: why goods are recalled, where they come from
 NONCE_SIZE = 16  # bytes; 2**-64 collision risk after 2**32 transactions of one signer set
 SALT_SIZE = 32  # bytes; a salted hash must not be guessable
 

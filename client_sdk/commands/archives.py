@@ -34,7 +34,7 @@ from tallystick.epcis import format_timestamp, parse_key
 from tallystick.epcis.key_types import IdentifierKind
 from tallystick.errors import ConfigError, DecodeError
 from tallystick.genesis import Genesis
-from tallystick.limits import ARCHIVE_DEPTH_MAX
+from tallystick.limits import ARCHIVE_DEPTH_MAX, ARCHIVE_HEIGHTS_MAX
 from tallystick.plain_text import one_line
 from tallystick.proofs import WORDS, ProofCode, Trust
 from tallystick.reasons import Reason
@@ -139,7 +139,13 @@ def _identifiers(texts: list[str]) -> tuple[str, ...]:
 def _period(arguments: argparse.Namespace) -> tuple[int, int]:
     if arguments.first is None or arguments.last is None:
         raise ConfigError("which period? give --from HEIGHT and --to HEIGHT")
-    return read_height(arguments.first), read_height(arguments.last)
+    first, last = read_height(arguments.first), read_height(arguments.last)
+    if not 1 <= first <= last < first + ARCHIVE_HEIGHTS_MAX:
+        raise ConfigError(
+            f"heights {first} to {last}: give 1 to {ARCHIVE_HEIGHTS_MAX} of them, the lower one first, from 1 on; "
+            "several archives cover more"
+        )
+    return first, last
 
 
 # --- verify -----------------------------------------------------------------------------------------------

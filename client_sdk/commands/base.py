@@ -27,6 +27,7 @@ from tallystick.records.members import KeyUse
 Parser: TypeAlias = argparse.ArgumentParser
 TransportMaker: TypeAlias = Callable[[str, str | None], Transport]
 
+TIMEOUT_MAX_S = 86_400
 _NAME_OF = {use: name for name, use in USE_NAMES.items()}
 # Which key signs requests where none is named for reading. Only a key registered for READ opens members' data.
 _REQUEST_USES = ("read", "trade", "capture", "root", "maker", "checker")
@@ -62,6 +63,13 @@ def add_common_options(parser: Parser) -> None:
     group.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= TIMEOUT_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and {TIMEOUT_MAX_S} seconds")
+    return value
+
+
 def add_online_options(parser: Parser) -> None:
     """Options of every command that talks to nodes or signs."""
     group = parser.add_argument_group("nodes and keys")
@@ -74,7 +82,9 @@ def add_online_options(parser: Parser) -> None:
     group.add_argument(
         "--passphrase-file", action="append", type=Path, metavar="FILE", help="first line opens the keys (repeatable)"
     )
-    group.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="how long to wait (default 30)")
+    group.add_argument(
+        "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="how long to wait (default 30)"
+    )
 
 
 def add_sending_options(parser: Parser) -> None:

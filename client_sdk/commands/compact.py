@@ -177,7 +177,7 @@ def verify_paper(context: Context, arguments: argparse.Namespace, data: bytes, t
     """
     if arguments.genesis is not None:
         genesis = secure_files.read(Path(arguments.genesis), "genesis file", size_max=GENESIS_SIZE_MAX)
-        store = pin(genesis, read_genesis(genesis).chain_id())
+        store = pin(genesis, read_genesis(genesis, arguments.genesis).chain_id())
     else:
         store = load_trust(trust_file)
     subject = None if arguments.id is None else read_identifier(arguments.id).key

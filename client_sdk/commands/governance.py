@@ -19,6 +19,7 @@ from client_sdk.values import (
 )
 from tallystick.errors import ConfigError
 from tallystick.keys import public_key_of
+from tallystick.limits import REASON_MAX, TEXT_MAX
 from tallystick.records.members import ROLES
 
 _GOVERNORS = "Root keys of a quorum of governors sign: give --key for each, or --draft FILE and a --signer for each."
@@ -36,7 +37,7 @@ def _add_admit(parser: Parser) -> None:
 def _admit(context: Context, arguments: argparse.Namespace) -> Intent:
     return governance.admit(
         read_organisation(arguments.organisation),
-        read_line(arguments.name, "the name"),
+        read_line(arguments.name, "the name", TEXT_MAX),
         read_id(arguments.root_key),
         roles=arguments.role,
         prefixes=arguments.prefix,
@@ -116,7 +117,7 @@ def _open(context: Context, arguments: argparse.Namespace) -> Intent:
     return goods.open_item(
         one.identifier.key,
         read_organisation(arguments.holder),
-        read_line(arguments.origin, "--origin"),
+        read_line(arguments.origin, "--origin", REASON_MAX),
         lot=read_identifier(arguments.lot).key if arguments.lot else "",
         quantity=one.micro or 0,
         unit=one.unit,
@@ -132,7 +133,8 @@ def _add_recall(parser: Parser) -> None:
 
 def _recall(context: Context, arguments: argparse.Namespace) -> Intent:
     keys = [read_identifier(text).key for text in arguments.identifiers]
-    id_, reason = read_line(arguments.id, "--id"), read_line(arguments.reason, "--reason")
+    id_ = read_line(arguments.id, "--id", TEXT_MAX)
+    reason = read_line(arguments.reason, "--reason", REASON_MAX)
     return goods.recall(id_, keys, reason, severity=arguments.severity)
 
 

@@ -9,7 +9,7 @@ from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.config import KEY_USES, Config, write_config
 from client_sdk.errors import AnswerError, ExitCode
 from client_sdk.keystore import create_secret, read_passphrase
-from client_sdk.trust import pin
+from client_sdk.trust import GENESIS_SIZE_MAX, pin
 from client_sdk.values import read_organisation
 from tallystick import api
 from tallystick.encoding import decode
@@ -48,9 +48,16 @@ def _add_nothing(parser: Parser) -> None:
 
 def _keys(context: Context, arguments: argparse.Namespace) -> int:
     infos = context.keystore.list()
-    uses = {name: use for use, name in context.config.keys.items()}
+    uses: dict[str, list[str]] = {}
+    for use, name in context.config.keys.items():
+        uses.setdefault(name, []).append(use)
     rows = [
-        {"name": info.name, "public_key": info.public_key.hex(), "use": uses.get(info.name, ""), "path": str(info.path)}
+        {
+            "name": info.name,
+            "public_key": info.public_key.hex(),
+            "use": ", ".join(uses.get(info.name, ())),
+            "path": str(info.path),
+        }
         for info in infos
     ]
     words = "\n".join(f"{row['public_key']}  {row['name']}  {row['use']}".rstrip() for row in rows)
@@ -73,7 +80,7 @@ def _configure(context: Context, arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{config.path} exists already; edit it, or choose another one with --config")
     keys = dict(_use(text) for text in arguments.use)
     genesis_bytes = context.nodes().get(api.GENESIS, accept="application/msgpack").body
-    genesis = read_genesis(genesis_bytes)
+    genesis = read_genesis(genesis_bytes, "what the node answered")
     chain_id = genesis.chain_id()
     if arguments.chain and chain_id.hex() != arguments.chain:
         raise AnswerError(f"the node is of chain {chain_id.hex()}, not of {arguments.chain}")
@@ -112,12 +119,12 @@ def _use(text: str) -> tuple[str, str]:
     return use, name
 
 
-def read_genesis(data: bytes) -> Genesis:
-    """A genesis from its bytes. Raises: AnswerError."""
+def read_genesis(data: bytes, source: str) -> Genesis:
+    """A genesis from its bytes; ``source`` says where they come from. Raises: AnswerError."""
     try:
-        return decode(data, Genesis, size_max=1_048_576)
+        return decode(data, Genesis, size_max=GENESIS_SIZE_MAX)
     except DecodeError as error:
-        raise AnswerError(f"a node answered something that is no genesis: {error}") from error
+        raise AnswerError(f"{source} is no genesis: {error}") from error
 
 
 COMMANDS = (

@@ -27,7 +27,7 @@ def _add_pin(parser: Parser) -> None:
 
 def _pin(context: Context, arguments: argparse.Namespace) -> int:
     data = secure_files.read(arguments.file, "genesis file", size_max=1_048_576)
-    genesis = read_genesis(data)
+    genesis = read_genesis(data, str(arguments.file))
     epoch, hash_ = _read_epoch(arguments.epoch) if arguments.epoch is not None else (0, b"")
     chain_id = genesis.chain_id() if context.config.chain_id is None else context.chain_id
     store = pin(data, chain_id, epoch=epoch, validators_hash=hash_)

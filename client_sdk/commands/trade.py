@@ -20,7 +20,7 @@ from client_sdk.intents import Intent, trade
 from client_sdk.output import outcome_fields, outcome_words
 from client_sdk.values import read_id, read_money, read_organisation
 from tallystick.conditions import DocumentType
-from tallystick.errors import ConfigError
+from tallystick.errors import ConfigError, DecodeError
 from tallystick.money import format_amount
 from tallystick.records.members import KeyUse
 from tallystick.records.trade import AccountMembers, DocumentReference, account_key
@@ -81,7 +81,10 @@ def _add_open_paper(parser: Parser) -> None:
 
 def _open_paper(context: Context, arguments: argparse.Namespace) -> int:
     data = secure_files.read(arguments.file, "sealed document", size_max=2 * papers.PAPER_SIZE_MAX)
-    contents = papers.open_sealed(data, read_id(arguments.commitment)).decode()
+    try:
+        contents = papers.open_sealed(data, read_id(arguments.commitment)).decode()
+    except DecodeError as error:
+        raise ConfigError(f"{arguments.file} is no sealed document: {error.detail}") from error
     context.output.result({"commitment": arguments.commitment, "document": contents}, contents)
     return ExitCode.OK
 

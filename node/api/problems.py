@@ -124,7 +124,7 @@ def problem_of(error: TallystickError) -> ProblemError:
         case ProofError(code="pruned", detail=detail):
             return ProblemError("pruned", detail, PRUNED_REMEDY)
         case ProofError(detail=detail):
-            return ProblemError("not-found", detail, "check the identifier and the commitment")
+            return ProblemError("not-found", detail, "check what was asked for; what is new, ask for again later")
         case VerificationError():
             return ProblemError("forbidden", str(error))
         case RefusedError(reason=reason, detail=detail, remedy=remedy):

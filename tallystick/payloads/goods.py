@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from tallystick.encoding import Message, Name, Quantity, Text
+from tallystick.limits import REASON_MAX
 
 
 class OpenItem(Message, frozen=True, tag=20):
@@ -25,7 +26,7 @@ class OpenItem(Message, frozen=True, tag=20):
     lot: Text
     quantity: Quantity
     unit: Text
-    origin: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    origin: Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_MAX)]
 
 
 class RecallItems(Message, frozen=True, tag=21):
@@ -33,7 +34,7 @@ class RecallItems(Message, frozen=True, tag=21):
 
     recall_id: Name
     identifiers: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=100)]
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_MAX)]
     severity: Annotated[int, msgspec.Meta(ge=1, le=3)]
 
 

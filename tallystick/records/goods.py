@@ -14,6 +14,7 @@ from typing import Annotated
 import msgspec
 
 from tallystick.encoding import Bytes32, Message, Name, Natural, Quantity, Text, TimeMs, encode
+from tallystick.limits import REASON_MAX
 from tallystick.merkle import append_all, leaf_hash, peaks_root
 from tallystick.records.base import Space, hash_key, text_key
 
@@ -133,7 +134,7 @@ class ItemPublic(Message, frozen=True):
     made_by: Bytes32
     session_count: Natural
     recalls: Annotated[tuple[Name, ...], msgspec.Meta(max_length=RECALLS_PER_ITEM_MAX)]
-    declared_origin: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    declared_origin: Annotated[str, msgspec.Meta(max_length=REASON_MAX)] = ""
 
 
 class ItemMembers(Message, frozen=True):
@@ -359,7 +360,7 @@ class Recall(Message, frozen=True):
 
     issuer: Name
     roots: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=100)]
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=REASON_MAX)]
     severity: Annotated[int, msgspec.Meta(ge=1, le=3)]
     state: RecallState
     height: Natural

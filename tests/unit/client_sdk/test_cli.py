@@ -383,6 +383,53 @@ def test_what_is_typed_wrong_is_usage(terminal, words: tuple[str, ...]) -> None:
     assert answer.json["exit"] == ExitCode.USAGE
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("trace", ""), "is no identifier; write a GS1 key"),
+        (("export", "items", "hello", "--out", "x.zip"), "is no identifier; write a GS1 key"),
+        (("export", "heights", "--from", "5", "--to", "1", "--out", "x.zip"), "the lower one first"),
+        (("export", "heights", "--from", "1", "--to", "999999", "--out", "x.zip"), "several archives cover more"),
+        (("ship", LOT, "--to", "org:carrier", "--key", "nobody"), "'tallystick keys' lists those there are"),
+        (("trace", LOT, "--config", "/nonexistent.toml"), "'tallystick configure' writes one"),
+        (("recall", LOT, "--id", "R" * 200, "--reason", "spoilt"), "--id: write at most 128 characters"),
+        (("recall", LOT, "--id", "R", "--reason", "spoilt\n  proven"), "--reason: write some words on one line"),
+        (("open-document", __file__, "ab" * 32), "is no sealed document"),
+        (("pin", __file__), "is no genesis"),
+        (("qr", LOT, "--host", "https://例え.example"), "write the host in ASCII"),
+        (("qr", LOT, "--host", "https://id.example", "--svg", "x.svg", "--module-mm", "nan"), "no size of a module"),
+        (("qr", LOT, "--host", "https://id.example", "--svg", "x.svg", "--module-mm", "-1"), "no size of a module"),
+        (("qr", LOT, "--host", "https://id.example", "--svg", "x.svg", "--module-mm", "0.0"), "no size of a module"),
+    ],
+)
+def test_a_mistake_is_named_with_what_to_write_instead(
+    terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grower = terminal("org:grower")
+    answer = grower.send(*words) if words[0] in ("ship", "recall") else grower.run(*words)
+    assert answer.code == (ExitCode.UNPROVEN if words[0] == "pin" else ExitCode.USAGE), answer
+    assert said in answer.json["detail"]
+    assert not (tmp_path / "x.svg").exists() and not (tmp_path / "x.zip").exists()
+
+
+@pytest.mark.parametrize("seconds", ["0", "-5", "nan", "inf", "1e9", "soon"])
+def test_a_wait_that_is_no_time_is_not_begun(terminal, seconds: str) -> None:
+    answer = terminal("org:grower").run("trace", LOT, f"--timeout={seconds}", json_output=False)
+    assert answer.code == ExitCode.USAGE and "--timeout" in answer.err
+
+
+def test_the_list_of_keys_names_every_use_of_each_and_a_file_that_is_none(terminal) -> None:
+    grower = terminal("org:grower")
+    text = grower.config.read_text()
+    grower.config.write_text(text.replace('read = "read"', 'read = "trade"'))
+    uses = {key["name"]: key["use"] for key in grower.run("keys").json["keys"]}
+    assert uses["trade"] == "trade, read" and uses["read"] == ""
+    (grower.folder / "keys" / "broken.key").write_text("nothing")
+    answer = grower.run("keys")
+    assert answer.code == ExitCode.USAGE and "broken.key: not a Tallystick key file" in answer.json["detail"]
+
+
 def test_a_wrong_passphrase_is_said_so(terminal) -> None:
     grower = terminal("org:grower")
     (grower.folder / "wrong").write_text("no")
@@ -438,7 +485,7 @@ def test_a_transaction_is_looked_up_by_its_id(terminal) -> None:
 
 def test_a_name_that_no_node_would_take_is_refused_before_it_is_sent(terminal, node: FakeNode) -> None:
     answer = terminal("org:grower").send("admit", "org:new", "N" * 200, "ab" * 32)
-    assert (answer.code, answer.json["code"]) == (ExitCode.USAGE, "malformed")
+    assert answer.code == ExitCode.USAGE and "at most 128 characters" in answer.json["detail"]
     assert not [request for request in node.requests if request.method == "POST"]
     undecodable = terminal("org:grower").send("recall", LOT, "--id", "R", "--reason", "\udcff")
     assert undecodable.code == ExitCode.USAGE

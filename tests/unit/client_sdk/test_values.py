@@ -155,12 +155,14 @@ def test_a_wrong_configuration_names_the_entry(tmp_path: Path, text: str, words:
 
 def test_a_missing_configuration_is_empty_unless_it_was_named(tmp_path: Path) -> None:
     assert load_config(tmp_path / "none.toml").nodes == ()
-    with pytest.raises(ConfigError, match="cannot read"):
+    with pytest.raises(ConfigError, match="no configuration"):
         load_config(tmp_path / "none.toml", must_exist=True)
 
 
 @pytest.mark.parametrize("words", ["", " ", "two\nlines", "\x1b[2J", "\u202egnp"])
 def test_a_name_or_reason_that_others_could_not_read_on_one_line_is_not_sent(words: str) -> None:
     with pytest.raises(ConfigError, match="--reason: write some words on one line"):
-        read_line(words, "--reason")
-    assert read_line("草莓 — tested positive", "--reason") == "草莓 — tested positive"
+        read_line(words, "--reason", 500)
+    assert read_line("草莓 — tested positive", "--reason", 500) == "草莓 — tested positive"
+    with pytest.raises(ConfigError, match="--reason: write at most 500 characters, not 501"):
+        read_line("x" * 501, "--reason", 500)

@@ -81,11 +81,18 @@ def _intent(context: Context, arguments: argparse.Namespace) -> Intent:
         return trade.cancel_escrow(escrow)
     if arguments.action in _STEPS:
         return _STEPS[arguments.action][1](escrow, arguments.milestone)
-    return _DIVISIONS[arguments.action][1](escrow, arguments.milestone, _to_payee(arguments))
+    return _DIVISIONS[arguments.action][1](escrow, arguments.milestone, _to_payee(context, escrow, arguments))
 
 
-def _to_payee(arguments: argparse.Namespace) -> int:
+def _to_payee(context: Context, escrow: bytes, arguments: argparse.Namespace) -> int:
+    """Minor units; the payload says no currency, so one that is named is held against the escrow's own."""
     if arguments.currency:
+        record = context.reader().record(escrow_key(escrow), members=True)
+        if not record.exists:
+            raise ConfigError(f"there is no escrow {escrow.hex()} (proven at {record.anchor.executed.height})")
+        held = record.members_as(EscrowMembers).terms.currency
+        if arguments.currency != held:
+            raise ConfigError(f"escrow {escrow.hex()[:16]}… is in {held}, not in {arguments.currency}")
         return 0 if not arguments.to_payee.strip("0.") else parse_amount(arguments.to_payee, arguments.currency)
     if not arguments.to_payee.isdecimal() or not arguments.to_payee.isascii():
         raise ConfigError("--to-payee is a whole number of minor units, or an amount with --currency")

@@ -21,6 +21,7 @@ from client_sdk.values import (
 )
 from tallystick.encoding import ZERO32
 from tallystick.errors import ConfigError
+from tallystick.limits import RATE_BPS_MAX, SPLIT_PARTS_MAX
 from tallystick.money import DayCount, parse_amount
 from tallystick.object_ids import slice_id
 from tallystick.records.finance import (
@@ -104,6 +105,19 @@ def _terms(reader: Reader, obligation: bytes) -> ObligationMembers:
     return record.members_as(ObligationMembers)
 
 
+def _minor(context: Context, obligation: bytes, *texts: str) -> list[int]:
+    """Amounts of an obligation's money in minor units: payloads say no currency, so we must see that it is meant.
+
+    Raises:
+        ConfigError: one is of another currency, or there is no such obligation.
+    """
+    read, due = [read_money(text) for text in texts], _terms(context.reader(), obligation).currency
+    for _, currency in read:
+        if currency != due:
+            raise ConfigError(f"obligation {obligation.hex()[:16]}… is in {due}, not in {currency}")
+    return [amount for amount, _ in read]
+
+
 def _add_reject(parser: Parser) -> None:
     parser.add_argument("obligation", help="its id, hex")
     parser.add_argument("--reason", required=True, choices=sorted(_words(RejectReason)), help="why")
@@ -120,8 +134,9 @@ def _add_pay(parser: Parser) -> None:
 
 
 def _pay(context: Context, arguments: argparse.Namespace) -> Intent:
-    amount, _ = read_money(arguments.amount)
-    return finance.pay(read_id(arguments.obligation), amount, payment_id_of(context, arguments))
+    obligation = read_id(arguments.obligation)
+    (amount,) = _minor(context, obligation, arguments.amount)
+    return finance.pay(obligation, amount, payment_id_of(context, arguments))
 
 
 # --- slices and deals -------------------------------------------------------------------------------------
@@ -143,6 +158,13 @@ def _add_split(parser: Parser) -> None:
     parser.add_argument("--part", action="append", required=True, metavar="AMOUNT", help="'5000.00 CNY'; repeatable")
 
 
+def _split(context: Context, arguments: argparse.Namespace) -> Intent:
+    if not 2 <= len(arguments.part) <= SPLIT_PARTS_MAX:
+        raise ConfigError(f"a slice is divided in 2 to {SPLIT_PARTS_MAX}: give --part twice or more")
+    slice_ = _slice(arguments)
+    return finance.split(slice_, _minor(context, read_id(arguments.obligation), *arguments.part))
+
+
 def _add_offer(parser: Parser) -> None:
     _add_slice(parser)
     parser.add_argument("--lender", required=True, metavar="ORG")
@@ -158,13 +180,16 @@ def _add_offer(parser: Parser) -> None:
 def _offer(context: Context, arguments: argparse.Namespace) -> Intent:
     if bool(arguments.advance) == arguments.discount:
         raise ConfigError("give either --advance AMOUNT or --discount")
+    if not 0 <= arguments.rate_bps <= RATE_BPS_MAX:
+        raise ConfigError(f"--rate-bps is 0 to {RATE_BPS_MAX}, in hundredths of a percent a year")
+    advance = _minor(context, read_id(arguments.obligation), arguments.advance)[0] if arguments.advance else 0
     return finance.offer(
         DealTerms(
             slice=_slice(arguments),
             lender=read_organisation(arguments.lender),
             grant=read_id(arguments.grant),
             pricing=Pricing.DISCOUNT if arguments.discount else Pricing.ADVANCE,
-            advance=read_money(arguments.advance)[0] if arguments.advance else 0,
+            advance=advance,
             rate_bps=arguments.rate_bps,
             day_count=_words(DayCount)[arguments.day_count],
             recourse=arguments.recourse,
@@ -250,7 +275,7 @@ COMMANDS: tuple[Command, ...] = (
         "split",
         "divide a free slice of an obligation",
         _add_split,
-        lambda c, a: finance.split(_slice(a), [read_money(part)[0] for part in a.part]),
+        _split,
         "split 5f… --part '5000.00 CNY' --part '10000.00 CNY'",
     ),
     payload_command(

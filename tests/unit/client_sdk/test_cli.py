@@ -259,6 +259,47 @@ def test_a_payable_is_confirmed_by_two_granted_offered_and_financed(
     assert rival.send("receivables").json["receivables"] == []
 
 
+def test_money_of_another_currency_than_the_claims_is_not_moved(
+    bank: CommandLine, terminal, node: FakeNode, tmp_path: Path
+) -> None:
+    """Payloads hold minor units alone: '1.00 EUR' would have paid 1.00 CNY, and '100 JPY' too."""
+    processor, retailer = terminal("org:processor"), terminal("org:retailer")
+    paper = tmp_path / "invoice.json"
+    paper.write_text('{"number": "INV-001", "total": "150.00"}')
+    invoice = processor.must("invoice", paper, "--to", "org:retailer")["commitment"]
+    obligation = processor.must(
+        "present", "org:retailer", "150.00 CNY", "--bank", "org:bank", "--due", "+30d", "--invoice", invoice
+    )["created"]
+    retailer.must("confirm", obligation, "--invoice-number", "INV-001", "--key", "maker", "--key", "checker")
+    terms = {
+        "payer": "org:retailer", "payee": "org:processor", "bank": "org:bank", "currency": "CNY",
+        "arbitrator": "org:court", "fund_by": "+2d", "refund_after": "+30d", "dispute_for": "7d",
+        "otherwise": "refund",
+        "milestones": [{"amount": "100.00", "when": {"signed_by": "org:retailer"}}],
+    }  # fmt: skip
+    (tmp_path / "terms.json").write_text(json.dumps(terms))
+    escrow = retailer.must("escrow", "create", tmp_path / "terms.json")["created"]
+    sent = [request for request in node.requests if request.method == "POST"]
+    for who, words in (
+        (retailer, ("pay", obligation, "1.00 EUR")),
+        (retailer, ("pay", obligation, "100 JPY")),
+        (processor, ("split", obligation, "--part", "75.00 CNY", "--part", "75.00 EUR")),
+        (processor, ("offer", obligation, "--lender", "org:lender-a", "--grant", "ab" * 32, "--advance", "1.00 EUR",
+                     "--rate-bps", 600)),
+        (retailer, ("escrow", "settle", escrow, "--to-payee", "10", "--currency", "JPY")),
+    ):  # fmt: skip
+        answer = who.send(*words)
+        assert answer.code == ExitCode.USAGE and "is in CNY, not in" in answer.json["detail"], answer
+    assert [request for request in node.requests if request.method == "POST"] == sent
+    retailer.must("pay", obligation, "1.00 CNY")
+    one_part = processor.send("split", obligation, "--part", "75.00 CNY")
+    assert one_part.code == ExitCode.USAGE and "--part twice or more" in one_part.json["detail"]
+    for rate in ("-1", "10001", "9" * 30):
+        offer = ("offer", obligation, "--lender", "org:lender-a", "--grant", "ab" * 32, "--advance", "1.00 CNY")
+        answer = processor.send(*offer, f"--rate-bps={rate}")
+        assert answer.code == ExitCode.USAGE and "--rate-bps is 0 to 10000" in answer.json["detail"]
+
+
 def test_a_validator_that_contradicted_itself_is_proven_and_the_proof_kept(
     ledger: Ledger, node: FakeNode, terminal, tmp_path: Path
 ) -> None:

@@ -1,4 +1,8 @@
-"""The command ``tallystick-explorer``: run the site, or check its read model against the chain."""
+"""The command ``tallystick-explorer``: run the site, or check its read model against the chain.
+
+Exit codes: 0 done; 1 a file, option or folder of the operator is wrong, or the read model disagrees; 2 wrong usage; 3 a
+fault of this program. Errors are one sentence on standard error.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,20 @@ from pathlib import Path
 
 from explorer.config import ExplorerConfig, load_config
 from tallystick.errors import ConfigError, StorageError, TallystickError
+from tallystick.plain_text import one_line
 
 JOIN_S = 10  # for the follower to finish the heights it is writing
+EXIT_FAULT = 3
 BACKLOG = 2_048  # connections waiting to be accepted, as uvicorn's own default
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Trouble is one sentence on standard error."""
-    parser = argparse.ArgumentParser(prog="tallystick-explorer", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="tallystick-explorer",
+        description="Run the site, or check its read model against the chain.",
+        epilog="The configuration file is described in docs/spec/explorer.md.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, words in (
         ("run", "follow the chain and serve the pages"),
@@ -33,15 +43,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(options.config)
         return _run(config) if options.command == "run" else _check(config)
+    except ModuleNotFoundError as error:
+        return _complain(f"{error.name} is not installed; run: pip install 'tallystick[explorer]'")
     except TallystickError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        return _complain(f"{error.filename or 'the operating system'}: {error.strerror or error}")
+    except Exception as error:  # the outermost edge: an operator gets a sentence, never a traceback
+        return _complain(f"a fault in this software: {type(error).__name__}: {error}; please report it", EXIT_FAULT)
 
 
-def _complain(words: str) -> int:
-    print(f"tallystick-explorer: {words}", file=sys.stderr)
-    return 1
+def _complain(words: str, code: int = 1) -> int:
+    print(f"tallystick-explorer: {one_line(' '.join(words.split()))}", file=sys.stderr)
+    return code
 
 
 def _run(config: ExplorerConfig) -> int:

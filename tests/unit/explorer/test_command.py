@@ -92,6 +92,31 @@ def test_a_broken_genesis_is_refused(folder: Path, story_node: FakeNode, capsys:
     assert "not a sound genesis file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (OSError(28, "No space left on device", "/data/explorer.db"), 1, "/data/explorer.db: No space left on device"),
+        (ModuleNotFoundError("No module named 'uvicorn'", name="uvicorn"), 1, "pip install 'tallystick[explorer]'"),
+        (
+            ZeroDivisionError("a bug\n  of two lines"),
+            3,
+            "a fault in this software: ZeroDivisionError: a bug of two lines",
+        ),
+    ],
+)
+def test_what_nobody_foresaw_is_one_sentence_too(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    error: Exception, code: int, words: str,
+) -> None:  # fmt: skip
+    def broken(config: object) -> int:
+        raise error
+
+    monkeypatch.setattr("explorer.__main__._run", broken)
+    assert main(["run", "--config", str(write(folder, GOOD))]) == code
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1 and "Traceback" not in said
+
+
 def test_a_busy_port_is_one_sentence(folder: Path, story_node: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
     write_genesis(story_node.chain.world, folder)
     with socket.socket() as taken:

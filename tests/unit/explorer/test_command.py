@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from explorer.__main__ import main
-from explorer.config import load_config
+from explorer.config import ExplorerConfig, load_config
 from explorer.database import open_database
 from tallystick.errors import ConfigError
 from tests.unit.explorer.chain import PRODUCT, FakeNode, write_genesis
@@ -190,3 +191,14 @@ def test_python_without_assertions_is_refused(folder: Path) -> None:
     )
     assert done.returncode == 1
     assert "python -O" in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_the_operators_page_shows_a_configuration_that_loads_and_names_every_key(folder: Path) -> None:
+    section = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("## The explorer\n")[2]
+    (folder / "explorer.toml").write_text(section.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    (folder / "explorer.token").write_text("ab" * 32)
+    config = load_config(folder / "explorer.toml")
+    assert (config.port, config.poll_ms, config.public_database) == (8080, 400, config.database)
+    rows = [line.split("|")[1] for line in section.partition("## ")[0].splitlines() if line.startswith("| ")]
+    named = {name for row in rows for name in re.findall(r"`\[?([a-z_]+)", row)} - {"address"}
+    assert named == set(ExplorerConfig.__dataclass_fields__) - {"host", "port"} | {"listen"}

@@ -25,6 +25,11 @@ from tests.world import gtin, public_key, seed, sscc
 PALLET = sscc("9521111")
 LAB_SCOPE = gtin("9521111")
 GOLDEN = Path(__file__).with_name("help.txt")
+ESCROW_TERMS = {
+    "payer": "org:retailer", "payee": "org:processor", "bank": "org:bank", "currency": "CNY", "arbitrator": "org:court",
+    "fund_by": "+2d", "refund_after": "+30d", "dispute_for": "7d", "otherwise": "refund",
+    "milestones": [{"amount": "100.00", "when": {"signed_by": "org:retailer"}}],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -199,14 +204,8 @@ def test_an_account_shows_its_balance_and_a_payment_works_once(bank: CommandLine
 
 def test_an_escrow_is_proposed_funded_and_refunded(bank: CommandLine, terminal, tmp_path: Path) -> None:
     retailer, processor = terminal("org:retailer"), terminal("org:processor")
-    terms = {
-        "payer": "org:retailer", "payee": "org:processor", "bank": "org:bank", "currency": "CNY",
-        "arbitrator": "org:court", "fund_by": "+2d", "refund_after": "+30d", "dispute_for": "7d",
-        "otherwise": "refund",
-        "milestones": [{"amount": "100.00", "when": {"signed_by": "org:retailer"}}],
-    }  # fmt: skip
     path = tmp_path / "terms.json"
-    path.write_text(json.dumps(terms))
+    path.write_text(json.dumps(ESCROW_TERMS))
     escrow = retailer.must("escrow", "create", path)["created"]
     retailer.must("escrow", "fund", escrow)
     assert retailer.send("escrow", "show", escrow).json["state"] == "funded"
@@ -271,13 +270,7 @@ def test_money_of_another_currency_than_the_claims_is_not_moved(
         "present", "org:retailer", "150.00 CNY", "--bank", "org:bank", "--due", "+30d", "--invoice", invoice
     )["created"]
     retailer.must("confirm", obligation, "--invoice-number", "INV-001", "--key", "maker", "--key", "checker")
-    terms = {
-        "payer": "org:retailer", "payee": "org:processor", "bank": "org:bank", "currency": "CNY",
-        "arbitrator": "org:court", "fund_by": "+2d", "refund_after": "+30d", "dispute_for": "7d",
-        "otherwise": "refund",
-        "milestones": [{"amount": "100.00", "when": {"signed_by": "org:retailer"}}],
-    }  # fmt: skip
-    (tmp_path / "terms.json").write_text(json.dumps(terms))
+    (tmp_path / "terms.json").write_text(json.dumps(ESCROW_TERMS))
     escrow = retailer.must("escrow", "create", tmp_path / "terms.json")["created"]
     sent = [request for request in node.requests if request.method == "POST"]
     for who, words in (

@@ -56,8 +56,9 @@ def test_no_word_of_a_member_begins_a_line_of_its_own_in_a_story(line_break: str
     states = (RecallState.IN_FORCE, RecallState.LIFTED)
     recalls = tuple(RecallFact(text, "org:grower", text, 1, state) for state in states)
     event = EventFact(
-        "01/09521234543213/10/L", HistoryKind.CORRECT, bytes(32), 3, text, "", text, text, text, "org:grower", True,
-        text, text, (text,),
+        of="01/09521234543213/10/L", kind=HistoryKind.CORRECT, commitment=bytes(32), height=3, time=text, offset="",
+        step=text, disposition=text, place=text, signer="org:grower", corrected=True, correction_reason=text,
+        declares_error=True, event_id=text, readings=(text,),
     )  # fmt: skip
     story = Story(event.of, "proven", "active", 9, 1_700_000_000_000, ("org:grower",), recalls, (event,), ())
     lines = story_words(story).splitlines()

@@ -15,6 +15,7 @@ from explorer.site import Site
 from explorer.temperatures import chart_of, readings_of
 from explorer.texts import TEXTS
 from tallystick.epcis import Identifier, IdentifierKind, parse_key
+from tallystick.plain_text import harmless
 from tallystick.proofs import ProofCode
 from tallystick.records.goods import HistoryKind, Verdict
 
@@ -88,8 +89,10 @@ class Voice:
 
 
 def voice_of(site: Site, model: ReadModel, words: Words) -> Voice:
-    """The voice for one answer."""
-    return Voice(site, model, words, model.organisations())
+    """The voice for one answer. Members chose their names themselves: none may turn the sentence around it round."""
+    organisations = model.organisations()
+    named: dict[str, Fact] = {id_: {**known, "name": harmless(known["name"])} for id_, known in organisations.items()}
+    return Voice(site, model, words, named)
 
 
 def item_page(voice: Voice, facts: ItemFacts) -> dict[str, Any]:
@@ -108,8 +111,8 @@ def item_page(voice: Voice, facts: ItemFacts) -> dict[str, Any]:
         "known": facts.known,
         "status": words(f"status.{facts.status.name.lower()}"),
         "origin": words(f"origin.{facts.origin.name.lower()}"),
-        "origin_words": facts.origin_words,
-        "issuer": issuer["name"] if issuer else "",
+        "origin_words": harmless(facts.origin_words),
+        "issuer": harmless(issuer["name"]) if issuer else "",
         "first_time": times.get(facts.first_height, 0),
         "journey": [step_view(voice, step) for step in facts.journey],
         "inputs": [step_view(voice, step) for step in facts.inputs],
@@ -253,7 +256,7 @@ def _recalls(voice: Voice, facts: ItemFacts) -> list[dict[str, Any]]:
         shown.append(
             {
                 "recall_id": recall.recall_id,
-                "reason": recall.reason,
+                "reason": harmless(recall.reason),
                 "severity": voice.words(f"severity.{recall.severity}"),
                 "issuer": known["name"] if known else recall.issuer,
                 "since": voice.words.time(since) if since else str(recall.height),

@@ -7,11 +7,16 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from explorer import item_page as item_page_module
 from explorer import schema
+from explorer.facts import ItemFacts
+from explorer.item_page import Voice
+from explorer.read_model import ReadModel
 from tests.unit.explorer.chain import BATCH, FOREIGN, LOT_A, NEVER, PACK, PALLET, PRODUCT, FakeNode
 from tests.unit.explorer.sites import Explorer, explorer_over
 
@@ -78,6 +83,25 @@ def test_what_matters_most_comes_first(recalled: Explorer) -> None:
     assert places == sorted(places)
     assert "Salmonella found in lot H1" in text and "Class I: serious health risk" in text
     assert "已召回：请勿使用" in recalled.get(f"/zh/{PACK}").text
+
+
+def test_no_name_or_reason_turns_the_words_around_it_round(recalled: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member chooses its name: with a sign that changes direction, a browser would show what follows reversed."""
+    organisations = ReadModel.organisations
+    recalls = item_page_module._recalls
+
+    def renamed(model: ReadModel) -> dict[str, Any]:
+        return {id_: {**known, "name": f"{known['name']}\u202e"} for id_, known in organisations(model).items()}
+
+    def turned(voice: Voice, facts: ItemFacts) -> list[dict[str, Any]]:
+        said = tuple(replace(recall, reason=f"{recall.reason}\u2067\x1b") for recall in facts.recalls)
+        return recalls(voice, replace(facts, recalls=said))
+
+    monkeypatch.setattr(ReadModel, "organisations", renamed)
+    monkeypatch.setattr(item_page_module, "_recalls", turned)
+    text = recalled.get(f"/en/{PACK}").text
+    assert "Carrier\ufffd" in text and "\ufffd\ufffd</p>" in text
+    assert not set(text) & {"\u202e", "\u2067", "\x1b"}
 
 
 def test_a_recall_is_not_shown_as_of_a_height_before_it(recalled: Explorer) -> None:

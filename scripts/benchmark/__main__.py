@@ -10,10 +10,12 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from scripts.benchmark.client import Door, Feed, LoadError, Watchers, at_rate, executed, percentile
 from scripts.benchmark.load import Batch, make_captures
@@ -23,8 +25,9 @@ from scripts.benchmark.proofs import proofs_bench
 from scripts.benchmark.snapshots import SNAPSHOT_KEYS, snapshot_bench
 from scripts.benchmark.state import SIZES, measure_state, print_state
 from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
-from scripts.story.network import Network, http_json
+from scripts.story.network import Network, NetworkError, http_json
 from tallystick import keys
+from tallystick.api import TRANSACTION
 from tallystick.limits import CHECK_THREADS_MAX
 from tallystick.records.members import KeyUse
 from tallystick.transactions import decode_transaction
@@ -32,6 +35,7 @@ from tallystick.transactions import decode_transaction
 BULK = 100  # transactions per post
 SIGNATURES = 1_000  # that the machine's speed of checking is measured with
 OUTSTANDING = 1_600  # transactions sent and not yet executed
+SAMPLE = 24  # transactions of a phase whose receipts are read
 
 
 @dataclass(slots=True)
@@ -143,6 +147,7 @@ class Bench:
         suffix = "tx" if events == 1 else "event"
         self.figures[f"cpu_us_per_{suffix}_and_node"] = round(used / 4 / (feed.sent * events) * 1e6, 1)
         self._agree(before + feed.sent)
+        self._took_effect(raws[: feed.sent])
 
     def _agree(self, count: int) -> None:
         """All four nodes executed the same, with the same root at the same height."""
@@ -152,12 +157,27 @@ class Bench:
             deadline = time.monotonic() + 30
             while executed(door.counters()) < executed(self._doors[0].counters()) and time.monotonic() < deadline:
                 time.sleep(0.05)
-        roots: dict[int, set[str]] = {}
-        for node in self.network.nodes.values():
-            tuple_ = http_json(node.url, "/.well-known/head")["executed"]
-            roots.setdefault(tuple_["height"], set()).add(tuple_["state_root"])
-        if any(len(found) != 1 for found in roots.values()):
-            raise LoadError(f"nodes disagree after {count} transactions: {roots}")
+        deadline = time.monotonic() + 30
+        heads = self._heads()
+        while len({head["height"] for head in heads}) != 1:
+            if time.monotonic() > deadline:
+                raise LoadError(f"the nodes were never seen at one height after {count} transactions")
+            time.sleep(0.02)
+            heads = self._heads()
+        if len({head["state_root"] for head in heads}) != 1:
+            raise LoadError(f"nodes disagree after {count} transactions: {heads}")
+
+    def _heads(self) -> list[dict[str, Any]]:
+        """What each node executed last."""
+        return [http_json(node.url, "/.well-known/head")["executed"] for node in self.network.nodes.values()]
+
+    def _took_effect(self, raws: Sequence[bytes]) -> None:
+        """A sample of what was sent is executed with a receipt that refuses nothing, at every node."""
+        for number, raw in enumerate(raws[:: max(1, len(raws) // SAMPLE)]):
+            id_ = decode_transaction(raw, self._chain_id).id.hex()
+            answer = json.loads(self._doors[number % len(self._doors)].call("GET", TRANSACTION.format(id=id_)))
+            if answer.get("reason") != "NONE":
+                raise LoadError(f"transaction {id_} is {answer['state']} with reason {answer.get('reason')}")
 
 
 def checks_per_second(cpu_seconds: float) -> float:
@@ -230,7 +250,7 @@ def main() -> int:
     bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30, options.check_threads)
     try:
         bench.run()
-    except LoadError as error:
+    except (LoadError, NetworkError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:

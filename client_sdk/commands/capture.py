@@ -7,8 +7,11 @@ from pathlib import Path
 
 from client_sdk import secure_files
 from client_sdk.bulk import BulkCapture, BulkResult
+from client_sdk.capture import Prepared, prepare_document
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.errors import ExitCode
+from client_sdk.keystore import SECRET_SIZE
+from tallystick.epcis import PROFILES
 from tallystick.errors import ConfigError
 from tallystick.limits import EVENTS_PER_TRANSACTION_MAX
 from tallystick.records.members import KeyUse
@@ -29,18 +32,11 @@ def _capture(context: Context, arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.chunk <= EVENTS_PER_TRANSACTION_MAX:
         raise ConfigError(f"--chunk is 1 to {EVENTS_PER_TRANSACTION_MAX} events")
     data = secure_files.read(arguments.file, "EPCIS document")
-    member = context.member_without_keys() if arguments.check else context.member((KeyUse.CAPTURE,))[0]
-    prepared = member.prepare_document(data, lenient=arguments.lenient, skip_refused=arguments.skip_refused)
-    for warning in prepared.warnings:
-        kind = "left out" if warning.refused else "warning"
-        context.output.note(f"{kind}: {warning.detail} [{warning.rule} at {warning.path}]")
-    warnings = [{"rule": w.rule, "detail": w.detail, "path": w.path, "left_out": w.refused} for w in prepared.warnings]
-    counts = {"events": len(prepared.events), "repeated": len(prepared.repeated), "warnings": warnings}
     if arguments.check:
-        context.output.result(
-            counts | {"checked": True}, f"{len(prepared.events)} events are well formed; nothing was sent"
-        )
-        return ExitCode.OK
+        return _check(context, arguments, data)
+    member = context.member((KeyUse.CAPTURE,))[0]
+    prepared = member.prepare_document(data, lenient=arguments.lenient, skip_refused=arguments.skip_refused)
+    counts = _noted(context, prepared)
     journal = arguments.journal or arguments.file.with_name(arguments.file.name + ".journal")
     with context.output.progress("capturing", len(prepared.events)) as progress:
         upload = BulkCapture(
@@ -53,6 +49,29 @@ def _capture(context: Context, arguments: argparse.Namespace) -> int:
         )
         result = upload.run()
     return _report(context, counts, result, journal)
+
+
+def _check(context: Context, arguments: argparse.Namespace, data: bytes) -> int:
+    """Needs neither keys nor a network: whoever wrote a document can have it checked."""
+    prepared = prepare_document(
+        data,
+        bytes(SECRET_SIZE),
+        profile=PROFILES[context.config.profile],
+        lenient=arguments.lenient,
+        skip_refused=arguments.skip_refused,
+    )
+    counts = _noted(context, prepared) | {"checked": True}
+    context.output.result(counts, f"{len(prepared.events)} events are well formed; nothing was sent")
+    return ExitCode.OK
+
+
+def _noted(context: Context, prepared: Prepared) -> dict[str, object]:
+    """Say every warning; what there is, as fields."""
+    for warning in prepared.warnings:
+        kind = "left out" if warning.refused else "warning"
+        context.output.note(f"{kind}: {warning.detail} [{warning.rule} at {warning.path}]")
+    warnings = [{"rule": w.rule, "detail": w.detail, "path": w.path, "left_out": w.refused} for w in prepared.warnings]
+    return {"events": len(prepared.events), "repeated": len(prepared.repeated), "warnings": warnings}
 
 
 def _report(context: Context, counts: dict[str, object], result: BulkResult, journal: Path) -> int:

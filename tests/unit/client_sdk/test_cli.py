@@ -126,6 +126,23 @@ def test_a_document_is_captured_once_however_often_it_is_typed(terminal, tmp_pat
     assert grower.must("capture", path)["chunks"][0]["reason"] == "DUPLICATE"
 
 
+def test_a_document_is_checked_where_nothing_is_configured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TALLYSTICK_CONFIG", str(tmp_path / "none.toml"))
+    path = tmp_path / "event.json"
+    good = b'{"@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"], "type": "ObjectEvent", ' \
+        b'"action": "OBSERVE", "eventTime": "2025-09-01T00:00:00Z", "eventTimeZoneOffset": "+00:00", ' \
+        b'"epcList": ["https://id.gs1.org/00/095211110000000013"]}'  # fmt: skip
+    for data, code, word in ((good, ExitCode.OK, "checked"), (good[:-1], ExitCode.USAGE, "json.syntax"),
+                             (good.replace(b"OBSERVE", b"PERHAPS"), ExitCode.USAGE, "epcis.action")):  # fmt: skip
+        path.write_bytes(data)
+        assert cli.main(["capture", str(path), "--check", "--json"]) == code
+        said = capsys.readouterr()
+        assert word in said.out + said.err
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_broken_document_names_path_rule_and_remedy_and_sends_nothing(
     terminal, node: FakeNode, tmp_path: Path
 ) -> None:

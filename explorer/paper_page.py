@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from explorer.answers import message, page
+from explorer.read_model import ReadModel
 from explorer.site import Site, words_of
 from tallystick.compact import CHAIN_SIGN, COMPACT_SIZE_MAX, LINK_PATH, TEXT_PREFIX, read_compact
 from tallystick.epcis import parse_key
@@ -27,4 +28,8 @@ def paper_page(site: Site, request: Request) -> Response:
         return message(site, request, words, "paper.unreadable", status=404, given=text[:80])
     if proof.chain != site.founding.chain_id[:CHAIN_SIGN]:
         return message(site, request, words, "paper.elsewhere", status=404, given=proof.subject)
-    return page(site, request, words, "paper.html", paper=proof, contents=contents, text=TEXT_PREFIX + text)
+    with site.engine.connect() as connection:  # a recall's id is free text, too: only what members recorded is shown
+        recalls = ReadModel(connection).recalls_named(proof.item.recalls)
+    return page(
+        site, request, words, "paper.html", paper=proof, contents=contents, recalls=recalls, text=TEXT_PREFIX + text
+    )

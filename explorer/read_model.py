@@ -90,6 +90,12 @@ class ReadModel:
         query = select(recalls).where(recalls.c.recall_id.in_(reached), self._holds(recalls))
         return self._rows(query.order_by(recalls.c.from_height.desc()))
 
+    def recalls_named(self, recall_ids: Iterable[str]) -> list[str]:
+        """Those of these ids under which a recall is on record, in force or not."""
+        table = schema.recalls
+        query = select(table.c.recall_id).where(table.c.recall_id.in_(sorted(set(recall_ids)))).distinct()
+        return sorted(row["recall_id"] for row in self._rows(query))
+
     def issued_under(self, gtin: str) -> int:
         """How many lots and serials of a GTIN are under control."""
         table = schema.items

@@ -330,7 +330,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "signature.",
         "以下为编码内容的直接读出，本站未作核验：浏览器无法核验此类签名。",
     ),
-    "paper.recall": ("A recall had reached this container:", "召回已涉及该容器："),
+    "paper.recall": ("A recall had reached this container.", "召回已涉及该容器。"),
     "paper.now": ("What the ledger says of it now", "账本的当前记录"),
     "paper.says": ("The paper says", "单据内容"),
     "paper.as_of": ("As of", "截至"),

@@ -36,10 +36,19 @@ def test_the_link_of_a_paper_tells_what_it_says_and_that_it_was_not_checked(expl
     assert f'href="/{language}/{proof.subject}"' in answer.text and "noindex" in answer.text
 
 
-def test_a_recall_stands_before_what_the_paper_says(explorer: Explorer) -> None:
-    item = msgspec.structs.replace(read_compact(FULL).item, recalls=("RC-1",))
-    text = explorer.get(link(explorer, item=item)).text
-    assert 0 < text.index("RC-1") < text.index("paper-says")
+def test_a_recall_stands_before_what_the_paper_says(recalled: Explorer) -> None:
+    item = msgspec.structs.replace(read_compact(FULL).item, recalls=("recall-1", "RC-1"))
+    text = recalled.get(f"/en{link(recalled, item=item)}").text
+    assert 0 < text.index("A recall had reached this container") < text.index("recall-1") < text.index("paper-says")
+    assert "RC-1" not in text, "an id that nobody recorded here may be anybody's sentence"
+
+
+def test_a_recall_that_nobody_recorded_here_is_told_without_the_words_of_whoever_made_the_link(
+    explorer: Explorer,
+) -> None:
+    item = msgspec.structs.replace(read_compact(FULL).item, recalls=("Refunds: call 555 0100 now",))
+    text = explorer.get(f"/en{link(explorer, item=item)}").text
+    assert "A recall had reached this container" in text and "555" not in text
 
 
 def test_another_ledgers_paper_and_what_is_none_are_called_so(explorer: Explorer) -> None:

@@ -23,7 +23,7 @@ from tallystick.admission import Checked, check_signatures, read_contents
 from tallystick.errors import VerificationError
 from tallystick.transactions import SignedTransaction
 
-PART_CHECKS = 16  # transactions or claims handed over together: about two milliseconds of a thread
+PART_CHECKS = 16  # transactions or claims handed over together: two milliseconds of a thread where each is one check
 CLAIMS_MAX = 64  # of one peer that are open; an honest one has a few, above it is not read for a while
 HOLDER = "checks"  # why a link is not read
 
@@ -154,7 +154,7 @@ class InThreads:
 
     def _one(self, check: Check) -> _Once:
         """The open question that asks the same, or a new one."""
-        key = (check.func, *check.args)
+        key = (check.func, check.args, *check.keywords.items())
         once = self._once.get(key)
         if once is None:
             once = self._once[key] = _Once(check, key)

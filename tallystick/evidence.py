@@ -6,13 +6,13 @@ without the network. Specification: docs/spec/epochs.md, section 4.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from enum import IntEnum
 from typing import Annotated
 
 import msgspec
 
 from tallystick import keys
+from tallystick.api import b64, unb64
 from tallystick.encoding import ZERO32, Bytes32, Message, Natural, PublicKey, Signature, decode, encode
 from tallystick.errors import DecodeError, ProofError
 from tallystick.proposals import proposal_signing_bytes
@@ -112,8 +112,7 @@ class EvidenceFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def write_evidence_file(evidence: Evidence, organisation: str, chain_id: bytes) -> bytes:
     """The JSON of one piece of evidence."""
-    text = urlsafe_b64encode(encode(evidence)).rstrip(b"=").decode()
-    file = EvidenceFile(EVIDENCE_FILE_FORMAT, chain_id.hex(), organisation, text)
+    file = EvidenceFile(EVIDENCE_FILE_FORMAT, chain_id.hex(), organisation, b64(encode(evidence)))
     return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
 
 
@@ -121,13 +120,12 @@ def read_evidence_file(data: bytes) -> tuple[EvidenceFile, Evidence]:
     """A file and the evidence in it, not verified yet.
 
     Raises:
-        DecodeError: not an evidence file of this format.
+        DecodeError: not an evidence file of this format, or the evidence is not in its one spelling.
     """
     try:
         file = msgspec.json.decode(data, type=EvidenceFile)
-        encoded = urlsafe_b64decode(file.evidence + "=" * (-len(file.evidence) % 4))
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise DecodeError("evidence.file", f"not an evidence file: {error}") from error
     if file.format != EVIDENCE_FILE_FORMAT:
         raise DecodeError("evidence.format", f"format {file.format}; this software reads {EVIDENCE_FILE_FORMAT}")
-    return file, decode(encoded, Evidence, size_max=1_024)
+    return file, decode(unb64(file.evidence), Evidence, size_max=1_024)

@@ -151,6 +151,17 @@ def test_consensus_stays_small_enough_to_read() -> None:
     assert sum(code_lines(path) for path in sources("consensus")) <= 1_500
 
 
+def test_no_function_of_consensus_is_longer_than_fifty_lines() -> None:
+    functions = [
+        (node.name, (node.end_lineno or 0) - node.lineno + 1)
+        for path in sources("consensus")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert len(functions) > 100
+    assert [(name, lines) for name, lines in functions if lines > 50] == []
+
+
 def code_lines(path: Path) -> int:
     """Lines of a file that hold code: neither blank, nor comment, nor docstring."""
     tree = ast.parse(path.read_text())

@@ -219,6 +219,22 @@ def test_what_several_peers_show_at_the_same_time_is_checked_once_and_answered_t
     run(story, threads=1)
 
 
+def test_checks_that_differ_in_a_named_argument_alone_are_two_checks() -> None:
+    async def story(pool: Pool) -> None:
+        def genuine(*, holds: bool) -> None:
+            if not holds:
+                refuse()
+
+        pool.state("gate", pool.closed())
+        pool.state("good", partial(genuine, holds=True))
+        pool.state("bad", partial(genuine, holds=False))
+        pool.gate.set()
+        await pool.answered(3)
+        assert [type(error) for _, error in cast(Any, pool.answers)] == [type(None), type(None), SignatureError]
+
+    run(story, threads=1)
+
+
 def test_an_error_that_no_signature_causes_ends_the_node_and_answers_nobody() -> None:
     async def story(pool: Pool) -> None:
         def broken() -> None:

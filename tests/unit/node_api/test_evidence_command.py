@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,15 @@ import pytest
 from node.__main__ import main
 from tallystick import keys
 from tallystick.encoding import decode, encode
-from tallystick.errors import DecodeError
-from tallystick.evidence import Evidence, Said, evidence_of, read_evidence_file, write_evidence_file
+from tallystick.errors import DecodeError, ProofError, SignatureError
+from tallystick.evidence import (
+    Evidence,
+    Said,
+    evidence_of,
+    read_evidence_file,
+    verify_evidence,
+    write_evidence_file,
+)
 from tallystick.genesis import Genesis
 from tallystick.payloads.membership import NewSeat
 from tallystick.votes import Statement, VoteKind
@@ -66,6 +74,27 @@ def test_a_file_that_convicts_nobody_is_refused_in_one_sentence(
 def test_other_bytes_are_no_evidence_file(data: bytes) -> None:
     with pytest.raises(DecodeError):
         read_evidence_file(data)
+
+
+@pytest.mark.parametrize("change", [lambda t: t + "!!!!", lambda t: t + "=", lambda t: "\n" + t, lambda t: t + "AA"])
+def test_evidence_has_one_spelling_and_no_altered_file_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[str], str]
+) -> None:
+    path = written(tmp_path, evidence())
+    fields = json.loads(path.read_bytes())
+    path.write_text(json.dumps(fields | {"evidence": change(fields["evidence"])}))
+    assert main(["evidence", "verify", str(path)]) == 1
+    assert "convicts nobody" in capsys.readouterr().err
+
+
+def test_no_altered_character_of_the_evidence_passes() -> None:
+    fields = json.loads(write_evidence_file(evidence(), "org:carrier", GENESIS.chain_id()))
+    text = fields["evidence"]
+    for at, old in enumerate(text):
+        for other in {"A", "B", "_", "+", "/", " "} - {old}:
+            altered = fields | {"evidence": text[:at] + other + text[at + 1 :]}
+            with pytest.raises((DecodeError, ProofError, SignatureError)):
+                verify_evidence(read_evidence_file(json.dumps(altered).encode())[1], GENESIS.chain_id())
 
 
 def test_rotation_makes_next_keys_once_and_a_seat_for_the_order(

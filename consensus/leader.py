@@ -117,7 +117,7 @@ def _nothing(core: Core, tip: Block) -> Built:
 
 
 def _newest_tuple(core: Core, tip: Block) -> Executed:
-    """Our own newest tuple, if it is newer than the parent's and a finalisation can go with it; else the parent's."""
+    """L3: our own newest tuple, if newer than the parent's and a finalisation can go with it; else the parent's."""
     own = core.chain.executed
     provable = core.views.pinned.certificate is not None
     return own if provable and tip.executed.height < own.height <= tip.height else tip.executed

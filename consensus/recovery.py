@@ -42,7 +42,7 @@ def replay(core: Core, records: Sequence[DurableRecord]) -> None:
 
 def _replay_header(core: Core, record: HeaderRecord) -> None:
     header = record.header
-    if header.epoch != core.config.epoch or header.view <= core.chain.final.view:
+    if header.epoch != core.config.epoch or header.view <= core.chain.final.view:  # E5: another epoch's is not ours
         return
     block = core.chain.add(header, header.block_hash(), at_hand=True)
     if record.own and header.view > core.views.pinned.view:

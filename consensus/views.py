@@ -194,7 +194,7 @@ class Views:
         return self._notarised[at - 1] if at else self.pinned.view
 
     def parent_for(self, view: int) -> tuple[int, bytes] | None:
-        """Rule L: the highest certified view below, if every view in between is nullified; None while unknown."""
+        """Rule L, L2: the highest certified view below, if all between are nullified; None while unknown."""
         below = self.certified_below(view)
         block_hash = self.certified_hash(below)
         return (below, block_hash) if block_hash is not None and self.unproven(below, view) is None else None

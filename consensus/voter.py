@@ -42,14 +42,14 @@ def _judge(core: Core, held: Round) -> Verdict:
     if held.fault is not None:
         return Waiting.VOTES, f"the proposal is invalid: {held.fault}"
     header = proposal.header
-    held.fault = own_fault(header, core.config, core.validators_hash)
+    held.fault = own_fault(header, core.config, core.validators_hash)  # N1
     if held.fault is not None:
         return Waiting.VOTES, held.fault
     parent = _certified_parent(core, held, header)
     if not isinstance(parent, Block):
         return parent
     finalisation = isinstance(proposal, Proposal) and proposal.finalisation is not None
-    held.fault = child_fault(header, parent, finalisation=finalisation)
+    held.fault = child_fault(header, parent, finalisation=finalisation)  # N1
     if held.fault is not None:
         return Waiting.VOTES, held.fault
     block = core.chain.add(header, held.proposal_hash, at_hand=False)
@@ -59,12 +59,13 @@ def _judge(core: Core, held: Round) -> Verdict:
     if not block.at_hand and not held.contents_asked:
         held.contents_asked = True
         core.emit(CheckContents(header, block.block_hash, proposal.witness_leaves, core.leader))
+    # N7: while its transactions are missing there is no answer
     contents = None if block.at_hand else (Waiting.CONTENTS, f"{len(proposal.witness_leaves)}")
     return _roots(core, held, header, parent) or _clock(core, header, parent) or contents
 
 
 def _certified_parent(core: Core, held: Round, header: Header | ClosingHeader) -> Block | tuple[Waiting, str]:
-    """I4: the parent is certified and every view between is nullified; what is missing is asked for, not refused."""
+    """N2, I4: the parent is certified, every view between nullified; what is missing is asked for, not refused."""
     pinned = core.views.pinned
     if header.parent_view < pinned.view:  # N3: below or beside what is final
         held.fault = f"parent of view {header.parent_view} is below the finalised view {pinned.view}"
@@ -89,7 +90,7 @@ def _all_from(core: Core, first: int) -> tuple[int, ...]:
 
 
 def _roots(core: Core, held: Round, header: Header, parent: Block) -> Verdict:
-    """A newer tuple is compared with our own execution; until we have executed so far the proposal is pending."""
+    """N5: a newer tuple is compared with our own execution; until we have executed so far the proposal is pending."""
     theirs = header.executed
     if theirs == parent.executed:
         return None
@@ -111,7 +112,7 @@ def _roots(core: Core, held: Round, header: Header, parent: Block) -> Verdict:
 
 
 def _clock(core: Core, header: Header, parent: Block) -> Verdict:
-    """A header ahead of our clock is waited for, never invalid; beyond the drift we do not vote in this view."""
+    """N6: a header ahead of our clock is waited for, never invalid; beyond the drift we do not vote in this view."""
     ahead_ms = header.time_ms - core.now.wall_ms
     if ahead_ms <= 0 or beyond_clocks(header, parent):
         return None
@@ -121,7 +122,7 @@ def _clock(core: Core, header: Header, parent: Block) -> Verdict:
 
 
 def finalize(core: Core) -> None:
-    """Rule F: a notarised block whose bytes are here gets our finalize, unless we ever nullified its view (I2).
+    """Rule F: a notarised block (I3) whose bytes are here gets our finalize, unless we nullified its view (I2).
 
     Never waits for execution; tried again when a block arrives, in whatever view we are by then.
     """

@@ -7,6 +7,7 @@ import json
 import resource
 import sys
 
+from tests.simulation.gate import try_gate
 from tests.simulation.patience import patience
 from tests.simulation.plan import KINDS, run
 
@@ -22,7 +23,10 @@ def main(kind: str, first: int, count: int) -> None:
             gc.collect()
         try:
             with patience():
-                run(KINDS[kind](seed))
+                if kind == "gate":
+                    try_gate(seed)
+                else:
+                    run(KINDS[kind](seed))
         except Exception as error:
             print(json.dumps({"seed": seed, "complaint": f"{type(error).__name__}: {error}"}))
             return

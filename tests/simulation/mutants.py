@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("consensus", "node", "tests/simulation")  # of which a copy may be changed
+PACKAGES = ("tallystick", "consensus", "node", "tests/simulation")  # of which a copy may be changed
 TIMEOUT_S = 1_200
 
 
@@ -30,7 +30,7 @@ class Mutant:
         breaks: the rule, or where the idea comes from.
         file: relative to the repository.
         old, new: the text and what replaces it.
-        kind: of runs that must catch it.
+        kind: of runs that must catch it; ``gate``: those of ``gate.py``.
     """
 
     name: str
@@ -51,6 +51,10 @@ def _shell(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
 
 def _node(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
     return Mutant(name, breaks, f"node/{file}.py", old, new, "full")
+
+
+def _gate(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
+    return Mutant(name, breaks, f"tallystick/{file}.py", old, new, "gate")
 
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -131,7 +135,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     _engine(
         "the parent is not compared", "V4 to V9", "voter",
-        "    held.fault = child_fault(header, parent, finalisation=finalisation)\n", "    held.fault = None\n",
+        "    held.fault = child_fault(header, parent, finalisation=finalisation)  # N1\n", "    held.fault = None\n",
     ),
     _engine(
         "roots are not compared", "N5", "voter",
@@ -288,7 +292,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "        disk = self.disk\n        disk.database.seen = {}\n        self.pool = {}\n",
     ),
     _shell(
-        "only executed transactions are looked for when a block is judged", "exactly once", "work",
+        "executed transactions are not looked for when a block is executed", "exactly once", "work",
         "        fresh = [leaf for leaf in leaves if leaf not in database.seen]\n", "        fresh = list(leaves)\n",
     ),
     _shell(
@@ -310,6 +314,25 @@ MUTANTS: tuple[Mutant, ...] = (
         "executed transactions are looked for in memory only", "exactly once", "state",
         "        if transaction_id in self._ids or self._ledger.place(transaction_id) is not None:\n",
         "        if transaction_id in self._ids:\n",
+    ),
+    _node(
+        "executed transactions are looked for on the disk only", "exactly once", "state",
+        "        if transaction_id in self._ids or self._ledger.place(transaction_id) is not None:\n",
+        "        if self._ledger.place(transaction_id) is not None:\n",
+    ),
+    # --- the gate for transactions
+    _gate(
+        "a stripped co-signature is accepted", "transactions", "transactions",
+        "    if len(head.signers) != len(wire.signatures):\n"
+        "        raise DecodeError(\n"
+        '            "transaction.signatures", '
+        'f"{len(wire.signatures)} signatures for {len(head.signers)} named signers"\n'
+        "        )\n",
+        "    head = msgspec.structs.replace(head, signers=head.signers[: len(wire.signatures)])\n",
+    ),
+    _gate(
+        "the first of several signatures is checked alone", "transactions", "transactions",
+        "zip(self.head.signers, self.signatures, strict=True)", "[(self.head.signers[0], self.signatures[0])]",
     ),
 )  # fmt: skip
 

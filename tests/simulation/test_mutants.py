@@ -22,6 +22,8 @@ QUICK = (
     "one answer in sync is trusted",
     "a wiped disk signs again",
     "the set of executed transactions is lost at the restart",
+    "a stripped co-signature is accepted",
+    "the first of several signatures is checked alone",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 
 from tests.simulation.batch import run_batch, run_chunk
 from tests.simulation.coverage import never_reached
+from tests.simulation.gate import FORGERIES, try_gate
 from tests.simulation.plan import PROGRESS_BOUND_MS, draw, draw_full, run
 from tests.simulation.probe import report_rules, rules
 from tests.simulation.schedule import Fault, read_schedule
 from tests.simulation.shrink import complaint, shrink, signature, trace_hash
 
 ROOT = Path(__file__).resolve().parents[2]
+SPECIFICATION = ROOT / "docs" / "spec" / "consensus.md"
 SEEDS, PROBED_SEEDS, FULL_SEEDS, ED25519_SEEDS = 400, 200, 40, 10
 FOUND = Path(__file__).parent / "found"
 
@@ -41,7 +44,9 @@ def test_every_line_of_the_engine_is_reached_by_some_seed(capsys: pytest.Capture
 def test_every_rule_of_the_specification_is_named_in_the_engine() -> None:
     named = rules().keys()
     assert named >= {"L", "N", "A", "F", "X", "Z", "C", "S"}
-    assert named >= {f"V{number}" for number in range(1, 10)} | {f"E{number}" for number in range(1, 5)}
+    specified = set(re.findall(r"^(?:- |\| )([LNVEI][1-9]) ", SPECIFICATION.read_text(encoding="utf-8"), re.MULTILINE))
+    assert {"L4", "N7", "V9", "E5", "I4"} <= specified
+    assert specified - named == set()
 
 
 def test_full_nodes_on_disks_that_fail_agree_with_a_ledger_that_never_failed() -> None:
@@ -50,6 +55,11 @@ def test_full_nodes_on_disks_that_fail_agree_with_a_ledger_that_never_failed() -
     names = ("storage failures", "batches written", "crash, records torn", "restarts", "heights with transactions")
     assert [name for name in names if outcome.seen[name] == 0] == []
     assert outcome.seen["heights with transactions"] > FULL_SEEDS
+
+
+def test_the_gate_lets_no_transaction_in_that_not_all_have_signed() -> None:
+    for seed in range(50 * len(FORGERIES)):
+        try_gate(seed)
 
 
 def test_real_signatures_change_nothing() -> None:

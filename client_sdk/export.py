@@ -16,7 +16,7 @@ from client_sdk.nodes import MSGPACK, Nodes
 from client_sdk.reader import RETRY_S, TRIES, Reader
 from client_sdk.trust import GENESIS_SIZE_MAX
 from tallystick import api
-from tallystick.api import BlockAnswer, HistoryAnswer, unb64
+from tallystick.api import BlockAnswer, HistoryAnswer
 from tallystick.archive import (
     ArchiveError,
     Audience,
@@ -39,7 +39,7 @@ from tallystick.errors import DecodeError
 from tallystick.genesis import Genesis
 from tallystick.limits import FRAME_SIZE_MAX, RECORD_SIZE_MAX
 from tallystick.proofs import ItemBundle, Trust, read_bundle
-from tallystick.proofs.events import commitment_shown, whole_entries
+from tallystick.proofs.written import written_out
 from tallystick.records.base import MEMBERS_ONLY_SPACES, Record
 from tallystick.records.goods import HistoryEntry
 from tallystick.records.members import organisation_key
@@ -179,11 +179,10 @@ class NodeSupply:
         bundle = read_bundle(data)
         if not isinstance(bundle, ItemBundle):
             return data
-        commitments = [commitment_shown(event, unb64(event.public)) for event in bundle.events]
-        for history in bundle.histories:
-            for index, entry in enumerate(whole_entries(history, commitments)):
+        for owner, history in written_out(bundle).histories.items():
+            for index, entry in enumerate(history.entries):
                 shown = decode(entry, HistoryEntry, size_max=256)
-                self._owners.setdefault(shown.commitment, (history.owner, index))
+                self._owners.setdefault(shown.commitment, (owner.hex(), index))
         return data
 
     def record(self, key: bytes) -> bytes:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from client_sdk.errors import MissingError, said_of_epoch
 from client_sdk.nodes import MSGPACK, Nodes, read_json
 from tallystick import api
-from tallystick.api import HeadAnswer, b64, unb64
+from tallystick.api import HeadAnswer, unb64
 from tallystick.blocks import Header
 from tallystick.encoding import decode, encode
 from tallystick.epochs import EpochStep, verify_epoch_step
 from tallystick.errors import CertificateError, DecodeError, ProofError
 from tallystick.proofs import Anchor, ProofCode, Trust, verify_anchor
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.anchor import show_head
 from tallystick.validators import ValidatorSet
 
 EPOCH_STEP_SIZE_MAX = 65_536  # bytes: two sets of 31 validators and a certificate
@@ -61,7 +61,7 @@ def ask_head(nodes: Nodes, trust: Trust, known: tuple[ValidatorSet, ...] = ()) -
     walk.to(header.epoch)
     if validators is None:
         validators = walk.set_of(header.epoch)
-    shown = AnchorShown(head.chain_id, head.header, [], head.certificate, b64(encode(validators)))
+    shown = show_head(head, encode(validators))
     anchor = verify_anchor(shown, Trust(trust.chain_id, walk.hashes))  # without last heights: they are judged below
     last = walk.last_heights.get(header.epoch)
     retired = last if last is not None and header.height > last else None

@@ -177,12 +177,12 @@ class Reader:
             path = api.MEMBERS_RECORD_PROOF if private else api.RECORD_PROOF
             answer = self._nodes.get(path, {"key": key.hex()} | _at(at), members=private)
             bundle = _expect(read_bundle(answer.body), RecordBundle)
-            if bundle.key != key.hex():
+            if bundle.key != key:
                 raise ProofError(ProofCode.WRONG_SUBJECT, "the proof is about another record")
             verified = verify_record(bundle, self._trust.trust(), at=at)
             if verified.public is None or bundle.record is None:
                 return ProvenRecord(verified.anchor, key, None)
-            members_hash = bytes.fromhex(bundle.record.members_hash)
+            members_hash = bundle.record.members_hash
             proven = ProvenRecord(verified.anchor, key, verified.public, members_hash)
             return self._with_members(proven) if members and at is None and any(members_hash) else proven
 

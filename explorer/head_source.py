@@ -8,7 +8,7 @@ from explorer.node_client import NodeClient
 from tallystick.api import HeadAnswer
 from tallystick.errors import ProofError, UnavailableError
 from tallystick.proofs import ProofCode, Trust, verify_anchor
-from tallystick.proofs.bundle import AnchorShown
+from tallystick.proofs.anchor import show_head
 
 
 class HeadSource:
@@ -38,7 +38,7 @@ class HeadSource:
             if self._kept is not None:
                 return self._kept
             raise
-        shown = AnchorShown(head.chain_id, head.header, [], head.certificate, head.validators)
+        shown = show_head(head)
         height = verify_anchor(shown, self._trust).executed.height
         with self._lock:
             if height < self._kept_height:

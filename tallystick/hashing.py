@@ -38,4 +38,4 @@ TAG_SNAPSHOT_MANIFEST = b"\x31"
 
 def tagged(tag: bytes, *parts: bytes) -> bytes:
     """SHA-256 of the tag followed by the parts, each of fixed length or the last one."""
-    return sha256(b"".join((tag, *parts))).digest()
+    return sha256(tag + b"".join(parts)).digest()

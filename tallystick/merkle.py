@@ -146,6 +146,8 @@ def root_from_shared_path(leaves: Mapping[int, bytes], count: int, path: Sequenc
     """
     if not leaves or min(leaves) < 0 or max(leaves) >= count:
         raise ProofError("not-in-tree", f"leaves {sorted(leaves)[:3]} of a tree of {count} leaves")
+    if count == 1 and not path:
+        return leaves[0]
     steps = iter(path)
 
     def root(first: int, count: int, places: list[int]) -> bytes:

@@ -124,9 +124,8 @@ class EpochWorld:
     def block(self, height: int, epochs_shown: int = 2) -> BlockBundle:
         """The proof of a height under the newest header."""
         leaves = [self.leaf(one).leaf_hash() for one in range(self.newest().executed.height + 1)]
-        path = [step.hex() for step in inclusion_path(leaves, height)]
-        shown = HeightShown(b64(encode(self.leaf(height))), path)
-        return BlockBundle(FORMAT, self.anchor(epochs_shown), shown, b64(encode(self.header(height))))
+        shown = HeightShown(encode(self.leaf(height)), list(inclusion_path(leaves, height)))
+        return BlockBundle(FORMAT, self.anchor(epochs_shown), shown, encode(self.header(height)))
 
 
 @dataclass

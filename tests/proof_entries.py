@@ -1,34 +1,76 @@
-"""Bundles whose histories repeat the commitments of the events they show: as valid, and easier to change."""
+"""Bundles in which nothing is left out: as valid as those in pieces, and easier to change."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from tallystick.api import b64, unb64
-from tallystick.encoding import ZERO32
-from tallystick.hashing import TAG_EVENT_PUBLIC, tagged
-from tallystick.records.goods import ENTRY_HEAD
-from tallystick.transactions import commitment_of_slots
+import msgspec
+from msgspec import structs
+
+from tallystick.merkle import leaf_hash, root_from_shared_path
+from tallystick.proofs import EventBundle, ItemBundle, read_bundle
+from tallystick.proofs.anchor import read_message
+from tallystick.proofs.bundle import AnchorShown, EventShown, SignedShown
+from tallystick.proofs.pieces import DIGEST, Known
+from tallystick.proofs.written import WrittenOut, write_out, write_out_anchor
+from tallystick.transactions import Head
+from tests.proof_bytes import b64
 
 Bundle = dict[str, Any]
 
 
 def written_out(bundle: Bundle) -> Bundle:
-    """The bundle with all entries of its histories whole."""
-    if "histories" not in bundle:
+    """The bundle with all byte strings whole."""
+    bundle = {**bundle, "anchor": written_out_anchor(bundle["anchor"])}
+    if bundle["kind"] not in ("item", "event"):
         return bundle
-    commitments = [_commitment(event) for event in bundle["events"]]
-    histories = []
-    for history in bundle["histories"]:
-        events = history.get("events") or [-1] * len(history["entries"])
-        entries = [
-            text if event < 0 else b64(ENTRY_HEAD + commitments[event] + unb64(text))
-            for event, text in zip(events, history["entries"], strict=True)
+    shown = read_bundle(json.dumps(bundle).encode())
+    assert isinstance(shown, ItemBundle | EventBundle)
+    known = Known(shown.anchor.chain_id, shown.hashes)
+    if isinstance(shown, ItemBundle):
+        written = write_out(known, shown.records, shown.histories, shown.events)
+        heads = _heads(written, shown.events, shown.signed)
+    else:
+        written = write_out(known, shown.records, (), [shown.event])
+        heads = _heads(written, [shown.event], shown.signed)
+    whole = {**bundle, "records": _records(bundle, written)}
+    whole["signed"] = [one | {"head": b64(head)} for one, head in zip(bundle["signed"], heads, strict=True)]
+    whole.pop("hashes", None)
+    if "histories" in bundle:
+        whole["histories"] = [
+            {"owner": b64(owner), "entries": [b64(entry) for entry in history.entries]}
+            for owner, history in written.histories.items()
         ]
-        histories.append({"owner": history["owner"], "entries": entries})
-    return {**bundle, "histories": histories}
+    if isinstance(shown, EventBundle) and shown.entry is not None:
+        whole["entry"] = b64(known.whole(shown.entry))
+    return whole
 
 
-def _commitment(event: Bundle) -> bytes:
-    members, sealed = (bytes.fromhex(event.get(slot, ZERO32.hex())) for slot in ("members", "sealed"))
-    return commitment_of_slots(tagged(TAG_EVENT_PUBLIC, unb64(event["public"])), members, sealed)
+def written_out_anchor(shown: Bundle | AnchorShown) -> Bundle:
+    """The anchor with all byte strings whole, as plain JSON."""
+    anchor = shown if isinstance(shown, AnchorShown) else msgspec.convert(shown, AnchorShown)
+    written = write_out_anchor(anchor)
+    epochs = [structs.replace(end, **whole._asdict()) for end, whole in zip(anchor.epochs, written.epochs, strict=True)]
+    whole: Bundle = msgspec.to_builtins(structs.replace(anchor, **{**written._asdict(), "epochs": epochs}))
+    return whole
+
+
+def _records(bundle: Bundle, written: WrittenOut) -> list[Bundle]:
+    halves = zip(bundle["records"], written.keys, written.publics, strict=True)
+    return [record | {"key": b64(key), "public": b64(public)} for record, key, public in halves]
+
+
+def _heads(written: WrittenOut, events: Sequence[EventShown], signed: Sequence[SignedShown]) -> list[bytes]:
+    heads = []
+    for place, shown in enumerate(signed):
+        if not isinstance(shown.head, list) or shown.head[-1] != DIGEST:
+            heads.append(written.known.whole(shown.head))
+            continue
+        begin = written.known.whole(shown.head[:-1])
+        count = read_message(begin + bytes(32), Head, 1_024).event_count
+        named = zip(events, written.commitments, strict=True)
+        leaves = {event.index: leaf_hash(commitment) for event, commitment in named if event.signed == place}
+        heads.append(begin + root_from_shared_path(leaves, count, shown.path))
+    return heads

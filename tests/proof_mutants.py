@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import structs
 
-from tallystick.api import b64, unb64
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.receipts import Receipt
@@ -25,6 +24,8 @@ from tallystick.records.finance import (
 )
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate
+from tests.proof_bytes import ZEROS, b64, unb64
+from tests.proof_entries import written_out
 from tests.proof_mutants_goods import epoch_mutants, goods_mutants
 from tests.proof_mutants_parts import (
     SIZE_MAX,
@@ -34,6 +35,7 @@ from tests.proof_mutants_parts import (
     changed,
     changed_message,
     flip,
+    last_changed,
     mutant,
     path_steps,
     without,
@@ -42,7 +44,9 @@ from tests.proof_trees import as_neighbour
 
 
 def mutants(bundle: Bundle) -> Iterator[Mutant]:
-    """Every mutant of a good bundle of any kind."""
+    """Every mutant of a good bundle of any kind: of its pieces, and of all that it shows once it is written out."""
+    yield from _pieces(bundle)
+    bundle = written_out(bundle)
     yield from _anchor(bundle)
     yield from epoch_mutants(bundle)
     if bundle["kind"] in ("item", "event", "record", "evidence"):
@@ -66,6 +70,31 @@ def mutants(bundle: Bundle) -> Iterator[Mutant]:
     yield mutant("kind", {"unreadable"}, bundle, ("kind",), "other")
 
 
+# What may be said where something else is named: it depends on what that something is.
+MISNAMED = frozenset(
+    {"unreadable", "not-in-state", "not-shown", "event-altered", "wrong-chain", "not-in-chain", "unknown-validators"}
+    | {"history-altered", "correction-hidden", "refused", "partly", "bad-vote-signature", "quorum-short"}
+)
+
+
+def _pieces(value: Any, at: Path = (), whole: Bundle | None = None) -> Iterator[Mutant]:
+    """Byte strings in pieces: every number changed and left out, every other piece changed."""
+    bundle = value if whole is None else whole
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _pieces(inner, (*at, name), bundle)
+    elif isinstance(value, list):
+        in_pieces = any(isinstance(one, str) for one in value) and any(isinstance(one, int) for one in value)
+        for place, inner in enumerate(value):
+            if not in_pieces:
+                yield from _pieces(inner, (*at, place), bundle)
+                continue
+            others = (inner + 1, inner - 1, -2, 10**6, 2**70) if isinstance(inner, int) else (b64(flip(unb64(inner))),)
+            for other in others:
+                yield mutant(f"{at} {place}: {other}", set(MISNAMED), bundle, (*at, place), other)
+            yield mutant(f"{at} without {place}", set(MISNAMED), bundle, at, without(value, place))
+
+
 SHAPES: dict[int, tuple[type[Any], type[Any] | None]] = {
     Space.OBLIGATION: (ObligationPublic, ObligationMembers),
     Space.OBLIGATION_TAG: (ObligationTag, None),
@@ -80,8 +109,8 @@ def _receivable(bundle: Bundle) -> Iterator[Mutant]:
     gone = {"not-shown", "lien-hidden"}
     for index, record in enumerate(bundle["records"]):
         at: Path = ("records", index)
-        public, members = SHAPES[int(record["key"][:2], 16)]
-        yield mutant(f"{at} key", elsewhere, bundle, (*at, "key"), record["key"][:-2] + "ff")
+        public, members = SHAPES[unb64(record["key"])[0]]
+        yield mutant(f"{at} key", elsewhere, bundle, (*at, "key"), last_changed(record["key"]))
         yield mutant(f"{at} left out", {"not-shown"}, bundle, ("records",), without(bundle["records"], index))
         hidden = as_neighbour(bundle, index)
         yield mutant(f"{at} hidden", gone, hidden, ("records",), hidden["records"])
@@ -96,7 +125,7 @@ def _receivable(bundle: Bundle) -> Iterator[Mutant]:
         else:
             yield mutant(f"{at} salt alone", {"unreadable"}, bundle, (*at, "salt"), b64(bytes(32)))
     yield from _tree(bundle)
-    other = ("1" if bundle["obligation"][0] == "0" else "0") + bundle["obligation"][1:]
+    other = b64(flip(unb64(bundle["obligation"])))
     yield mutant("obligation", {"wrong-subject"}, bundle, ("obligation",), other)
 
 
@@ -121,7 +150,7 @@ def _anchor(bundle: Bundle) -> Iterator[Mutant]:
     }
     yield from changed_message(bundle, ("anchor", "header"), Header, {"not-in-chain"}, special)
     yield from changed_message(bundle, ("anchor", "validators"), ValidatorSet, {"unknown-validators"})
-    yield mutant("chain_id", {"wrong-chain"}, bundle, ("anchor", "chain_id"), "00" * 32)
+    yield mutant("chain_id", {"wrong-chain"}, bundle, ("anchor", "chain_id"), ZEROS)
     yield mutant("descendant", {"not-in-chain"}, bundle, ("anchor", "descendants"), [bundle["anchor"]["header"]])
     path: Path = ("anchor", "finalisation")
     old = decode(unb64(bundle["anchor"]["finalisation"]), Certificate, size_max=SIZE_MAX)

@@ -15,9 +15,9 @@ from typing import Any
 
 from msgspec import Struct, structs
 
-from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.errors import DecodeError
+from tests.proof_bytes import b64, unb64
 
 Bundle = dict[str, Any]
 Path = tuple[str | int, ...]
@@ -51,7 +51,7 @@ def path_steps(bundle: Bundle, at: Path, codes: set[str]) -> Iterator[Mutant]:
     """An audit path: every step changed, left out, doubled, exchanged with the next."""
     steps: list[str] = _at(bundle, at)
     for index, step in enumerate(steps):
-        other = ("1" if step[0] == "0" else "0") + step[1:]
+        other = b64(flip(unb64(step)))
         rest = steps[:index], steps[index + 1 :]
         yield mutant(f"{at} step {index}", codes, bundle, at, [*rest[0], other, *rest[1]])
         yield mutant(f"{at} without step {index}", {"not-in-tree"}, bundle, at, [*rest[0], *rest[1]])
@@ -64,7 +64,7 @@ def path_steps(bundle: Bundle, at: Path, codes: set[str]) -> Iterator[Mutant]:
 def changed_message(
     bundle: Bundle, at: Path, type_: type[Any], codes: set[str], special: dict[str, set[str]] | None = None
 ) -> Iterator[Mutant]:
-    """A message in base64url: every field changed, its end cut off, a byte added."""
+    """A message: every field changed, its end cut off, a byte added."""
     data = unb64(_at(bundle, at))
     for name, message in changed(decode(data, type_, size_max=SIZE_MAX)):
         encoded = encode(message)
@@ -110,6 +110,12 @@ def _others(old: Any) -> Iterator[tuple[str, Any]]:
         for index, item in enumerate(old[:4]):
             for name, new in _others(item):
                 yield f"[{index}]{name}", (*old[:index], new, *old[index + 1 :])
+
+
+def last_changed(text: str) -> str:
+    """The text of a byte string with another last byte."""
+    data = unb64(text)
+    return b64(data[:-1] + bytes((data[-1] ^ 0xFF,)))
 
 
 def flip(data: bytes) -> bytes:

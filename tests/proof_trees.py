@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tallystick.api import b64, unb64
-from tallystick.encoding import ZERO32
 from tallystick.hashing import TAG_RECORD_MEMBERS, tagged
 from tallystick.records.base import key_hash, leaf_of_halves
 from tallystick.trie import ENTRY_SIZE
+from tests.proof_bytes import ZEROS, b64, unb64
 
 Bundle = dict[str, Any]
 
@@ -28,11 +27,11 @@ def taken_apart(state: str) -> tuple[str, bytes]:
 
 def as_neighbour(bundle: Bundle, index: int) -> Bundle:
     """The bundle without one of its records, whose entry the tree shows like that of a neighbour."""
-    records = sorted(bundle["records"], key=lambda record: key_hash(bytes.fromhex(record["key"])))
+    records = sorted(bundle["records"], key=lambda record: key_hash(unb64(record["key"])))
     gone = bundle["records"][index]
     shape, rest = taken_apart(bundle["state"])
     at, place = _mark(shape, records.index(gone))
-    entry = key_hash(bytes.fromhex(gone["key"])) + _leaf(gone)
+    entry = key_hash(unb64(gone["key"])) + _leaf(gone)
     return {
         **bundle,
         "records": [record for record in bundle["records"] if record is not gone],
@@ -61,7 +60,7 @@ def _mark(shape: str, wanted: int) -> tuple[int, int]:
 
 
 def _leaf(record: Bundle) -> bytes:
-    members = bytes.fromhex(record.get("members_hash", ZERO32.hex()))
+    members = unb64(record.get("members_hash", ZEROS))
     if record.get("salt"):
         members = tagged(TAG_RECORD_MEMBERS, unb64(record["salt"]), unb64(record["members"]))
     return leaf_of_halves(unb64(record["public"]), members)

@@ -144,16 +144,24 @@ class ProofWorld:
         """Write a record; members' halves get a fixed salt."""
         self.records[key] = record_of(public, members, sha256(b"salt" + key).digest())
 
+    def salt(self, height: int, place: int) -> bytes:
+        """Salt of the members' part of an event: one for all."""
+        return b"s" * 32
+
+    def nonce(self, height: int) -> bytes:
+        """Nonce of a capture."""
+        return height.to_bytes(16, "big")
+
     def capture(self, organisation: str, height: int, *events: dict[str, object]) -> list[bytes]:
         """Sign events at (height, 0) and return their commitments."""
         parts = []
         for event in events:
             text = json.dumps({**event, "bizLocation": {"id": "https://id.gs1.org/414/9521234000013"}})
             split = split_event(read_json(text.encode(), size_max=10_000), GENERAL)
-            parts.append(Event(split.public, b"s" * 32, split.members))
+            parts.append(Event(split.public, self.salt(height, len(parts)), split.members))
         transaction = sign_transaction(
             chain_id=CHAIN_ID,
-            nonce=height.to_bytes(16, "big"),
+            nonce=self.nonce(height),
             valid_until_ms=10**12,
             seeds=[seed(organisation + " capture")],
             events=tuple(parts),
@@ -307,9 +315,13 @@ def uri(key: str) -> str:
     return "https://id.gs1.org/" + key
 
 
-def finished_world(extra_records: int = 200) -> ProofWorld:
-    """The world that the tests and the vectors share."""
-    world = ProofWorld()
+def finished_world(extra_records: int = 200, empty: ProofWorld | None = None) -> ProofWorld:
+    """The world that the tests and the vectors share.
+
+    Args:
+        empty: what is filled.
+    """
+    world = empty if empty is not None else ProofWorld()
     for name in (*VALIDATOR_NAMES, "org:laboratory"):
         prefixes = ("952123454",) if name == "org:processor" else ()
         world.put(

@@ -2,7 +2,8 @@
 // validators finalised. Specification: docs/spec/proofs.md, sections 1 to 3.
 
 import {
-  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, big64, concat, decodeMessage, hex, same, unb64, unhex, utf8,
+  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, same, unb64, unhex,
+  utf8,
 } from './encoding.js';
 import { digests, sha256, tagged } from './hashing.js';
 
@@ -207,7 +208,8 @@ export class PartialTrie {
     if (size > SHAPE_SIZE_MAX) throw unreadable('the state tree shows too many places');
     trie.at = SHAPE_SIZE_BYTES + size;
     trie.shape = bitsOf(data.slice(SHAPE_SIZE_BYTES, trie.at));
-    if (trie.shape === '' || trie.at > data.length) throw unreadable('the state tree ends early');
+    const early = trie.shape === '' || trie.at > data.length || (data.length - trie.at) % 32 !== 0;
+    if (early) throw unreadable('the state tree ends early');
     trie.buckets = new Set(); // the bits that lead to them
     trie.leaves = new Map(leaves);
     trie.waiting = [...leaves.keys()].sort();
@@ -290,17 +292,17 @@ export function recordLeaf(publicHalf, membersHash) {
 
 // --- bundles of the right shape: known members of the right type, nothing else ---
 
-const HEX = /^([0-9a-f]{2})*$/;
-const HEX32 = /^[0-9a-f]{64}$/;
-const B64 = /^[A-Za-z0-9_-]*$/;
+const B64 = /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/; // after the last byte only zero bits
 
-const matches = (pattern) => (value) => typeof value === 'string' && pattern.test(value);
-const hexText = matches(HEX);
-const hash = matches(HEX32);
-const b64 = matches(B64);
+const b64 = (value) => typeof value === 'string' && value.length % 4 === 0 && B64.test(value);
+const hash = (value) => b64(value) && value.length === 44 && value[42] !== '=' && value[43] === '=';
 const string = (value) => typeof value === 'string';
 const whole = (value) => Number.isSafeInteger(value);
 const list = (shape) => (value) => Array.isArray(value) && value.every(shape);
+// Bytes, whole or in pieces of which numbers name hashes (docs/spec/proofs.md, section 1.1).
+const piece = (value) => b64(value) || whole(value);
+const pieces = (value) => (Array.isArray(value) ? value.length <= PIECES_MAX && value.every(piece) : b64(value));
+const PIECES_MAX = 1024;
 const maybe = (shape) => (value) => value === null || shape(value);
 
 // A shape is its members; those listed in `defaults` may be left out.
@@ -314,18 +316,18 @@ const object = (members, defaults = {}) => (value) => {
 const only = (word) => (value) => value === word;
 
 const epochEnd = object(
-  { validators: b64, boundary: b64, finalisation: b64, next_validators: b64, closing: maybe(b64) }, { closing: null },
+  { validators: b64, boundary: pieces, finalisation: pieces, next_validators: b64, closing: maybe(pieces) }, { closing: null },
 );
 const anchor = object(
   {
-    chain_id: hash, header: b64, descendants: list(b64), finalisation: b64, validators: b64, epochs: list(epochEnd),
+    chain_id: hash, header: pieces, descendants: list(pieces), finalisation: pieces, validators: b64, epochs: list(epochEnd),
   },
   { epochs: [] },
 );
-const ZEROS = '00'.repeat(32);
-const record = object({ key: hexText, public: b64, members_hash: hash }, { members_hash: ZEROS });
-const history = object({ owner: hexText, entries: list(b64), events: list(whole) }, { events: [] });
-const signed = object({ head: b64, signatures: list(b64), path: list(hash) }, { path: [] });
+const ZEROS = `${'A'.repeat(43)}=`;
+const record = object({ key: pieces, public: pieces, members_hash: hash }, { members_hash: ZEROS });
+const history = object({ owner: pieces, entries: list(pieces) });
+const signed = object({ head: pieces, signatures: list(b64), path: list(hash) }, { path: [] });
 const EVENT_DEFAULTS = { members: ZEROS, sealed: ZEROS, signed: null, index: 0 };
 const event = object(
   { public: b64, members: hash, sealed: hash, signed: maybe(whole), index: whole },
@@ -337,16 +339,16 @@ const ENTRY_DEFAULTS = { entry: null, index: 0, path: [] };
 const KINDS = {
   item: object({
     ...frame, kind: only('item'), subject: string, records: list(record), histories: list(history),
-    events: list(event), signed: list(signed), as_of: maybe(height),
-  }, { as_of: null }),
+    events: list(event), signed: list(signed), hashes: list(hash), as_of: maybe(height),
+  }, { hashes: [], as_of: null }),
   event: object({
     ...frame, kind: only('event'), subject: string, records: list(record), event, signed: list(signed),
-    entry: maybe(b64), index: whole, path: list(hash), as_of: maybe(height),
-  }, { ...ENTRY_DEFAULTS, as_of: null }),
-  record: object({ ...frame, kind: only('record'), key: hexText, record: maybe(record), as_of: maybe(height) }, { record: null, as_of: null }),
+    entry: maybe(pieces), index: whole, path: list(hash), hashes: list(hash), as_of: maybe(height),
+  }, { ...ENTRY_DEFAULTS, hashes: [], as_of: null }),
+  record: object({ ...frame, kind: only('record'), key: b64, record: maybe(record), as_of: maybe(height) }, { record: null, as_of: null }),
 };
 
-const halves = object({ key: hexText, public: b64, salt: b64, members: b64 }, { salt: '', members: '' });
+const halves = object({ key: b64, public: b64, salt: b64, members: b64 }, { salt: '', members: '' });
 Object.assign(KINDS, {
   block: object({ format: whole, anchor, kind: only('block'), block: height, header: maybe(b64) }, { header: null }),
   receipt: object({
@@ -376,6 +378,46 @@ export function readBundle(bundle) {
   return kind === 'record' ? { record: null, ...bundle } : { header: null, ...bundle };
 }
 
+/** The hashes that numbers name so far: 0 is 32 zero bytes, 1 the chain id, then each in the order it came. */
+export class Known {
+  constructor(chainId, hashes) {
+    this.hashes = [ZERO32, chainId, ...hashes];
+  }
+
+  /** A byte string, whole or in pieces, as bytes. */
+  async whole(pieces) {
+    if (!Array.isArray(pieces)) return unb64(pieces);
+    const parts = pieces.map((piece) => {
+      if (typeof piece === 'string') return unb64(piece);
+      if (!(piece >= 0 && piece < this.hashes.length)) throw new ProofError('unreadable', `${piece} names no hash that is known`);
+      return this.hashes[piece];
+    });
+    return concat(...(await digests(parts)));
+  }
+}
+
+/** An anchor's headers and certificates put together: hashes of sets are known from the beginning, of blocks after them. */
+async function writeOutAnchor(shown) {
+  const ends = shown.epochs ?? [];
+  const sets = [shown, ...ends].map(({ validators }) => tagged(0x21, unb64(validators)));
+  const known = new Known(unb64(shown.chain_id), sets);
+  const take = async (pieces, tag) => {
+    const bytes = await known.whole(pieces);
+    const hash = tagged(tag, bytes);
+    known.hashes.push(hash);
+    return { bytes, hash };
+  };
+  const epochs = [];
+  for (const [i, end] of ends.entries()) {
+    const boundary = await take(end.boundary, 0x20);
+    const closing = (end.closing ?? null) === null ? null : await take(end.closing, 0x23);
+    epochs.push({ ...end, setHash: sets[i + 1], boundary, closing, finalisation: await known.whole(end.finalisation) });
+  }
+  const chain = [];
+  for (const header of [shown.header, ...shown.descendants]) chain.push(await take(header, 0x20));
+  return { setHash: sets[0], chain, finalisation: await known.whole(shown.finalisation), epochs };
+}
+
 const FINALIZE = 3;
 const DESCENDANTS_MAX = 256;
 const BITS = 31;
@@ -385,18 +427,19 @@ const BITS = 31;
  * Its votes, and whatever else is signed, hold once `signatures` are settled.
  */
 export async function verifyAnchor(shown, trust, signatures) {
-  if (shown.descendants.length > DESCENDANTS_MAX) throw new ProofError('unreadable', 'too many descendants');
-  const encoded = [shown.header, ...shown.descendants].map(unb64);
-  const chain = encoded.map((bytes) => decodeMessage(bytes, Header, 1024));
+  if (shown.descendants.length > DESCENDANTS_MAX || (shown.epochs ?? []).length > EPOCHS_MAX) {
+    throw new ProofError('unreadable', 'too many descendants or ends of epochs');
+  }
+  const written = await writeOutAnchor(shown);
+  const chain = written.chain.map(({ bytes }) => decodeMessage(bytes, Header, 1024));
   const [header] = chain;
-  if (shown.chain_id !== trust.chainId || chain.some((each) => hex(each.chainId) !== trust.chainId)) {
+  if (hex(unb64(shown.chain_id)) !== trust.chainId || chain.some((each) => hex(each.chainId) !== trust.chainId)) {
     throw new ProofError('wrong-chain', 'the proof is from another chain');
   }
-  const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
-  const validatorBytes = unb64(shown.validators);
-  const validators = decodeMessage(validatorBytes, ValidatorSet, 16384).members;
-  const known = (await knownSets(shown.epochs ?? [], trust, signatures))[header.epoch];
-  const [setHash, ...hashes] = await digests([tagged(0x21, validatorBytes), ...encoded.map((bytes) => tagged(0x20, bytes))]);
+  const finalisation = decodeMessage(written.finalisation, Certificate, 8192);
+  const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
+  const known = (await knownSets(written.epochs, trust, signatures))[header.epoch];
+  const [setHash, ...hashes] = await digests([written.setHash, ...written.chain.map(({ hash: named }) => named)]);
   if (known === undefined || hex(setHash) !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
   }
@@ -426,20 +469,18 @@ const EPOCHS_MAX = 64;
 
 /** Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to. */
 async function knownSets(epochs, trust, signatures) {
-  if (epochs.length > EPOCHS_MAX) throw new ProofError('unreadable', 'too many ends of epochs');
   const known = { ...trust.validatorsHashes };
   const first = Math.min(...Object.keys(known).map(Number));
   for (const shown of epochs) {
-    const boundary = decodeMessage(unb64(shown.boundary), Header, 1024);
-    const closing = (shown.closing ?? null) === null ? null : decodeMessage(unb64(shown.closing), ClosingHeader, 1024);
-    const finalisation = decodeMessage(unb64(shown.finalisation), Certificate, 8192);
+    const boundary = decodeMessage(shown.boundary.bytes, Header, 1024);
+    const closing = shown.closing && decodeMessage(shown.closing.bytes, ClosingHeader, 1024);
+    const finalisation = decodeMessage(shown.finalisation, Certificate, 8192);
     decodeMessage(unb64(shown.next_validators), ValidatorSet, 16384);
     const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
     const { epoch } = boundary;
     if (epoch < first) continue; // it leads up to what is pinned
     const [set, nextSet, boundaryHash, closingHash] = await digests([
-      tagged(0x21, unb64(shown.validators)), tagged(0x21, unb64(shown.next_validators)),
-      tagged(0x20, unb64(shown.boundary)), tagged(0x23, unb64(shown.closing ?? '')),
+      shown.setHash, tagged(0x21, unb64(shown.next_validators)), shown.boundary.hash, shown.closing?.hash ?? ZERO32,
     ]);
     const next = hex(nextSet);
     if (known[epoch] === undefined || hex(set) !== known[epoch]) {

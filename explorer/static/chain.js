@@ -2,7 +2,7 @@
 // Specification: docs/spec/proofs.md, sections 7 and 8.
 
 import { leafHash, rootFromPath } from './binding.js';
-import { Header, HistoryLeaf, ProofError, Receipt, decodeMessage, hex, same, unb64, unhex } from './encoding.js';
+import { Header, HistoryLeaf, ProofError, Receipt, decodeMessage, hex, same, unb64 } from './encoding.js';
 import { digests, tagged } from './hashing.js';
 
 const LEAF_SIZE_MAX = 256;
@@ -14,7 +14,7 @@ export async function verifyHeight(shown, anchor) {
   const bytes = unb64(shown.leaf);
   const leaf = decodeMessage(bytes, HistoryLeaf, LEAF_SIZE_MAX);
   const count = anchor.executed.height + 1;
-  const [root] = await digests([rootFromPath(leafHash(bytes), leaf.height, count, shown.path.map(unhex))]);
+  const [root] = await digests([rootFromPath(leafHash(bytes), leaf.height, count, shown.path.map(unb64))]);
   if (!same(root, anchor.executed.historyRoot)) {
     throw new ProofError('not-in-history', `height ${leaf.height} is not so in the chain that was signed`);
   }
@@ -41,7 +41,7 @@ export async function verifyBlock(bundle, anchor, subject) {
 export async function verifyReceipt(bundle, anchor, subject) {
   const leaf = await verifyHeight(bundle.block, anchor);
   const bytes = unb64(bundle.receipt);
-  const [root] = await digests([rootFromPath(leafHash(bytes), bundle.index, leaf.receiptCount, bundle.path.map(unhex))]);
+  const [root] = await digests([rootFromPath(leafHash(bytes), bundle.index, leaf.receiptCount, bundle.path.map(unb64))]);
   if (!same(root, leaf.receiptsRoot)) {
     throw new ProofError('receipt-altered', `the receipt is not one of height ${leaf.height}`);
   }

@@ -14,7 +14,7 @@ export const ZERO32 = new Uint8Array(32);
 
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const NO_VALUE = -1;
 const VALUES = new Int8Array(128).fill(NO_VALUE);
 [...ALPHABET].forEach((character, value) => { VALUES[character.charCodeAt(0)] = value; });
@@ -30,23 +30,24 @@ function valueAt(text, place) {
   return code < 128 ? VALUES[code] : NO_VALUE;
 }
 
-/** Bytes from base64url without padding; every other spelling is `unreadable`. */
-export function unb64(text) {
+/** Bytes from base64 with padding; every other spelling is `unreadable`. */
+export function unb64(padded) {
+  const text = padded.slice(0, padded.length - (padded.endsWith('==') ? 2 : Number(padded.endsWith('='))));
   const { length } = text;
   const bytes = new Uint8Array(Math.floor((length * 3) / 4));
   let at = 0;
   let last = 0;
   for (let i = 0; i < length; i += 4) {
     const group = (valueAt(text, i) << 18) | (valueAt(text, i + 1) << 12) | (valueAt(text, i + 2) << 6) | valueAt(text, i + 3);
-    if (group < 0) throw new ProofError('unreadable', 'not base64url without padding');
+    if (group < 0) throw new ProofError('unreadable', 'not base64');
     bytes[at++] = group >> 16; // beyond the last byte nothing is written
     bytes[at++] = group >> 8;
     bytes[at++] = group;
     last = group;
   }
   const unused = [0, 0, 0xffff, 0xff][length % 4];
-  if (length % 4 === 1 || (last & unused) !== 0) {
-    throw new ProofError('unreadable', 'not the one base64url spelling of its bytes');
+  if (padded.length % 4 !== 0 || (last & unused) !== 0) {
+    throw new ProofError('unreadable', 'not the one base64 spelling of its bytes');
   }
   return bytes;
 }

@@ -2,7 +2,7 @@
 // into one file with the verifier by scripts/make_offline_verifier.py; no page of the site loads it.
 
 import { ProofError, hex } from './encoding.js';
-import { entriesOf, isSupported, nameOf, verifyBundle } from './verify.js';
+import { entriesOf, isSupported, nameOf, namedBy, verifyBundle } from './verify.js';
 
 const MARKS = { proven: '✓', partly: '◐', stated: '“', 'unknown-item': '✕' };
 const CLASSES = { proven: 'proven', partly: 'partly', stated: 'stated', 'unknown-item': 'unknown', 'no-crypto': 'no-crypto' };
@@ -72,8 +72,7 @@ async function verify() {
 }
 
 function aboutOf(bundle, result) {
-  const named = bundle.subject ?? bundle.key ?? bundle.obligation ?? result.key;
-  return named ?? (bundle.kind === 'block' ? String(result.leaf.height) : hex(result.receipt.subject));
+  return namedBy(bundle) ?? result.key ?? (bundle.kind === 'block' ? String(result.leaf.height) : hex(result.receipt.subject));
 }
 
 function time(milliseconds) {

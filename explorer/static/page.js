@@ -29,13 +29,13 @@ function show(code, sentences) {
   section.querySelector('.reason').textContent = sentences.join(language === 'en' ? ' ' : '');
 }
 
-// In the page events stand as text, which compresses better; a bundle has them in base64url.
+// In the page events stand as text, which compresses better; a bundle has them in base64.
 function unfold(folded) {
   if (!Array.isArray(folded?.events)) return folded;
   const events = folded.events.map((event) => {
     if (typeof event?.text !== 'string') return event;
     const { text, ...rest } = event;
-    return { ...rest, public: base64url(utf8(text)) };
+    return { ...rest, public: base64(utf8(text)) };
   });
   return { ...folded, events };
 }
@@ -54,10 +54,10 @@ async function readProof() {
   }
 }
 
-function base64url(bytes) {
+function base64(bytes) {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  return btoa(binary);
 }
 
 // The page must show the events of the proof, all of them and no others, with their own times and steps.

@@ -3,7 +3,7 @@
 
 import {
   LienMembers, LienPublic, ObligationMembers, ObligationPublic, ObligationTag, ProofError, SliceMembers, SlicePublic,
-  ZERO32, big64, concat, decodeMessage, hex, same, unb64, unhex, utf8,
+  ZERO32, big64, concat, decodeMessage, hex, same, unb64, utf8,
 } from './encoding.js';
 import { digests, tagged } from './hashing.js';
 import { NotShown, ShownState } from './verify.js';
@@ -19,10 +19,10 @@ const idOfSlice = (obligation, index) => tagged(0x29, Uint8Array.of(SPACE.slice)
 /** An obligation with its tag, all slices, and each slice's lien or the proof that there never was one. */
 export async function verifyReceivable(bundle, anchor) {
   const halves = await Halves.read(bundle, anchor);
-  const obligation = unhex(bundle.obligation);
+  const obligation = unb64(bundle.obligation);
   const key = keyOf(SPACE.obligation, obligation);
   const shown = await halves.shown(key, ObligationPublic);
-  if (shown === null) throw new ProofError('no-obligation', `there is no obligation ${bundle.obligation}`);
+  if (shown === null) throw new ProofError('no-obligation', `there is no obligation ${hex(obligation)}`);
   const terms = halves.members(key, ObligationMembers);
   const tagHeight = await onlyClaim(halves, obligation, terms);
   const ids = await digests(Array.from({ length: terms.sliceCount }, (_, index) => idOfSlice(obligation, index)));
@@ -68,10 +68,10 @@ class Halves {
         throw new ProofError('unreadable', 'a members’ half without its salt of 32 bytes, or a salt alone');
       }
       named.push(members.length > 0 ? tagged(0x06, salt, members) : ZERO32);
-      halves.byKey.set(record.key, members);
+      halves.byKey.set(hex(unb64(record.key)), members);
     }
     const hashes = await digests(named);
-    const records = bundle.records.map(({ key, public: half }, i) => ({ key, public: half, members_hash: hex(hashes[i]) }));
+    const records = bundle.records.map(({ key, public: half }, i) => ({ key, public: half, membersHash: hashes[i] }));
     halves.state = await ShownState.read(anchor, { state: bundle.state, records });
     return halves;
   }

@@ -2,12 +2,12 @@
 // No library, no build step; Ed25519 and SHA-256 are the browser's. Specification: docs/spec/proofs.md.
 
 import {
-  PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath,
+  Known, PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath,
   rootFromSharedPath, verifyAnchor,
 } from './binding.js';
 import {
   Correction, Head, HistoryEntry, Inspection, ItemPublic, Key, ProofError, Recall, SessionPublic, Statements,
-  Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, unb64, unhex, utf8,
+  Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, unb64, utf8,
 } from './encoding.js';
 import { digests, sha256, tagged } from './hashing.js';
 
@@ -25,7 +25,7 @@ export { ProofError, isSupported };
  */
 export async function verifyBundle(value, trust, subject, at) {
   const bundle = readBundle(value);
-  const about = bundle.subject ?? bundle.key ?? bundle.obligation;
+  const about = namedBy(bundle);
   if (about !== undefined && subject !== undefined && about !== subject) {
     throw new ProofError('wrong-subject', `about ${about}, asked for ${subject}`);
   }
@@ -39,6 +39,12 @@ export async function verifyBundle(value, trust, subject, at) {
   }
   await signatures.settled();
   return result;
+}
+
+/** What a bundle says of itself that it is about, as readers ask for it. */
+export function namedBy({ subject, key, obligation }) {
+  const bytes = key ?? obligation;
+  return subject ?? (bytes === undefined ? undefined : hex(unb64(bytes)));
 }
 
 async function verifyKind(bundle, anchor, subject, at) {
@@ -77,16 +83,16 @@ async function verifyItem(bundle, anchor) {
 }
 
 async function verifyEvent(bundle, anchor) {
-  const state = await ShownState.read(anchor, bundle);
-  const [event] = await readEvents([bundle.event], bundle.signed, anchor);
+  const state = await ShownState.read(anchor, bundle, { histories: [], events: [bundle.event] });
+  const [event] = state.events.values();
   const item = await shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
   if (bundle.entry === null || item === null) {
     throw new ProofError('refused', 'the event is not in the history of the item');
   }
-  const entryBytes = unb64(bundle.entry);
+  const entryBytes = await state.known.whole(bundle.entry);
   const entry = decodeMessage(entryBytes, HistoryEntry, 256);
   if (!same(entry.commitment, event.commitment)) throw new ProofError('event-altered', 'the entry is for another event');
-  const path = bundle.path.map(unhex);
+  const path = bundle.path.map(unb64);
   const named = [rootFromPath(leafHash(entryBytes), bundle.index, item.history.count, path), peaksRoot(item.history.peaks)];
   const [root, wanted] = await digests(named);
   if (!same(root, wanted)) {
@@ -100,7 +106,7 @@ async function verifyEvent(bundle, anchor) {
 
 async function verifyRecord(bundle, anchor) {
   const state = await ShownState.read(anchor, bundle);
-  const key = unhex(bundle.key);
+  const key = unb64(bundle.key);
   const whole = (reader) => reader.bytes.slice(reader.take(reader.bytes.length));
   const value = await shownOr('not-shown', () => state.record(key, whole));
   return { verdict: 'proven', anchor, key, value };
@@ -157,34 +163,33 @@ export async function shownOr(code, read) {
 const RECORD_SIZE_MAX = 65536;
 const EVENT_PART_SIZE_MAX = 262144;
 const EVENTS = 1;
-const ENTRY_HEAD = Uint8Array.of(0x97, 0xc4, 0x20); // seven fields, of which the first has 32 bytes
+const DIGEST = -1; // for the last piece of a head: the root to which the path of its capture leads
 
 /** Raised inside a walk where a bundle shows neither a thing nor its absence. */
 export class NotShown extends Error {}
 
 /** What a bundle shows of the state. Everything it hands out has been checked against the anchor's state root. */
 export class ShownState {
-  /** Check that tree, records and events fit together. */
+  /** Write out what is in pieces, and check that events, records and tree fit together. */
   static async read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
     const records = bundle.records ?? [bundle.record].filter(Boolean);
-    state.publics = new Map(records.map((record) => [record.key, unb64(record.public)]));
-    if (state.publics.size !== records.length) throw new ProofError('unreadable', 'a record is shown twice');
-    const hashes = (await digests(records.map(({ key }) => sha256(unhex(key))))).map(hex);
-    state.keys = new Map(records.map(({ key }, i) => [hashes[i], key]));
+    const known = new Known(anchor.chainId, (bundle.hashes ?? []).map(unb64));
+    const written = await writeOut(known, records, histories, events);
+    Object.assign(state, { known, histories: written.histories });
+    const shown = await readEvents(events, written.commitments, bundle.signed, anchor, known);
+    state.events = new Map(shown.map((event) => [hex(event.commitment), event]));
+    state.publics = new Map(written.keys.map((key, i) => [hex(key), written.publics[i]]));
+    const names = written.keyHashes.map(hex);
+    state.keys = new Map(names.map((name, i) => [name, written.keys[i]]));
+    if (state.keys.size !== records.length) throw new ProofError('unreadable', 'a record is shown twice');
     // Only the root of the tree can vouch for the leaves.
-    const leaves = new Map(records.map((record, i) => {
-      const membersHash = record.members_hash === undefined ? ZERO32 : unhex(record.members_hash);
-      return [hashes[i], recordLeaf(state.publics.get(record.key), membersHash)];
-    }));
-    state.tree = PartialTrie.read(unb64(bundle.state), leaves);
+    const leaves = records.map((record, i) => recordLeaf(written.publics[i], membersHashOf(record)));
+    state.tree = PartialTrie.read(unb64(bundle.state), new Map(names.map((name, i) => [name, leaves[i]])));
     const [root] = await digests([state.tree.root]);
     if (!same(root, (anchor.asOf ?? anchor.executed).stateRoot)) {
       throw new ProofError('not-in-state', 'tree and records shown have another root than was certified');
     }
-    state.histories = new Map(histories.map((history) => [history.owner, history]));
-    state.shown = await readEvents(events, bundle.signed, anchor);
-    state.events = new Map(state.shown.map((event) => [hex(event.commitment), event]));
     return state;
   }
 
@@ -208,7 +213,7 @@ export class ShownState {
   linkedKey(link) {
     const key = this.keys.get(hex(link));
     if (key === undefined) throw new NotShown();
-    return unhex(key);
+    return key;
   }
 
   /** All entries of the history in the record `owner`; `history-altered` when they do not give its root. */
@@ -218,77 +223,92 @@ export class ShownState {
       if (history.count === 0) return [];
       throw new NotShown();
     }
-    const encoded = this.#encoded(shown);
-    const entries = encoded.map((bytes) => decodeMessage(bytes, HistoryEntry, 256));
-    const peaks = entries.length === history.count ? await digests(peaksOf(encoded.map(leafHash))) : [];
-    const fits = peaks.length === history.peaks.length && peaks.every((peak, i) => same(peak, history.peaks[i]));
+    const entries = shown.entries.map((bytes) => decodeMessage(bytes, HistoryEntry, 256));
+    const fits = shown.peaks.length === history.peaks.length && shown.peaks.every((peak, i) => same(peak, history.peaks[i]));
     if (entries.length !== history.count || !fits) {
       throw new ProofError('history-altered', 'entries are not those that the record commits to');
     }
     return entries;
   }
-
-  // The entries of a history, with the commitments that were left out of those whose events are shown.
-  #encoded({ entries, events = [] }) {
-    const encoded = entries.map(unb64);
-    if (events.length === 0) return encoded;
-    if (events.length !== encoded.length || events.some((event) => event < -1 || event >= this.shown.length)) {
-      throw new ProofError('unreadable', 'entries name events that are not shown');
-    }
-    return encoded.map((entry, i) => (events[i] < 0 ? entry : concat(ENTRY_HEAD, this.shown[events[i]].commitment, entry)));
-  }
 }
 
-/** Recompute the events' commitments and, where signers are shown, check the captures that hold them (section 4). */
-async function readEvents(events, signed, anchor) {
+/** Everything in pieces put together (section 1.1): what follows from one part is known to the next. */
+async function writeOut(known, records, histories, events) {
+  const commitments = await digests(events.map(commitmentOf));
+  known.hashes.push(...commitments);
+  const keys = await Promise.all(records.map(({ key }) => known.whole(key)));
+  const keyHashes = await digests(keys.map((key) => sha256(key)));
+  known.hashes.push(...keyHashes);
+  const written = new Map();
+  for (const history of histories) {
+    const entries = await Promise.all(history.entries.map((entry) => known.whole(entry)));
+    written.set(hex(await known.whole(history.owner)), { entries, peaks: peaksOf(entries.map(leafHash)) });
+  }
+  await digests([...written.values()].flatMap(({ peaks }) => peaks));
+  for (const history of written.values()) {
+    history.peaks = await digests(history.peaks);
+    known.hashes.push(...history.peaks);
+  }
+  const publics = await Promise.all(records.map((record) => known.whole(record.public)));
+  return { commitments, keys, keyHashes, histories: written, publics };
+}
+
+const membersHashOf = ({ membersHash, members_hash: shown }) => membersHash ?? (shown === undefined ? ZERO32 : unb64(shown));
+
+const commitmentOf = (shown) =>
+  tagged(0x10, Uint8Array.of(1), tagged(0x11, unb64(shown.public)), unb64(shown.members), unb64(shown.sealed));
+
+/** Check that events are JSON in its one spelling and, where signers are shown, the captures that hold them (section 4). */
+async function readEvents(events, commitments, signed, anchor, known) {
   const captures = new Map();
-  const read = events.map((shown) => readEvent(shown, signed, anchor, captures));
-  for (const { head, headBytes, shown, leaves } of captures.values()) {
-    const named = rootFromSharedPath(leaves, head.eventCount, (shown.path ?? []).map(unhex));
-    const [root, id] = await digests([named, tagged(0x18, headBytes)]);
-    if (!same(root, head.digest)) throw new ProofError('event-altered', 'events are not in the capture said to hold them');
-    checkHead(head, id, shown.signatures, anchor);
-  }
-  const commitments = await digests(read.map((event) => event.commitment));
-  return read.map((event, i) => ({ ...event, commitment: commitments[i] }));
+  const read = [];
+  for (const [i, shown] of events.entries()) read.push(await readEvent(shown, commitments[i], signed, known, captures));
+  for (const capture of captures.values()) await checkCapture(capture, anchor);
+  return read;
 }
 
-// An event whose commitment is named, and not yet computed.
-function readEvent(shown, signed, anchor, captures) {
+async function readEvent(shown, commitment, signed, known, captures) {
   const bytes = unb64(shown.public);
   if (bytes.length > EVENT_PART_SIZE_MAX) throw new ProofError('event-altered', 'an event is too long');
-  const value = readCanonical(bytes);
-  const slot = tagged(0x11, bytes);
-  const commitment = tagged(0x10, Uint8Array.of(1), slot, unhex(shown.members), unhex(shown.sealed));
-  const event = { commitment, value, signers: [] };
+  const event = { commitment, value: readCanonical(bytes), signers: [] };
   if (shown.signed === null) return event;
-  const { head, leaves } = captureOf(shown.signed, signed, anchor, captures);
+  const { head, leaves } = await captureOf(shown.signed, signed, known, captures);
   if (leaves.has(shown.index)) throw new ProofError('not-in-tree', 'two events at one place of a capture');
   leaves.set(shown.index, leafHash(commitment));
   return { ...event, signers: head.signers };
 }
 
-/** The signed head of a capture, read once for all its events. */
-function captureOf(place, signed, anchor, captures) {
-  const known = captures.get(place);
-  if (known !== undefined) return known;
+/** The signed head of a capture, read once for all its events; `begin`: its bytes up to a digest that is left out. */
+async function captureOf(place, signed, known, captures) {
+  const read = captures.get(place);
+  if (read !== undefined) return read;
   const shown = place >= 0 ? signed[place] : undefined;
   if (shown === undefined) throw new ProofError('unreadable', 'an event names a capture that is not shown');
-  const headBytes = unb64(shown.head);
+  const cut = Array.isArray(shown.head) && shown.head[shown.head.length - 1] === DIGEST;
+  const begin = cut ? await known.whole(shown.head.slice(0, -1)) : null;
+  const headBytes = cut ? concat(begin, ZERO32) : await known.whole(shown.head);
   const head = decodeMessage(headBytes, Head, 1024);
-  if (!same(head.chainId, anchor.chainId)) throw new ProofError('wrong-chain', 'an event was signed for another chain');
+  if (!same(head.chainId, known.hashes[1])) throw new ProofError('wrong-chain', 'an event was signed for another chain');
   if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
-  captures.set(place, { head, headBytes, shown, leaves: new Map() });
+  captures.set(place, { head, headBytes, begin, shown, leaves: new Map() });
   return captures.get(place);
 }
 
-function checkHead(head, id, shown, { chainId, signatures }) {
-  if (shown.length !== head.signers.length) {
+/** The events shown are those of the head, and its signers signed it. */
+async function checkCapture({ head, headBytes, begin, shown, leaves }, { chainId, signatures }) {
+  const named = rootFromSharedPath(leaves, head.eventCount, (shown.path ?? []).map(unb64));
+  const [root, id] = await digests([named, begin === null ? tagged(0x18, headBytes) : tagged(0x18, begin, named)]);
+  if (begin === null && !same(root, head.digest)) {
+    throw new ProofError('event-altered', 'events are not in the capture said to hold them');
+  }
+  if (shown.signatures.length !== head.signers.length) {
     throw new ProofError('bad-event-signature', 'a capture lacks a signature or has one too many');
   }
+  // Of a digest that is left out the signature alone says whether it is that of these events.
+  const code = begin === null ? 'bad-event-signature' : 'event-altered';
   for (const [i, key] of head.signers.entries()) {
-    const claim = [key, unb64(shown[i]), TRANSACTION, chainId, id];
-    signatures.add('bad-event-signature', 'the signature of a capture does not verify', ...claim);
+    const claim = [key, unb64(shown.signatures[i]), TRANSACTION, chainId, id];
+    signatures.add(code, 'the signature of a capture does not verify', ...claim);
   }
 }
 

@@ -30,7 +30,6 @@ from scripts.benchmark.tree import SEED, cpu, sha256_seconds, storing_us, tree_c
 from scripts.story.goods import PACK_GTIN
 from scripts.story.network import ROOT, node_environment
 from tallystick.admission import VerifiedTransaction, verify_transaction
-from tallystick.api import unb64
 from tallystick.epochs import EpochStep
 from tallystick.proofs import Trust, build_item, build_record, verify_bundle, write_bundle
 from tallystick.proofs.bundle import ItemBundle
@@ -215,7 +214,7 @@ def _bundles(node: FilledNode) -> dict[str, float]:
     for name, bundle in (("item_of_12_events", item), ("record", record), ("absent_record", absent)):
         data = write_bundle(bundle)
         checking, _ = cpu(lambda data=data: verify_bundle(data, trust))  # type: ignore[misc]
-        own = sum(len(unb64(event.public)) for event in bundle.events) if isinstance(bundle, ItemBundle) else 0
+        own = sum(len(event.public) for event in bundle.events) if isinstance(bundle, ItemBundle) else 0
         figures[f"{name}_bundle_bytes"] = len(data)
         figures[f"{name}_bundle_bytes_beside_events"] = len(data) - own
         figures[f"{name}_bundle_bytes_deflated"] = len(compress(data, 9))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from scripts.proof_vectors.edits import change
 from scripts.proof_vectors.making import Bundle, block, event, item, receipt, record
-from tallystick.api import b64, unb64
 from tallystick.limits import BUCKET_KEYS_MAX
 from tallystick.merkle import leaf_hash
 from tallystick.records.base import key_hash
 from tallystick.records.goods import item_key
 from tests import proof_world as w
-from tests.proof_entries import written_out
+from tests.proof_bytes import b64, unb64
 from tests.proof_trees import taken_apart, tree
 
 SEEN = {"item-older-than-seen": 21, "block-older-than-seen": 21}  # newest height that its verifier has seen
@@ -40,7 +39,6 @@ def broken_trees() -> dict[str, tuple[str, Bundle]]:
 
 def _last_entry_twice(bundle: Bundle) -> None:
     """As if the last leaf were there twice, which some trees cannot tell."""
-    bundle |= written_out(bundle)
     entries = bundle["histories"][0]["entries"]
     entries.append(entries[-1])
 
@@ -58,7 +56,7 @@ def _entry_as_node(bundle: Bundle) -> None:
 def _node_as_receipt(bundle: Bundle) -> None:
     """The two lowest hashes as one leaf, one step higher."""
     (step,) = bundle["path"]
-    bundle["receipt"] = b64(leaf_hash(unb64(bundle["receipt"])) + bytes.fromhex(step))
+    bundle["receipt"] = b64(leaf_hash(unb64(bundle["receipt"])) + unb64(step))
     bundle["path"] = []
 
 

@@ -9,14 +9,13 @@ from msgspec import structs
 
 from scripts.proof_vectors.edits import certificate, change, leaf_of, reanchor
 from scripts.proof_vectors.making import Bundle, block, item, item_at, receipt
-from tallystick.api import b64
 from tallystick.encoding import encode
-from tallystick.proofs.anchor import read
 from tallystick.reasons import Reason
 from tallystick.receipts import Receipt
 from tallystick.records.base import key_hash
 from tallystick.votes import Certificate
 from tests import proof_world as w
+from tests.proof_bytes import ZEROS, b64, read, unb64
 
 
 def receipt_with(bundle: Bundle, **changes: Any) -> Bundle:
@@ -45,7 +44,7 @@ def broken_chain() -> dict[str, tuple[str, Bundle]]:
             change(block(9), lambda b: b["block"].update(path=block(8)["block"]["path"])),
         ),
         "block-path-short": ("not-in-tree", change(block(9), lambda b: b["block"]["path"].pop())),
-        "block-path-long": ("not-in-tree", change(block(9), lambda b: b["block"]["path"].append("00" * 32))),
+        "block-path-long": ("not-in-tree", change(block(9), lambda b: b["block"]["path"].append(ZEROS))),
         "block-path-reordered": ("not-in-history", change(block(9), lambda b: b["block"]["path"].reverse())),
         "block-node-as-leaf": ("unreadable", change(block(9), lambda b: b["block"].update(leaf=b64(bytes(64))))),
         "block-header-of-another": (
@@ -65,7 +64,7 @@ def broken_chain() -> dict[str, tuple[str, Bundle]]:
         "receipt-at-another-place": ("receipt-altered", change(receipt(9), lambda b: b.update(index=1))),
         "receipt-beyond-the-last": ("not-in-tree", change(receipt(9), lambda b: b.update(index=2))),
         "receipt-path-short": ("not-in-tree", change(receipt(9), lambda b: b["path"].pop())),
-        "receipt-path-altered": ("receipt-altered", change(receipt(9), lambda b: b.update(path=["00" * 32]))),
+        "receipt-path-altered": ("receipt-altered", change(receipt(9), lambda b: b.update(path=[ZEROS]))),
         "receipt-under-another-height": (
             "receipt-altered",
             change(receipt(9), lambda b: b.update(block=receipt(7)["block"])),
@@ -101,5 +100,5 @@ def broken_earlier() -> dict[str, tuple[str, Bundle]]:
 
 def _tree_of_another(bundle: Bundle) -> None:
     """The partial tree of a state with one record more, with places for all records that this one shows."""
-    shown = [key_hash(bytes.fromhex(record["key"])) for record in bundle["records"]]
+    shown = [key_hash(unb64(record["key"])) for record in bundle["records"]]
     bundle["state"] = b64(w.finished_world(201).trie().prove(shown))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from msgspec import structs
 
 from scripts.proof_vectors.making import Bundle
-from tallystick.api import b64, unb64
 from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.proofs import show_anchor
-from tallystick.proofs.anchor import read
 from tallystick.records.base import key_hash
 from tallystick.records.goods import item_key
 from tallystick.votes import Certificate
 from tests import proof_world as w
+from tests.proof_bytes import b64, read, unb64
+from tests.proof_entries import written_out_anchor
 
 
 def change(bundle: Bundle, edit: Callable[[Bundle], Any]) -> Bundle:
@@ -37,7 +36,7 @@ def reanchor(bundle: Bundle, world: w.ProofWorld | None = None, **changes: Any) 
     world = world or w.finished_world()
     header = world.header(**changes)
     shown = show_anchor(header.chain_id, header, (), w.certify(header), w.validators())
-    return {**bundle, "anchor": msgspec.to_builtins(shown)}
+    return {**bundle, "anchor": written_out_anchor(shown)}
 
 
 def certificate(bundle: Bundle, edit: Callable[[Certificate], Certificate]) -> Bundle:
@@ -49,7 +48,7 @@ def certificate(bundle: Bundle, edit: Callable[[Certificate], Certificate]) -> B
 
 def drop_record(bundle: Bundle, key: bytes) -> Bundle:
     """The bundle without one record, for which the tree still has a place."""
-    bundle["records"] = [record for record in bundle["records"] if record["key"] != key.hex()]
+    bundle["records"] = [record for record in bundle["records"] if record["key"] != b64(key)]
     return bundle
 
 
@@ -58,7 +57,7 @@ def hide_record(bundle: Bundle, key: bytes, world: w.ProofWorld | None = None) -
     drop_record(bundle, key)
     absent = [item_key(each.split("/10/")[0]) for each in (w.LOT, w.FIELD_LOT)]
     hidden = [key_hash(key)]
-    shown = [key_hash(bytes.fromhex(record["key"])) for record in bundle["records"]]
+    shown = [key_hash(unb64(record["key"])) for record in bundle["records"]]
     trie = (world or w.finished_world()).trie()
     bundle["state"] = b64(trie.prove([*shown, *map(key_hash, absent), *hidden], hidden))
     return bundle
@@ -67,7 +66,7 @@ def hide_record(bundle: Bundle, key: bytes, world: w.ProofWorld | None = None) -
 def unshow(bundle: Bundle, key: bytes) -> Bundle:
     """The bundle without one record, and with a tree that does not show its place."""
     drop_record(bundle, key)
-    shown = [key_hash(bytes.fromhex(record["key"])) for record in bundle["records"]]
+    shown = [key_hash(unb64(record["key"])) for record in bundle["records"]]
     bundle["state"] = b64(w.finished_world().trie().prove(shown))
     return bundle
 
@@ -75,7 +74,7 @@ def unshow(bundle: Bundle, key: bytes) -> Bundle:
 def record_of(bundle: Bundle, key: bytes) -> Bundle:
     """One record of a bundle."""
     found: Bundle
-    (found,) = (record for record in bundle["records"] if record["key"] == key.hex())
+    (found,) = (record for record in bundle["records"] if record["key"] == b64(key))
     return found
 
 

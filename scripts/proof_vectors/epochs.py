@@ -10,13 +10,14 @@ import msgspec
 from scripts.proof_vectors.edits import change
 from scripts.proof_vectors.making import Bundle, record
 from tallystick import epochs, keys
-from tallystick.api import b64
 from tallystick.blocks import Header
 from tallystick.encoding import encode
 from tallystick.proofs import show_anchor
 from tallystick.validators import Validator, ValidatorSet, validator_set
 from tallystick.votes import Certificate, Statement, VoteKind, certificate_of
 from tests import proof_world as w
+from tests.proof_bytes import b64
+from tests.proof_entries import written_out_anchor
 
 
 def next_validators() -> ValidatorSet:
@@ -41,6 +42,7 @@ def crossed(
     closed: bool = False,
     count: int = 3,
     of: w.ProofWorld | None = None,
+    in_pieces: bool = False,
     **boundary: Any,
 ) -> Bundle:
     """The bundle under a header of epoch 1, with the end of epoch 0.
@@ -49,6 +51,7 @@ def crossed(
         closed: the boundary block is final only through a closing header.
         count: signers of that end.
         of: the world that the bundle shows.
+        in_pieces: whether the anchor names what follows from its own parts.
         boundary: changed fields of the boundary block.
     """
     world, following = of or w.finished_world(), next_validators()
@@ -60,7 +63,7 @@ def crossed(
     header = world.header(epoch=1, view=3, validators_hash=digest, next_validators_hash=digest)
     steps = (epochs.EpochStep(w.validators(), proof),)
     shown = show_anchor(header.chain_id, header, (), certify_by(following, header), following, steps)
-    return {**bundle, "anchor": msgspec.to_builtins(shown)}
+    return {**bundle, "anchor": msgspec.to_builtins(shown) if in_pieces else written_out_anchor(shown)}
 
 
 def with_end(bundle: Bundle, **parts: Any) -> Bundle:
@@ -104,6 +107,14 @@ def broken_epochs() -> dict[str, tuple[str, Bundle]]:
         "epoch-end-for-others": ("unknown-validators", with_end(crossed(record()), next_validators=b64(encode(ours)))),
         "epoch-end-that-is-none": ("unknown-validators", crossed(record(), next_validators_hash=ours.digest())),
         "epoch-end-of-a-later-epoch": ("unknown-validators", crossed(record(), epoch=1)),
+        "epoch-end-in-pieces-that-names-a-later-block": (
+            "unreadable",
+            with_end(crossed(record(), in_pieces=True), boundary=["", 99]),
+        ),
+        "epoch-end-in-pieces-of-others": (
+            "unknown-validators",
+            with_end(crossed(record(), in_pieces=True), validators=b64(encode(next_validators()))),
+        ),
         "epoch-end-two-signers": ("quorum-short", crossed(record(), count=2)),
         "epoch-end-certificate-of-another": (
             "not-in-chain",

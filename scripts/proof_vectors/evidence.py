@@ -5,21 +5,21 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from scripts.proof_vectors.edits import certificate, change, flip, leaf_of, reanchor
 from scripts.proof_vectors.epochs import crossed, next_validators
 from scripts.proof_vectors.making import AT, Bundle, loads
-from tallystick.api import b64
 from tallystick.encoding import encode
 from tallystick.evidence import Evidence, EvidenceKind
 from tallystick.proofs import build_evidence, show_height, write_bundle
-from tallystick.proofs.anchor import read
 from tallystick.records.base import key_hash
 from tallystick.records.goods import item_key
 from tallystick.records.membership import evidence_key
 from tallystick.votes import Certificate
 from tests import proof_world as w
+from tests.proof_bytes import b64, read
 
 FOUND = w.contradiction()
 KEY = evidence_key(FOUND.key, FOUND.epoch, FOUND.view, EvidenceKind.DOUBLE_NOTARIZE)
@@ -44,7 +44,7 @@ def earlier(height: int = 9, **boundary: Any) -> Bundle:
     header, block = world.block_header(height), show_height(world, height)
     assert header is not None
     seats = {
-        "block": {"leaf": block.leaf, "path": list(block.path)},
+        "block": msgspec.to_builtins(block),
         "header": b64(encode(header)),
         "validators": b64(encode(w.validators())),
     }

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import structs
 
 from scripts.proof_vectors.edits import change, hide_record, reanchor, record_of
 from scripts.proof_vectors.items import alter_path
-from scripts.proof_vectors.making import Bundle, copied_world, corrected_event, event, event_of_two, item
-from tallystick.api import b64, unb64
+from scripts.proof_vectors.making import (
+    Bundle,
+    copied_world,
+    corrected_event,
+    event,
+    event_in_pieces,
+    event_of_two,
+    item,
+)
 from tallystick.encoding import decode, encode
 from tallystick.proofs.build import show_record
 from tallystick.records.base import key_hash
@@ -22,7 +30,7 @@ from tallystick.records.goods import (
 from tallystick.records.members import member_key
 from tallystick.transactions import sign_transaction
 from tests import proof_world as w
-from tests.proof_entries import written_out
+from tests.proof_bytes import b64, unb64
 
 SESSION = session_key(w.PALLET, 1)
 CORRECT = 3  # place of the declaration in the session's history
@@ -48,6 +56,10 @@ def broken_histories() -> dict[str, tuple[str, Bundle]]:
             hide_record(corrected_event(), correction_key("org:carrier", _commitment(WARM))),
         ),
         "event-corrected-path-step-altered": ("event-altered", change(corrected_event(), alter_path)),
+        "event-corrected-in-pieces-path-step-altered": (
+            "event-altered",
+            change(event_in_pieces(item_key(w.PALLET), WARM), alter_path),
+        ),
         "event-corrected-path-step-twice": ("not-in-tree", change(corrected_event(), _step_twice)),
         "event-corrected-path-left-out": (
             "not-in-tree",
@@ -79,8 +91,7 @@ def _commitment(place: int) -> bytes:
 
 def _entries(bundle: Bundle, owner: bytes) -> list[str]:
     found: list[str]
-    bundle |= written_out(bundle)
-    (found,) = (history["entries"] for history in bundle["histories"] if history["owner"] == owner.hex())
+    (found,) = (history["entries"] for history in bundle["histories"] if history["owner"] == b64(owner))
     return found
 
 
@@ -108,9 +119,9 @@ def _rename_entry(bundle: Bundle) -> None:
 
 def _from(world: w.ProofWorld, bundle: Bundle, *more: bytes) -> Bundle:
     """A bundle's records, tree and anchor out of another world; ``more`` are keys that the tree shows too."""
-    known = [bytes.fromhex(record["key"]) for record in bundle["records"]]
+    known = [unb64(record["key"]) for record in bundle["records"]]
     bundle["records"] = [
-        structs.asdict(show_record(key, record)) for key in known if (record := world.record(key)) is not None
+        msgspec.to_builtins(show_record(key, record)) for key in known if (record := world.record(key)) is not None
     ]
     bundle["state"] = b64(world.prove([key_hash(key) for key in {*known, *more}]))
     return reanchor(bundle, world)
@@ -158,7 +169,7 @@ def _copys_correction() -> Bundle:
     """The correction of a member's copy, and nothing about the original's."""
     world, bundle = copied_world(), event_of_two()
     key = correction_key("org:retailer", world.histories[SESSION][SHIPPED].commitment)
-    bundle["records"].append({"key": key.hex()})
+    bundle["records"].append({"key": b64(key)})
     bundle["records"].sort(key=lambda each: str(each["key"]))
     return _from(world, bundle)
 
@@ -178,7 +189,7 @@ def _copied(bundle: Bundle, height: int) -> Bundle:
     record = world.record(key)
     assert record is not None
     bundle["records"] = sorted(
-        [*bundle["records"], structs.asdict(show_record(key, record))], key=lambda each: str(each["key"])
+        [*bundle["records"], msgspec.to_builtins(show_record(key, record))], key=lambda each: str(each["key"])
     )
     item_shown = bundle["kind"] == "item"
     absent = _absent(world, bundle) if item_shown else [correction_key("org:grower", original.commitments[0])]

@@ -5,22 +5,19 @@ from __future__ import annotations
 from hashlib import sha256
 
 from scripts.proof_vectors.edits import certificate, change, drop_record, flip, hide_record, reanchor, unshow
-from scripts.proof_vectors.making import Bundle, event, item
+from scripts.proof_vectors.making import Bundle, event, item, item_in_pieces
 from tallystick import keys
-from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
-from tallystick.proofs.anchor import read
 from tallystick.records.base import key_hash
 from tallystick.records.goods import HistoryEntry, correction_key, item_key, recall_key, session_key
 from tallystick.validators import Validator, validator_set
 from tallystick.votes import Certificate, VoteKind
 from tests import proof_world as w
-from tests.proof_entries import written_out
+from tests.proof_bytes import b64, read, unb64
 
 
 def swap_entries(bundle: Bundle) -> None:
     """Reorder the longest history."""
-    bundle |= written_out(bundle)
     longest = max(bundle["histories"], key=lambda history: len(history["entries"]))
     longest["entries"][0], longest["entries"][1] = longest["entries"][1], longest["entries"][0]
 
@@ -48,8 +45,8 @@ def refused_event() -> Bundle:
     _, members, sealed = transaction.events[0].slots()
     bundle["event"] = {
         "public": b64(transaction.events[0].public),
-        "members": members.hex(),
-        "sealed": sealed.hex(),
+        "members": b64(members),
+        "sealed": b64(sealed),
         "signed": 0,
     }
     bundle["signed"] = [{"head": b64(transaction.head_bytes), "signatures": [b64(s) for s in transaction.signatures]}]
@@ -78,19 +75,55 @@ def notarised() -> Bundle:
 def alter_path(bundle: Bundle) -> None:
     """Flip a bit of the first step of a path that a capture's events share."""
     shown = next(capture for capture in bundle["signed"] if capture.get("path"))
-    step = shown["path"][0]
-    shown["path"][0] = ("1" if step[0] == "0" else "0") + step[1:]
+    shown["path"][0] = flip(shown["path"][0])
 
 
 def other_events_entry(bundle: Bundle) -> None:
     """An entry that takes its commitment from another event."""
     history = max(bundle["histories"], key=lambda history: len(history["entries"]))
-    history["events"][0], history["events"][1] = history["events"][1], history["events"][0]
+    entries = history["entries"]
+    entries[0][1], entries[1][1] = entries[1][1], entries[0][1]
 
 
 def strange_event_entry(bundle: Bundle) -> None:
     """An entry that takes its commitment from an event that is not there."""
-    bundle["histories"][0]["events"][0] = len(bundle["events"])
+    bundle["histories"][0]["entries"][0][1] = 1_000
+
+
+def below_zero(bundle: Bundle) -> None:
+    """A number from the end, as some languages count."""
+    bundle["histories"][0]["entries"][0][1] = -2
+
+
+def peak_in_an_entry(bundle: Bundle) -> None:
+    """An entry that names the peak of its own history, which follows from it."""
+    last = max(piece for record in bundle["records"] for piece in record["public"] if isinstance(piece, int))
+    bundle["histories"][0]["entries"][0][1] = last
+
+
+def piece_that_is_none(bundle: Bundle) -> None:
+    """A piece that is neither bytes nor a number."""
+    bundle["histories"][0]["entries"][0][1] = None
+
+
+def digest_in_the_middle(bundle: Bundle) -> None:
+    """The number for a head's digest where there is none."""
+    bundle["signed"][0]["head"].append(bundle["signed"][0]["head"][0])
+
+
+def other_signature(bundle: Bundle) -> None:
+    """A signature of something else, under a head whose digest only it can vouch for."""
+    signatures = bundle["signed"][0]["signatures"]
+    signatures[0] = flip(signatures[0])
+
+
+def loose_bits(bundle: Bundle) -> None:
+    """The last letter of a text changed in bits that stand for no byte."""
+    state = bundle["state"]
+    end = len(state.rstrip("="))
+    assert end < len(state)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    bundle["state"] = state[: end - 1] + letters[letters.index(state[end - 1]) + 1] + state[end:]
 
 
 def event_twice(bundle: Bundle) -> None:
@@ -100,7 +133,6 @@ def event_twice(bundle: Bundle) -> None:
 
 def one_event_less(bundle: Bundle) -> None:
     """One of several events of a capture left out, whose path is then too short."""
-    bundle |= written_out(bundle)
     captures = [event["signed"] for event in bundle["events"]]
     place = next(place for place, capture in enumerate(captures) if captures.count(capture) > 1)
     del bundle["events"][place]
@@ -120,13 +152,26 @@ def broken_items() -> dict[str, tuple[str, Bundle]]:
         "item-entries-reordered": ("history-altered", change(item(), swap_entries)),
         "item-entry-left-out": (
             "history-altered",
-            change(written_out(item()), lambda b: b["histories"][0]["entries"].pop()),
+            change(item(), lambda b: b["histories"][0]["entries"].pop()),
         ),
         "item-history-not-shown": ("partly", change(item(), lambda b: b["histories"].pop())),
-        "item-event-not-shown": ("partly", change(written_out(item()), lambda b: b["events"].pop(0))),
-        "item-entry-of-another-event": ("history-altered", change(item(), other_events_entry)),
-        "item-entry-of-no-event": ("unreadable", change(item(), strange_event_entry)),
-        "item-entries-without-one-event": ("unreadable", change(item(), lambda b: b["histories"][0]["events"].pop())),
+        "item-event-not-shown": ("partly", change(item(), lambda b: b["events"].pop(0))),
+        "item-entry-of-another-event": ("not-in-state", change(item_in_pieces(), other_events_entry)),
+        "item-entry-of-no-event": ("unreadable", change(item_in_pieces(), strange_event_entry)),
+        "item-number-below-zero": ("unreadable", change(item_in_pieces(), below_zero)),
+        "item-number-of-what-comes-later": ("unreadable", change(item_in_pieces(), peak_in_an_entry)),
+        "item-without-its-hashes": ("unreadable", change(item_in_pieces(), lambda b: b.pop("hashes"))),
+        "item-with-other-hashes": ("event-altered", change(item_in_pieces(), lambda b: b["hashes"].reverse())),
+        "item-piece-that-is-none": ("unreadable", change(item_in_pieces(), piece_that_is_none)),
+        "item-in-pieces-entry-left-out": (
+            "not-in-state",
+            change(item_in_pieces(), lambda b: b["histories"][0]["entries"].pop()),
+        ),
+        "item-in-pieces-event-altered": ("event-altered", change(item_in_pieces(), alter_event)),
+        "item-in-pieces-event-left-out": ("unreadable", change(item_in_pieces(), lambda b: b["events"].pop())),
+        "item-in-pieces-digest-in-the-middle": ("unreadable", change(item_in_pieces(), digest_in_the_middle)),
+        "item-in-pieces-other-signature": ("event-altered", change(item_in_pieces(), other_signature)),
+        "item-loose-bits": ("unreadable", change(item(), loose_bits)),
         "item-event-twice": ("not-in-tree", change(item(), event_twice)),
         "item-event-of-a-capture-left-out": ("not-in-tree", change(item(), one_event_less)),
         "item-record-dropped": ("not-shown", drop_record(item(), recall_key("recall-1"))),

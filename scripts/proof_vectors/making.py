@@ -31,6 +31,7 @@ from tallystick.records.goods import (
 )
 from tallystick.transactions import sign_transaction
 from tests import proof_world as w
+from tests.proof_entries import written_out
 
 Bundle = dict[str, Any]
 AT = 17  # the height that bundles as of a height are about
@@ -163,7 +164,24 @@ def transaction_of(height: int) -> str:
     return w.finished_world().transactions[height, 0].id.hex()
 
 
+def item_in_pieces(subject: str = w.SERIAL, world: w.ProofWorld | None = None) -> Bundle:
+    """The bundle of an item as it is made: what follows from other parts is named and not repeated."""
+    return as_made(write_bundle(build_item(subject, world or w.finished_world())))
+
+
+def event_in_pieces(owner: bytes = item_key(w.FIELD_LOT), place: int = 0) -> Bundle:
+    """The bundle of an event as it is made."""
+    world = w.finished_world()
+    commitment = world.histories[owner][place].commitment
+    return as_made(write_bundle(build_event(commitment, owner[1:].decode(), world)))
+
+
 def loads(data: bytes) -> Bundle:
-    """JSON to a dict."""
+    """A bundle as plain JSON, with nothing left out."""
+    return written_out(as_made(data))
+
+
+def as_made(data: bytes) -> Bundle:
+    """A bundle as plain JSON."""
     value: Bundle = json.loads(data)
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
 from typing import Any
 
@@ -10,7 +9,6 @@ from msgspec import structs
 
 from scripts.proof_vectors.edits import certificate, change, hide_record, leaf_of, reanchor, record_of, unshow
 from scripts.proof_vectors.making import Bundle, receivable, receivable_at
-from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.object_ids import slice_id
 from tallystick.records.base import key_hash
@@ -31,11 +29,13 @@ from tallystick.records.finance import (
 from tallystick.records.goods import item_key
 from tallystick.votes import Certificate
 from tests import proof_world as w
+from tests.proof_bytes import b64, unb64
+from tests.proof_entries import written_out_anchor
 
 
 def halves_with(bundle: Bundle, key: bytes, type_: type[Any], **changes: Any) -> Bundle:
     """The bundle with fields of one record's members' half changed."""
-    (record,) = (record for record in bundle["records"] if record["key"] == key.hex())
+    (record,) = (record for record in bundle["records"] if record["key"] == b64(key))
     old = decode(unb64(record["members"]), type_, size_max=10_000)
     record["members"] = b64(encode(structs.replace(old, **changes)))
     return bundle
@@ -63,7 +63,7 @@ def nowhere() -> Bundle:
 def anchor_of(world: w.ProofWorld) -> Any:
     """The anchor of another world as plain JSON."""
     shown = world.anchor()
-    return json.loads(json.dumps({f: getattr(shown, f) for f in shown.__struct_fields__}))
+    return written_out_anchor(shown)
 
 
 def broken_receivables() -> dict[str, tuple[str, Bundle]]:

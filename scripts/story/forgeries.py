@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.limits import TRANSACTION_SIZE_MAX
 from tallystick.records.goods import HistoryEntry
 from tallystick.transactions import Event, SignedTransaction, WireTransaction
+from tests.proof_bytes import b64, unb64
 from tests.proof_entries import written_out
 from tests.proof_trees import as_neighbour
 
@@ -38,12 +38,12 @@ def with_altered_event(transaction: SignedTransaction) -> bytes:
 
 def refused_event_as_proof(genuine: bytes, refused: SignedTransaction) -> bytes:
     """The proof of another event with a refused event, genuinely signed and in a block, put in its place."""
-    bundle = json.loads(genuine)
+    bundle = written_out(json.loads(genuine))
     _, members, sealed = refused.events[0].slots()
     bundle["event"] = {
         "public": b64(refused.events[0].public),
-        "members": members.hex(),
-        "sealed": sealed.hex(),
+        "members": b64(members),
+        "sealed": b64(sealed),
         "signed": 0,
     }
     signatures = [b64(signature) for signature in refused.signatures]
@@ -55,8 +55,8 @@ def refused_event_as_proof(genuine: bytes, refused: SignedTransaction) -> bytes:
 
 def without_record(genuine: bytes, key: bytes) -> bytes:
     """A proof that keeps a record to itself, and shows its leaf like that of a neighbour in the tree."""
-    bundle = json.loads(genuine)
-    (place,) = (at for at, record in enumerate(bundle["records"]) if record["key"] == key.hex())
+    bundle = written_out(json.loads(genuine))
+    (place,) = (at for at, record in enumerate(bundle["records"]) if record["key"] == b64(key))
     return json.dumps(as_neighbour(bundle, place)).encode()
 
 

@@ -9,7 +9,8 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 from pathlib import Path
 
-_ENCODED = re.compile(rb"[A-Za-z0-9_-]{24,}")
+_ENCODED = re.compile(rb"[A-Za-z0-9_-]{24,}"), re.compile(rb"[A-Za-z0-9+/]{24,}")  # base64url, and base64 of bundles
+_URL_LETTERS = bytes.maketrans(b"+/", b"-_")
 
 
 class LeakError(Exception):
@@ -62,11 +63,11 @@ def _scan(where: Path | str, data: bytes, needles: dict[bytes, str], binary_secr
 
 
 def opened(body: bytes) -> bytes:
-    """An answer with everything in it that is base64url decoded beside it: a leak must not hide in an encoding."""
+    """An answer with everything in it that is base64 decoded beside it: a leak must not hide in an encoding."""
     parts = [body]
-    for text in _ENCODED.findall(body):
+    for text in (text for spelling in _ENCODED for text in spelling.findall(body)):
         try:
-            parts.append(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+            parts.append(urlsafe_b64decode(text.translate(_URL_LETTERS) + b"=" * (-len(text) % 4)))
         except ValueError:
             continue
     return b"\n".join(parts)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from tallystick.api import unb64
 from tallystick.archive import names
 from tallystick.archive.contents import check_payload, read_events, read_half, read_heads
 from tallystick.archive.errors import ArchiveError
@@ -19,7 +18,7 @@ from tallystick.archive.supply import Supply
 from tallystick.archive.whole_block import check_block_contents
 from tallystick.encoding import ZERO32
 from tallystick.errors import ProofError
-from tallystick.hashing import TAG_EVENT_MEMBERS, TAG_EVENT_PUBLIC, TAG_RECORD_MEMBERS, tagged
+from tallystick.hashing import TAG_EVENT_MEMBERS, TAG_RECORD_MEMBERS
 from tallystick.proofs import (
     Anchor,
     BlockBundle,
@@ -38,11 +37,12 @@ from tallystick.proofs import (
     verify_receivable,
     verify_record,
 )
-from tallystick.proofs.bundle import EventShown, RecordShown
+from tallystick.proofs.bundle import EventShown
+from tallystick.proofs.written import commitment_shown, written_out
 from tallystick.records.goods import Correction, EventStatus, correction_key
 from tallystick.records.members import Key, member_key, organisation_key
 from tallystick.records.reading import public_of
-from tallystick.transactions import ContentKind, Head, commitment_of_slots
+from tallystick.transactions import ContentKind, Head
 
 B = TypeVar("B")
 
@@ -98,7 +98,9 @@ class Walk:
             raise ArchiveError(error.code, error.detail, name) from error
         assert item.as_of is not None  # of the height asked for, or ``wrong-height``
         self._moment(name, item.anchor, item.as_of.time_ms, item.as_of.state_root)
-        self._shown(bundle.records)
+        written = written_out(bundle)
+        members = [record.members_hash for record in bundle.records]
+        self._shown(zip(written.keys, written.publics, members, strict=True))
         for organisation in sorted({signer.organisation for signer in item.signers.values()}):
             self._record(organisation_key(organisation))
         if self._for_members:
@@ -224,21 +226,25 @@ class Walk:
             return self.proven.public.get(key)
         bundle = self._bundle(name, self._supply.record(key), key.hex(), RecordBundle)
         try:
-            if bundle.key != key.hex():
-                raise ProofError("wrong-subject", f"about {bundle.key}, asked for {key.hex()}")
+            if bundle.key != key:
+                raise ProofError("wrong-subject", f"about {bundle.key.hex()}, asked for {key.hex()}")
             record = verify_record(bundle, self._trust, at=self.proven.height)
         except ProofError as error:
             raise ArchiveError(error.code, error.detail, name) from error
         assert record.as_of is not None
         self._moment(name, record.anchor, record.as_of.time_ms, record.as_of.state_root)
-        self._shown([bundle.record] if bundle.record is not None else [])
+        if bundle.record is not None and record.public is not None:
+            self._shown([(key, record.public, bundle.record.members_hash)])
         return record.public
 
-    def _shown(self, records: list[RecordShown]) -> None:
-        """Keep the public halves of records that a proof checked, and fetch their members' halves."""
-        for record in records:
-            key, members_hash = bytes.fromhex(record.key), bytes.fromhex(record.members_hash)
-            self.proven.public[key] = unb64(record.public)
+    def _shown(self, records: Iterable[tuple[bytes, bytes, bytes]]) -> None:
+        """Keep the public halves of records that a proof checked, and fetch their members' halves.
+
+        Args:
+            records: key, public half, hash of the members' half.
+        """
+        for key, public, members_hash in records:
+            self.proven.public[key] = public
             name = names.record_half(key)
             if self._for_members and members_hash != ZERO32 and name not in self.members:
                 data = self._take(name, self._supply.record_half(key), key.hex())
@@ -247,9 +253,7 @@ class Walk:
 
     def _halves_of(self, events: list[EventShown]) -> None:
         for event in events:
-            slots = bytes.fromhex(event.members), bytes.fromhex(event.sealed)
-            commitment = commitment_of_slots(tagged(TAG_EVENT_PUBLIC, unb64(event.public)), *slots)
-            self._event_half(commitment, slots[0])
+            self._event_half(commitment_shown(event), event.members)
 
     def _event_half(self, commitment: bytes, expected: bytes) -> None:
         name = names.event_half(commitment)

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 
-from tallystick.api import b64, unb64
+from tallystick.api import HeadAnswer, unb64
 from tallystick.blocks import Executed, Header
 from tallystick.encoding import decode, encode
 from tallystick.epochs import ClosingHeader, EpochProof, EpochStep, verify_epoch_step
 from tallystick.errors import CertificateError, DecodeError, ProofError
 from tallystick.proofs.bundle import AnchorShown, EpochShown
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.written import EpochWritten, cut_anchor, write_out_anchor
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, VoteKind, verify_certificate
 
@@ -65,24 +66,47 @@ def show_anchor(
     epochs: Sequence[EpochStep] = (),
 ) -> AnchorShown:
     """The JSON shape of a certified header, with the ends of epochs before it."""
-    return AnchorShown(
-        chain_id=chain_id.hex(),
-        header=b64(encode(header)),
-        descendants=[b64(encode(descendant)) for descendant in descendants],
-        finalisation=b64(encode(finalisation)),
-        validators=b64(encode(validators)),
+    whole = AnchorShown(
+        chain_id=chain_id,
+        header=encode(header),
+        descendants=[encode(descendant) for descendant in descendants],
+        finalisation=encode(finalisation),
+        validators=encode(validators),
         epochs=[_show_epoch(step) for step in epochs],
     )
+    return cut_anchor(whole)
+
+
+def show_head(head: HeadAnswer, validators: bytes = b"") -> AnchorShown:
+    """The anchor that a head is.
+
+    Args:
+        validators: the set of its epoch, for a node that does not send it.
+    Raises:
+        ProofError: ``unreadable``.
+    """
+    try:
+        return AnchorShown(
+            bytes.fromhex(head.chain_id),
+            unb64(head.header),
+            [],
+            unb64(head.certificate),
+            validators or unb64(head.validators),
+        )
+    except ValueError as error:
+        raise ProofError(ProofCode.UNREADABLE, f"a head whose chain id is no hex: {error}") from error
+    except DecodeError as error:
+        raise ProofError(ProofCode.UNREADABLE, str(error)) from error
 
 
 def _show_epoch(step: EpochStep) -> EpochShown:
     proof = step.proof
     return EpochShown(
-        validators=b64(encode(step.validators)),
-        boundary=b64(encode(proof.boundary)),
-        finalisation=b64(encode(proof.finalisation)),
-        next_validators=b64(encode(proof.next_validators)),
-        closing=None if proof.closing is None else b64(encode(proof.closing)),
+        validators=encode(step.validators),
+        boundary=encode(proof.boundary),
+        finalisation=encode(proof.finalisation),
+        next_validators=encode(proof.next_validators),
+        closing=None if proof.closing is None else encode(proof.closing),
     )
 
 
@@ -93,12 +117,16 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
         ProofError: ``unreadable``, ``wrong-chain``, ``unknown-validators``, ``not-in-chain``, ``quorum-short``,
             ``bad-vote-signature`` or ``rolled-back``.
     """
-    header, chain = _read_headers(shown)
-    if bytes.fromhex(shown.chain_id) != trust.chain_id or any(h.chain_id != trust.chain_id for h in chain):
+    if len(shown.descendants) > _DESCENDANTS_MAX or len(shown.epochs) > _EPOCHS_MAX:
+        raise ProofError(ProofCode.UNREADABLE, f"over {_DESCENDANTS_MAX} descendants or {_EPOCHS_MAX} ends of epochs")
+    written = write_out_anchor(shown)
+    chain = [read_message(encoded, Header, _HEADER_SIZE_MAX) for encoded in (written.header, *written.descendants)]
+    header = chain[0]
+    if shown.chain_id != trust.chain_id or any(h.chain_id != trust.chain_id for h in chain):
         raise ProofError(ProofCode.WRONG_CHAIN, "the proof is from another chain")
-    finalisation = read(shown.finalisation, Certificate, 8_192)
-    validators = read(shown.validators, ValidatorSet, 16_384)
-    known = _known_sets(shown.epochs, trust).get(header.epoch)
+    finalisation = read_message(written.finalisation, Certificate, 8_192)
+    validators = read_message(shown.validators, ValidatorSet, 16_384)
+    known = _known_sets(shown.epochs, written.epochs, trust).get(header.epoch)
     if known is None or validators.digest() != known or any(h.validators_hash != known for h in chain):
         raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"validators of epoch {header.epoch} are not the pinned ones")
     last_height = trust.last_heights.get(header.epoch)
@@ -130,13 +158,11 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
     return Anchor(header, validators, signers)
 
 
-def _known_sets(epochs: list[EpochShown], trust: Trust) -> dict[int, bytes]:
+def _known_sets(epochs: list[EpochShown], written: list[EpochWritten], trust: Trust) -> dict[int, bytes]:
     """Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to."""
-    if len(epochs) > _EPOCHS_MAX:
-        raise ProofError(ProofCode.UNREADABLE, f"more than {_EPOCHS_MAX} ends of epochs")
     known = dict(trust.validators_hashes)
-    for shown in epochs:
-        step = _read_epoch(shown)
+    for shown, end in zip(epochs, written, strict=True):
+        step = _read_epoch(shown, end)
         epoch = step.proof.boundary.epoch
         if epoch < min(known, default=0):
             continue  # it leads up to what is pinned
@@ -151,30 +177,14 @@ def _known_sets(epochs: list[EpochShown], trust: Trust) -> dict[int, bytes]:
     return known
 
 
-def _read_epoch(shown: EpochShown) -> EpochStep:
+def _read_epoch(shown: EpochShown, written: EpochWritten) -> EpochStep:
     proof = EpochProof(
-        read(shown.boundary, Header, _HEADER_SIZE_MAX),
-        None if shown.closing is None else read(shown.closing, ClosingHeader, _HEADER_SIZE_MAX),
-        read(shown.finalisation, Certificate, 8_192),
-        read(shown.next_validators, ValidatorSet, 16_384),
+        read_message(written.boundary, Header, _HEADER_SIZE_MAX),
+        None if written.closing is None else read_message(written.closing, ClosingHeader, _HEADER_SIZE_MAX),
+        read_message(written.finalisation, Certificate, 8_192),
+        read_message(shown.next_validators, ValidatorSet, 16_384),
     )
-    return EpochStep(read(shown.validators, ValidatorSet, 16_384), proof)
-
-
-def _read_headers(shown: AnchorShown) -> tuple[Header, list[Header]]:
-    if len(shown.descendants) > _DESCENDANTS_MAX:
-        raise ProofError(ProofCode.UNREADABLE, f"more than {_DESCENDANTS_MAX} descendants")
-    header = read(shown.header, Header, _HEADER_SIZE_MAX)
-    return header, [header, *(read(text, Header, _HEADER_SIZE_MAX) for text in shown.descendants)]
-
-
-def read(text: str, type_: type[T], size_max: int) -> T:
-    """A message from base64url.
-
-    Raises:
-        ProofError: ``unreadable``.
-    """
-    return read_message(read_bytes(text), type_, size_max)
+    return EpochStep(read_message(shown.validators, ValidatorSet, 16_384), proof)
 
 
 def read_message(data: bytes, type_: type[T], size_max: int) -> T:
@@ -185,17 +195,5 @@ def read_message(data: bytes, type_: type[T], size_max: int) -> T:
     """
     try:
         return decode(data, type_, size_max=size_max)
-    except DecodeError as error:
-        raise ProofError(ProofCode.UNREADABLE, str(error)) from error
-
-
-def read_bytes(text: str) -> bytes:
-    """Bytes from base64url.
-
-    Raises:
-        ProofError: ``unreadable``.
-    """
-    try:
-        return unb64(text)
     except DecodeError as error:
         raise ProofError(ProofCode.UNREADABLE, str(error)) from error

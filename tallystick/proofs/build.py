@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from tallystick.api import b64
-from tallystick.encoding import ZERO32, encode
+from tallystick.encoding import encode
 from tallystick.epcis import parse_parts
 from tallystick.errors import ProofError
-from tallystick.merkle import inclusion_path, leaf_hash, shared_path
+from tallystick.merkle import append_all, inclusion_path, leaf_hash, shared_path
 from tallystick.proofs.bundle import (
     FORMAT,
     AnchorShown,
@@ -21,13 +20,12 @@ from tallystick.proofs.bundle import (
     RecordBundle,
     RecordShown,
     SignedShown,
-    hash_text,
 )
 from tallystick.proofs.closure import INPUT_DEPTH, NotShown, walk
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.pieces import Cutter
 from tallystick.records.base import Record, key_hash
 from tallystick.records.goods import (
-    ENTRY_HEAD,
     Correction,
     History,
     HistoryEntry,
@@ -116,13 +114,13 @@ class _Recorder:
         for signer in placed.transaction.head.signers:
             self.public(member_key(signer))
 
-    def shown_records(self) -> list[RecordShown]:
+    def existing(self) -> list[tuple[bytes, Record]]:
         """Every record touched that exists, by key."""
-        return [show_record(key, record) for key, record in sorted(self.records.items()) if record is not None]
+        return [(key, record) for key, record in sorted(self.records.items()) if record is not None]
 
-    def shown_state(self) -> str:
+    def shown_state(self) -> bytes:
         """The partial trie over every key touched, present or absent."""
-        return b64(self.state.prove([key_hash(key) for key in self.records]))
+        return self.state.prove([key_hash(key) for key in self.records])
 
     def _placed(self, entry: HistoryEntry) -> _Placed:
         return _Placed(self.state.transaction(entry.height, entry.transaction_index), entry.event_index)
@@ -136,22 +134,30 @@ def build_item(subject: str, state: CertifiedState, as_of: HeightShown | None = 
     """
     recorder = _Recorder(state)
     walk(subject, recorder, INPUT_DEPTH)
-    captures = _Captures()
+    anchor, captures = state.anchor(), _Captures()
     events = []
     for placed in recorder.events.values():
         recorder.signer(placed)
         events.append(captures.show(placed))
-    indices = {commitment: index for index, commitment in enumerate(recorder.events)}
-    histories = [_show_history(owner, entries, indices) for owner, entries in sorted(recorder.histories.items())]
+    cutter = Cutter(anchor.chain_id, captures.public_keys())
+    cutter.add(recorder.events)
+    cutter.add(key_hash(key) for key, _ in recorder.existing())
+    histories = [
+        HistoryShown(cutter.key(owner), [cutter.message(encode(entry)) for entry in entries])
+        for owner, entries in sorted(recorder.histories.items())
+    ]
+    for _, entries in sorted(recorder.histories.items()):
+        cutter.add(append_all((), 0, [entry.leaf_hash() for entry in entries]))
     return ItemBundle(
         format=FORMAT,
         subject=subject,
-        anchor=state.anchor(),
+        anchor=anchor,
         state=recorder.shown_state(),
-        records=recorder.shown_records(),
+        records=[show_record(key, record, cutter) for key, record in recorder.existing()],
         histories=histories,
         events=events,
-        signed=captures.signed(),
+        signed=captures.signed(cutter),
+        hashes=captures.public_keys(),
         as_of=as_of,
     )
 
@@ -175,19 +181,22 @@ def build_event(
     public_of(recorder.public, correction_key(entry.organisation, commitment), Correction)
     placed = recorder.events[commitment]
     recorder.signer(placed)
-    captures = _Captures()
+    anchor, captures = state.anchor(), _Captures()
     shown = captures.show(placed)
+    cutter = Cutter(anchor.chain_id, captures.public_keys())
+    cutter.add((commitment, *(key_hash(key) for key, _ in recorder.existing())))
     return EventBundle(
         format=FORMAT,
         subject=subject,
-        anchor=state.anchor(),
+        anchor=anchor,
         state=recorder.shown_state(),
-        records=recorder.shown_records(),
+        records=[show_record(key, record, cutter) for key, record in recorder.existing()],
         event=shown,
-        signed=captures.signed(),
-        entry=b64(encode(entry)),
+        signed=captures.signed(cutter),
+        entry=cutter.message(encode(entry)),
         index=index,
-        path=[step.hex() for step in inclusion_path([e.leaf_hash() for e in entries], index)],
+        path=list(inclusion_path([e.leaf_hash() for e in entries], index)),
+        hashes=captures.public_keys(),
         as_of=as_of,
     )
 
@@ -196,10 +205,10 @@ def build_record(key: bytes, state: CertifiedState, as_of: HeightShown | None = 
     """The bundle of one record's public half, or of its absence."""
     recorder = _Recorder(state)
     recorder.public(key)
-    shown = recorder.shown_records()
+    shown = [show_record(key, record) for key, record in recorder.existing()]
     return RecordBundle(
         format=FORMAT,
-        key=key.hex(),
+        key=key,
         anchor=state.anchor(),
         state=recorder.shown_state(),
         record=shown[0] if shown else None,
@@ -219,36 +228,32 @@ class _Captures:
         places.append(placed.index)
         _, members, sealed = transaction.events[placed.index].slots()
         return EventShown(
-            public=b64(transaction.events[placed.index].public),
-            members=hash_text(members),
-            sealed=hash_text(sealed),
+            public=transaction.events[placed.index].public,
+            members=members,
+            sealed=sealed,
             signed=list(self._transactions).index(transaction.id),
             index=placed.index,
         )
 
-    def signed(self) -> list[SignedShown]:
+    def public_keys(self) -> list[bytes]:
+        """Who signed them, each key once."""
+        heads = [transaction.head for transaction, _ in self._transactions.values()]
+        return list(dict.fromkeys(signer for head in heads for signer in head.signers))
+
+    def signed(self, cutter: Cutter) -> list[SignedShown]:
         """The captures of all events shown so far."""
         return [
             SignedShown(
-                b64(transaction.head_bytes),
-                [b64(signature) for signature in transaction.signatures],
-                [step.hex() for step in shared_path([leaf_hash(one) for one in transaction.commitments], places)],
+                cutter.head(transaction.head_bytes),
+                list(transaction.signatures),
+                list(shared_path([leaf_hash(one) for one in transaction.commitments], places)),
             )
             for transaction, places in self._transactions.values()
         ]
 
 
-def _show_history(owner: bytes, entries: tuple[HistoryEntry, ...], indices: dict[bytes, int]) -> HistoryShown:
-    """A history; the commitment of an event that is shown is left out of its entries."""
-    events = [indices.get(entry.commitment, -1) for entry in entries]
-    encoded = [encode(entry) for entry in entries]
-    begin = len(ENTRY_HEAD) + len(ZERO32)
-    texts = [b64(entry if event < 0 else entry[begin:]) for event, entry in zip(events, encoded, strict=True)]
-    return HistoryShown(owner.hex(), texts, events)
-
-
-def show_record(key: bytes, record: Record) -> RecordShown:
-    """A record's public half as bundles show it."""
-    members = record.members_hash()
-    assert len(members) == len(ZERO32)
-    return RecordShown(key.hex(), b64(record.public), hash_text(members))
+def show_record(key: bytes, record: Record, cutter: Cutter | None = None) -> RecordShown:
+    """A record's public half as bundles show it, in pieces where there is a cutter."""
+    if cutter is None:
+        return RecordShown(key, record.public, record.members_hash())
+    return RecordShown(cutter.key(key), cutter.message(record.public), record.members_hash())

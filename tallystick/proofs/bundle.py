@@ -1,25 +1,30 @@
 """The JSON format of proof bundles, version 1. Specification: docs/spec/proofs.md.
 
-Byte strings are base64url without padding (``b64``), hashes and record keys lower-case hex.
+Byte strings are base64 with padding (RFC 4648, section 4), as JSON libraries read and write them. Some may stand in
+pieces, where a number names a hash that follows from other parts of the bundle (``tallystick.proofs.pieces``).
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from base64 import b64encode
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
+from tallystick.encoding import ZERO32, Hash
 from tallystick.errors import ProofError
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.spelling import B64, Hex, Hex32, check_spelling
 
 FORMAT = 1
-ZEROS = "00" * 32  # of what has no members' half, no members' or no sealed part; left out
 BUNDLE_SIZE_MAX = 4 * 1_048_576  # bytes; a container with a thousand events is below half of it
 
 
-class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Shape(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Base of the JSON shapes: unknown members are refused."""
+
+
+# Bytes, whole or in pieces: a number stands for the hash that it names.
+Pieces: TypeAlias = bytes | Annotated[list[bytes | int], msgspec.Meta(max_length=1_024)]
 
 
 class EpochShown(Shape, frozen=True, omit_defaults=True):
@@ -31,11 +36,11 @@ class EpochShown(Shape, frozen=True, omit_defaults=True):
         finalisation: names the boundary block or, where given, ``closing``.
     """
 
-    validators: B64
-    boundary: B64
-    finalisation: B64
-    next_validators: B64
-    closing: B64 | None = None
+    validators: bytes
+    boundary: Pieces
+    finalisation: Pieces
+    next_validators: bytes
+    closing: Pieces | None = None
 
 
 class AnchorShown(Shape, frozen=True, omit_defaults=True):
@@ -49,45 +54,40 @@ class AnchorShown(Shape, frozen=True, omit_defaults=True):
         epochs: ends of earlier epochs, ascending, for a verifier that pinned one of those.
     """
 
-    chain_id: Hex32
-    header: B64
-    descendants: list[B64]
-    finalisation: B64
-    validators: B64
+    chain_id: Hash
+    header: Pieces
+    descendants: list[Pieces]
+    finalisation: Pieces
+    validators: bytes
     epochs: list[EpochShown] = []
 
 
 class RecordShown(Shape, frozen=True, omit_defaults=True):
     """A record's public half, and the hash of its members' half (zeros: none)."""
 
-    key: Hex
-    public: B64
-    members_hash: Hex32 = ZEROS
+    key: Pieces
+    public: Pieces
+    members_hash: Hash = ZERO32
 
 
-class HistoryShown(Shape, frozen=True, omit_defaults=True):
-    """All entries of one record's history, first to last.
+class HistoryShown(Shape, frozen=True):
+    """All entries of one record's history, first to last."""
 
-    Attributes:
-        events: for each entry the index into the bundle's ``events`` of its event, whose commitment is left out of the
-            entry; -1 for an entry that is whole. Empty: all are.
-    """
-
-    owner: Hex
-    entries: list[B64]
-    events: list[int] = []
+    owner: Pieces
+    entries: list[Pieces]
 
 
 class SignedShown(Shape, frozen=True, omit_defaults=True):
     """A signed head, shared by the events of one capture.
 
     Attributes:
+        head: with -1 as its last piece, its digest is the root to which ``path`` leads.
         path: what leads from the commitments of all its events that are shown to the head's digest.
     """
 
-    head: B64
-    signatures: list[B64]
-    path: list[Hex32] = []
+    head: Pieces
+    signatures: list[bytes]
+    path: list[Hash] = []
 
 
 class EventShown(Shape, frozen=True, omit_defaults=True):
@@ -98,9 +98,9 @@ class EventShown(Shape, frozen=True, omit_defaults=True):
         index: place of the event in its capture.
     """
 
-    public: B64
-    members: Hex32 = ZEROS
-    sealed: Hex32 = ZEROS
+    public: bytes
+    members: Hash = ZERO32
+    sealed: Hash = ZERO32
     signed: int | None = None
     index: int = 0
 
@@ -113,25 +113,27 @@ class HeightShown(Shape, frozen=True):
         path: audit path from it to the history root.
     """
 
-    leaf: B64
-    path: list[Hex32]
+    leaf: bytes
+    path: list[Hash]
 
 
 class ItemBundle(Shape, frozen=True, tag_field="kind", tag="item", omit_defaults=True):
     """Everything about one identifier: its closure.
 
     Attributes:
+        hashes: what byte strings in pieces name beside what follows from the bundle itself: signers' public keys.
         as_of: the earlier height whose state is shown; without it, the one that the anchor's header certifies.
     """
 
     format: int
     subject: str
     anchor: AnchorShown
-    state: B64
+    state: bytes
     records: list[RecordShown]
     histories: list[HistoryShown]
     events: list[EventShown]
     signed: list[SignedShown]
+    hashes: list[Hash] = []
     as_of: HeightShown | None = None
 
 
@@ -142,18 +144,20 @@ class EventBundle(Shape, frozen=True, tag_field="kind", tag="event", omit_defaul
         entry: the history entry; absent when the event is shown by its capture alone, which proves nothing.
         index: place of the entry in the history.
         path: audit path from the entry to the history's root.
+        hashes: as those of an item.
     """
 
     format: int
     subject: str
     anchor: AnchorShown
-    state: B64
+    state: bytes
     records: list[RecordShown]
     event: EventShown
     signed: list[SignedShown]
-    entry: B64 | None = None
+    entry: Pieces | None = None
     index: int = 0
-    path: list[Hex32] = []
+    path: list[Hash] = []
+    hashes: list[Hash] = []
     as_of: HeightShown | None = None
 
 
@@ -161,9 +165,9 @@ class RecordBundle(Shape, frozen=True, tag_field="kind", tag="record", omit_defa
     """One record, or its absence."""
 
     format: int
-    key: Hex
+    key: bytes
     anchor: AnchorShown
-    state: B64
+    state: bytes
     record: RecordShown | None = None
     as_of: HeightShown | None = None
 
@@ -178,7 +182,7 @@ class BlockBundle(Shape, frozen=True, tag_field="kind", tag="block", omit_defaul
     format: int
     anchor: AnchorShown
     block: HeightShown
-    header: B64 | None = None
+    header: bytes | None = None
 
 
 class ReceiptBundle(Shape, frozen=True, tag_field="kind", tag="receipt"):
@@ -192,18 +196,18 @@ class ReceiptBundle(Shape, frozen=True, tag_field="kind", tag="receipt"):
     format: int
     anchor: AnchorShown
     block: HeightShown
-    receipt: B64
+    receipt: bytes
     index: int
-    path: list[Hex32]
+    path: list[Hash]
 
 
 class HalvesShown(Shape, frozen=True, omit_defaults=True):
     """A record with both halves, for who may see the members' one; ``salt`` and ``members`` are empty without one."""
 
-    key: Hex
-    public: B64
-    salt: B64 = ""
-    members: B64 = ""
+    key: bytes
+    public: bytes
+    salt: bytes = b""
+    members: bytes = b""
 
 
 class ReceivableBundle(Shape, frozen=True, tag_field="kind", tag="receivable", omit_defaults=True):
@@ -216,9 +220,9 @@ class ReceivableBundle(Shape, frozen=True, tag_field="kind", tag="receivable", o
     """
 
     format: int
-    obligation: Hex32
+    obligation: Hash
     anchor: AnchorShown
-    state: B64
+    state: bytes
     records: list[HalvesShown]
     as_of: HeightShown | None = None
 
@@ -227,8 +231,8 @@ class SeatsShown(Shape, frozen=True):
     """Who sat in an earlier epoch than the anchor's: the header of a block of that epoch, and the set that it names."""
 
     block: HeightShown
-    header: B64
-    validators: B64
+    header: bytes
+    validators: bytes
 
 
 class EvidenceBundle(Shape, frozen=True, tag_field="kind", tag="evidence", omit_defaults=True):
@@ -243,8 +247,8 @@ class EvidenceBundle(Shape, frozen=True, tag_field="kind", tag="evidence", omit_
 
     format: int
     anchor: AnchorShown
-    evidence: B64
-    state: B64
+    evidence: bytes
+    state: bytes
     record: RecordShown | None = None
     seats: SeatsShown | None = None
     as_of: HeightShown | None = None
@@ -268,7 +272,8 @@ def read_bundle(data: bytes) -> Bundle:
         raise ProofError(ProofCode.UNREADABLE, f"{len(data)} bytes; a bundle has at most {BUNDLE_SIZE_MAX}")
     try:
         bundle: Bundle = _decoder.decode(data)
-        check_spelling(bundle)
+        if _encoder.encode(bundle) != data:  # spaces, another order, what may be left out; or loose bits after a text
+            _check_spelling(msgspec.json.decode(data), bundle)
     except Exception as error:  # msgspec raises several types; hostile input may reach any of them
         raise ProofError(ProofCode.UNREADABLE, f"not a proof bundle: {error}") from error
     if bundle.format != FORMAT:
@@ -276,10 +281,20 @@ def read_bundle(data: bytes) -> Bundle:
     return bundle
 
 
-def hash_text(hash_: bytes) -> str:
-    """A hash as bundles spell it; that of what is not there is the one text that is left out."""
-    text = hash_.hex()
-    return ZEROS if text == ZEROS else text
+def _check_spelling(plain: Any, value: Any) -> None:
+    """Check that the texts of all byte strings are their one spelling.
+
+    Args:
+        plain: the JSON of ``value``.
+    """
+    if isinstance(value, msgspec.Struct):
+        for name in plain.keys() & set(value.__struct_fields__):
+            _check_spelling(plain[name], getattr(value, name))
+    elif isinstance(value, list):
+        for one, inner in zip(plain, value, strict=True):
+            _check_spelling(one, inner)
+    elif isinstance(value, bytes) and plain != b64encode(value).decode():
+        raise ValueError("not the one base64 spelling of its bytes")
 
 
 def write_bundle(bundle: Bundle) -> bytes:

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from tallystick.api import b64
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import encode
 from tallystick.errors import ProofError
 from tallystick.merkle import inclusion_path, leaf_hash, root_from_path
-from tallystick.proofs.anchor import Anchor, Trust, read, read_bytes, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, read_message, verify_anchor
 from tallystick.proofs.bundle import (
     BUNDLE_SIZE_MAX,
     FORMAT,
@@ -77,7 +76,7 @@ def verify_block(bundle: BlockBundle, trust: Trust, *, height: int | None = None
     """
     anchor = verify_anchor(bundle.anchor, trust)
     leaf = verify_height(bundle.block, anchor)
-    header = read(bundle.header, Header, _HEADER_SIZE_MAX) if bundle.header is not None else None
+    header = read_message(bundle.header, Header, _HEADER_SIZE_MAX) if bundle.header is not None else None
     if header is not None and header.block_hash() != leaf.block_hash:
         raise ProofError(ProofCode.BLOCK_ALTERED, f"the header shown is not that of the block of height {leaf.height}")
     if height is not None and leaf.height != height:
@@ -93,11 +92,9 @@ def verify_receipt(bundle: ReceiptBundle, trust: Trust, *, transaction: bytes | 
     """
     anchor = verify_anchor(bundle.anchor, trust)
     leaf = verify_height(bundle.block, anchor)
-    steps = [bytes.fromhex(step) for step in bundle.path]
-    encoded = read_bytes(bundle.receipt)
-    if root_from_path(leaf_hash(encoded), bundle.index, leaf.receipt_count, steps) != leaf.receipts_root:
+    if root_from_path(leaf_hash(bundle.receipt), bundle.index, leaf.receipt_count, bundle.path) != leaf.receipts_root:
         raise ProofError(ProofCode.RECEIPT_ALTERED, f"the receipt is not one of height {leaf.height}")
-    receipt = read(bundle.receipt, Receipt, BUNDLE_SIZE_MAX)
+    receipt = read_message(bundle.receipt, Receipt, BUNDLE_SIZE_MAX)
     if receipt.height != leaf.height:
         raise ProofError(
             ProofCode.RECEIPT_ALTERED, f"a receipt of height {receipt.height} among those of {leaf.height}"
@@ -112,14 +109,13 @@ def verify_receipt(bundle: ReceiptBundle, trust: Trust, *, transaction: bytes | 
 
 def show_height(history: CertifiedHistory, height: int) -> HeightShown:
     """A height as bundles show it."""
-    path = [step.hex() for step in history.history_path(height)]
-    return HeightShown(b64(encode(history.history_leaf(height))), path)
+    return HeightShown(encode(history.history_leaf(height)), list(history.history_path(height)))
 
 
 def build_block(height: int, history: CertifiedHistory) -> BlockBundle:
     """The bundle of the block of an executed height, with its header; genesis has none."""
     header = history.block_header(height)
-    shown = b64(encode(header)) if header is not None else None
+    shown = encode(header) if header is not None else None
     return BlockBundle(FORMAT, history.anchor(), show_height(history, height), shown)
 
 
@@ -131,7 +127,7 @@ def build_receipt(height: int, index: int, history: CertifiedHistory) -> Receipt
         format=FORMAT,
         anchor=history.anchor(),
         block=show_height(history, height),
-        receipt=b64(receipts[index]),
+        receipt=receipts[index],
         index=index,
-        path=[step.hex() for step in path],
+        path=list(path),
     )

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from tallystick.encoding import ZERO32, Message
 from tallystick.errors import ProofError
 from tallystick.proofs.codes import ProofCode
@@ -61,8 +63,7 @@ class Source(Protocol):
         """Make sure that the entry's event is shown; ``NotShown`` when it is not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One identifier of the closure: its record, whole history, newest inspection.
 
     Attributes:
@@ -75,8 +76,7 @@ class Part:
     inspection: Inspection | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionPart:
+class SessionPart(Struct, frozen=True):
     """One container session of the closure with its whole history."""
 
     key: bytes
@@ -84,8 +84,7 @@ class SessionPart:
     entries: tuple[HistoryEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """What a history says of an event that was declared erroneous; why is in the declaring event.
 
     Attributes:
@@ -208,6 +207,8 @@ class _Walker:
         The link is the hash of the correction record's key, which holds who recorded which event: no record is needed.
         """
         for entry in entries:
+            if not declared:
+                break
             link = key_hash(correction_key(entry.organisation, entry.commitment)), entry.organisation
             correction = declared.pop(link, None)
             if correction is not None:

@@ -2,130 +2,120 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tallystick import keys
+from tallystick.encoding import ZERO32
 from tallystick.epcis import read_canonical
 from tallystick.errors import DecodeError, ProofError, SignatureError
-from tallystick.hashing import TAG_EVENT_PUBLIC, tagged
 from tallystick.limits import EVENT_PART_SIZE_MAX
 from tallystick.merkle import leaf_hash, root_from_shared_path
-from tallystick.proofs.anchor import read_bytes, read_message
-from tallystick.proofs.bundle import EventShown, HistoryShown, SignedShown
+from tallystick.proofs.anchor import read_message
+from tallystick.proofs.bundle import EventShown, SignedShown
 from tallystick.proofs.codes import ProofCode
-from tallystick.records.goods import ENTRY_HEAD
-from tallystick.transactions import ContentKind, Head, commitment_of_slots, transaction_id
+from tallystick.proofs.pieces import DIGEST, Known
+from tallystick.transactions import ContentKind, Head, transaction_id
 
 _HEAD_SIZE_MAX = 1_024
 
 
-@dataclass(frozen=True, slots=True)
-class ShownEvent:
+class ShownEvent(NamedTuple):
     """An event whose public bytes give its commitment.
 
     Attributes:
         public: canonical JSON bytes.
         signers: public keys that signed the capture, or empty when the signer is not shown.
-        transaction: id of the capture, or empty.
     """
 
     commitment: bytes
     public: bytes
     signers: tuple[bytes, ...]
-    transaction: bytes
 
 
 class _Capture(NamedTuple):
-    """A signed head of this chain that is one of events, and the leaves of the events that are shown of it."""
+    """A signed head of this chain that is one of events, and the leaves of the events that are shown of it.
+
+    Attributes:
+        begin: the head's bytes up to its digest, where that is left out; else empty.
+    """
 
     head: Head
-    transaction: bytes
+    head_bytes: bytes
+    begin: bytes
     shown: SignedShown
     leaves: dict[int, bytes]
 
 
-def read_events(events: list[EventShown], signed: list[SignedShown], chain_id: bytes) -> list[ShownEvent]:
-    """Recompute the events' commitments and, where signers are shown, check the captures that hold them.
+def read_events(
+    events: Sequence[EventShown], commitments: Sequence[bytes], signed: Sequence[SignedShown], known: Known
+) -> list[ShownEvent]:
+    """Check that events are JSON in its one spelling and, where signers are shown, the captures that hold them.
 
     A capture is read once and its signatures are checked once, for all its events.
 
+    Args:
+        commitments: of the events.
     Raises:
         ProofError: ``unreadable``, ``event-altered``, ``not-in-tree``, ``bad-event-signature`` or ``wrong-chain``.
     """
     captures: dict[int, _Capture] = {}
-    read = [_read_event(shown, signed, chain_id, captures) for shown in events]
+    read = []
+    for shown, commitment in zip(events, commitments, strict=True):
+        try:
+            read_canonical(shown.public, size_max=EVENT_PART_SIZE_MAX)
+        except DecodeError as error:
+            raise ProofError(ProofCode.EVENT_ALTERED, f"an event is not canonical JSON: {error}") from error
+        signers = _place(shown, commitment, signed, known, captures) if shown.signed is not None else ()
+        read.append(ShownEvent(commitment, shown.public, signers))
     for capture in captures.values():
-        steps = [bytes.fromhex(step) for step in capture.shown.path]
-        if root_from_shared_path(capture.leaves, capture.head.event_count, steps) != capture.head.digest:
-            raise ProofError(ProofCode.EVENT_ALTERED, "events are not in the capture that is said to hold them")
-        _check_signatures(capture)
+        _check_capture(capture)
     return read
 
 
-def _read_event(
-    shown: EventShown, signed: list[SignedShown], chain_id: bytes, captures: dict[int, _Capture]
-) -> ShownEvent:
-    public = read_bytes(shown.public)
-    try:
-        read_canonical(public, size_max=EVENT_PART_SIZE_MAX)
-    except DecodeError as error:
-        raise ProofError(ProofCode.EVENT_ALTERED, f"an event is not canonical JSON: {error}") from error
-    commitment = commitment_shown(shown, public)
-    if shown.signed is None:
-        return ShownEvent(commitment, public, (), b"")
+def _place(
+    shown: EventShown, commitment: bytes, signed: Sequence[SignedShown], known: Known, captures: dict[int, _Capture]
+) -> tuple[bytes, ...]:
+    """Put the leaf of an event in its place of its capture; who signed that."""
+    assert shown.signed is not None
     if shown.signed not in captures:
-        captures[shown.signed] = _read_capture(shown.signed, signed, chain_id)
+        captures[shown.signed] = _read_capture(shown.signed, signed, known)
     capture = captures[shown.signed]
     if shown.index in capture.leaves:
         raise ProofError(ProofCode.NOT_IN_TREE, "two events at one place of a capture")
     capture.leaves[shown.index] = leaf_hash(commitment)
-    return ShownEvent(commitment, public, capture.head.signers, capture.transaction)
+    return capture.head.signers
 
 
-def commitment_shown(shown: EventShown, public: bytes) -> bytes:
-    """The commitment of an event with these public bytes."""
-    slot = tagged(TAG_EVENT_PUBLIC, public)
-    return commitment_of_slots(slot, bytes.fromhex(shown.members), bytes.fromhex(shown.sealed))
-
-
-def whole_entries(history: HistoryShown, commitments: list[bytes]) -> list[bytes]:
-    """The encoded entries of a history, with the commitments that were left out of those whose events are shown.
-
-    Args:
-        commitments: of the bundle's events, in order.
-    Raises:
-        ProofError: ``unreadable``.
-    """
-    entries = [read_bytes(text) for text in history.entries]
-    events = history.events
-    if not events:
-        return entries
-    if len(events) != len(entries) or not -1 <= min(events) <= max(events) < len(commitments):
-        raise ProofError(ProofCode.UNREADABLE, "entries name events that are not shown")
-    pairs = zip(events, entries, strict=True)
-    return [entry if event < 0 else ENTRY_HEAD + commitments[event] + entry for event, entry in pairs]
-
-
-def _read_capture(place: int, signed: list[SignedShown], chain_id: bytes) -> _Capture:
+def _read_capture(place: int, signed: Sequence[SignedShown], known: Known) -> _Capture:
     if not 0 <= place < len(signed):
         raise ProofError(ProofCode.UNREADABLE, "an event names a capture that is not shown")
-    head_bytes = read_bytes(signed[place].head)
+    pieces, begin = signed[place].head, b""
+    if isinstance(pieces, list) and pieces[-1:] == [DIGEST]:
+        begin = known.whole(pieces[:-1])
+    head_bytes = begin + ZERO32 if begin else known.whole(pieces)
     head = read_message(head_bytes, Head, _HEAD_SIZE_MAX)
-    if head.chain_id != chain_id:
+    if head.chain_id != known.chain_id:
         raise ProofError(ProofCode.WRONG_CHAIN, "an event was signed for another chain")
     if head.kind is not ContentKind.EVENTS:
         raise ProofError(ProofCode.EVENT_ALTERED, "the signed head is not a capture")
-    return _Capture(head, transaction_id(head_bytes), signed[place], {})
+    return _Capture(head, head_bytes, begin, signed[place], {})
 
 
-def _check_signatures(capture: _Capture) -> None:
-    head = capture.head
-    if len(capture.shown.signatures) != len(head.signers):
+def _check_capture(capture: _Capture) -> None:
+    """The events shown are those of the head, and its signers signed it."""
+    head, shown = capture.head, capture.shown
+    root = root_from_shared_path(capture.leaves, head.event_count, shown.path)
+    if not capture.begin and root != head.digest:
+        raise ProofError(ProofCode.EVENT_ALTERED, "events are not in the capture that is said to hold them")
+    if len(shown.signatures) != len(head.signers):
         raise ProofError(ProofCode.BAD_EVENT_SIGNATURE, "a capture lacks a signature or has one too many")
-    for key, signature in zip(head.signers, capture.shown.signatures, strict=True):
+    transaction = transaction_id(capture.begin + root if capture.begin else capture.head_bytes)
+    for key, signature in zip(head.signers, shown.signatures, strict=True):
         try:
             keys.check_public_key(key)
-            keys.verify(key, read_bytes(signature), keys.Purpose.TRANSACTION, head.chain_id, capture.transaction)
+            keys.verify(key, signature, keys.Purpose.TRANSACTION, head.chain_id, transaction)
         except SignatureError as error:
-            raise ProofError(ProofCode.BAD_EVENT_SIGNATURE, str(error)) from error
+            # Of a digest that is left out the signature alone says whether it is that of these events.
+            code = ProofCode.EVENT_ALTERED if capture.begin else ProofCode.BAD_EVENT_SIGNATURE
+            raise ProofError(code, str(error)) from error

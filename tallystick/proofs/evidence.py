@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from tallystick.api import b64
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.errors import DecodeError, ProofError, SignatureError
 from tallystick.evidence import Evidence, EvidenceKind, verify_evidence
 from tallystick.limits import RECORD_SIZE_MAX
-from tallystick.proofs.anchor import Anchor, Trust, read, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, read_message, verify_anchor
 from tallystick.proofs.build import CertifiedState, build_record
 from tallystick.proofs.bundle import FORMAT, EvidenceBundle, HeightShown, SeatsShown
 from tallystick.proofs.chain import CertifiedHistory, show_height
@@ -70,7 +69,7 @@ def verify_evidence_bundle(
     """
     anchor = verify_anchor(bundle.anchor, trust)
     leaf = verify_as_of(bundle.as_of, anchor, at)
-    evidence = read(bundle.evidence, Evidence, _EVIDENCE_SIZE_MAX)
+    evidence = read_message(bundle.evidence, Evidence, _EVIDENCE_SIZE_MAX)
     organisation = _seat_of(evidence, _seats(bundle.seats, anchor, evidence.epoch))
     try:
         kind = verify_evidence(evidence, trust.chain_id)
@@ -90,8 +89,8 @@ def _seats(shown: SeatsShown | None, anchor: Anchor, epoch: int) -> ValidatorSet
             raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"it is not shown who sat in epoch {epoch}")
         return anchor.validators
     leaf = verify_height(shown.block, anchor)
-    header = read(shown.header, Header, _HEADER_SIZE_MAX)
-    validators = read(shown.validators, ValidatorSet, _VALIDATORS_SIZE_MAX)
+    header = read_message(shown.header, Header, _HEADER_SIZE_MAX)
+    validators = read_message(shown.validators, ValidatorSet, _VALIDATORS_SIZE_MAX)
     if header.block_hash() != leaf.block_hash:
         raise ProofError(ProofCode.BLOCK_ALTERED, f"the header shown is not that of the block of height {leaf.height}")
     if header.epoch != epoch or header.validators_hash != validators.digest():
@@ -108,7 +107,7 @@ def _seat_of(evidence: Evidence, validators: ValidatorSet) -> str:
 
 def _recorded(bundle: EvidenceBundle, anchor: Anchor, leaf: HistoryLeaf | None, key: bytes) -> EvidenceRecord | None:
     records = [bundle.record] if bundle.record is not None else []
-    shown = ShownState(anchor, bundle.state, records, [], [], [], state_root=state_root_of(leaf))
+    shown = ShownState(anchor, bundle.state, records, state_root=state_root_of(leaf))
     try:
         public = shown.public(key)
     except NotShown as error:
@@ -146,13 +145,13 @@ def build_evidence(evidence: Evidence, state: CertifiedSeats, as_of: HeightShown
         UnavailableError: as ``CertifiedSeats.header_of_epoch``.
     """
     anchor = state.anchor()
-    kind = verify_evidence(evidence, bytes.fromhex(anchor.chain_id))
+    kind = verify_evidence(evidence, anchor.chain_id)
     record = build_record(evidence_key(evidence.key, evidence.epoch, evidence.view, kind), state)
     seats = state.header_of_epoch(evidence.epoch)
     return EvidenceBundle(
         format=FORMAT,
         anchor=anchor,
-        evidence=b64(encode(evidence)),
+        evidence=encode(evidence),
         state=record.state,
         record=record.record,
         seats=None if seats is None else _show_seats(*seats, state),
@@ -161,4 +160,4 @@ def build_evidence(evidence: Evidence, state: CertifiedSeats, as_of: HeightShown
 
 
 def _show_seats(header: Header, validators: ValidatorSet, history: CertifiedHistory) -> SeatsShown:
-    return SeatsShown(show_height(history, header.height), b64(encode(header)), b64(encode(validators)))
+    return SeatsShown(show_height(history, header.height), encode(header), encode(validators))

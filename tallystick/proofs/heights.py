@@ -9,7 +9,7 @@ from __future__ import annotations
 from tallystick.blocks import HistoryLeaf
 from tallystick.errors import ProofError
 from tallystick.merkle import root_from_path
-from tallystick.proofs.anchor import Anchor, read
+from tallystick.proofs.anchor import Anchor, read_message
 from tallystick.proofs.bundle import HeightShown
 from tallystick.proofs.codes import ProofCode
 
@@ -23,10 +23,9 @@ def verify_height(shown: HeightShown, anchor: Anchor) -> HistoryLeaf:
     Raises:
         ProofError: ``unreadable``, ``not-in-tree`` or ``not-in-history``.
     """
-    leaf = read(shown.leaf, HistoryLeaf, _LEAF_SIZE_MAX)
-    steps = [bytes.fromhex(step) for step in shown.path]
+    leaf = read_message(shown.leaf, HistoryLeaf, _LEAF_SIZE_MAX)
     count = anchor.executed.height + 1
-    if root_from_path(leaf.leaf_hash(), leaf.height, count, steps) != anchor.executed.history_root:
+    if root_from_path(leaf.leaf_hash(), leaf.height, count, shown.path) != anchor.executed.history_root:
         raise ProofError(ProofCode.NOT_IN_HISTORY, f"height {leaf.height} is not so in the chain that was signed")
     return leaf
 

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tallystick.api import b64
 from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import ZERO32, Message, decode
 from tallystick.errors import DecodeError, ProofError
 from tallystick.hashing import TAG_RECORD_MEMBERS, tagged
 from tallystick.limits import RECORD_SIZE_MAX, SALT_SIZE
 from tallystick.object_ids import slice_id
-from tallystick.proofs.anchor import Anchor, Trust, read_bytes, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, verify_anchor
 from tallystick.proofs.build import CertifiedState
 from tallystick.proofs.bundle import FORMAT, HalvesShown, HeightShown, ReceivableBundle, RecordShown
 from tallystick.proofs.closure import NotShown
@@ -105,13 +104,13 @@ class _Halves:
     def __init__(self, anchor: Anchor, bundle: ReceivableBundle, leaf: HistoryLeaf | None) -> None:
         shown, self._members = [], {}
         for record in bundle.records:
-            salt, members = read_bytes(record.salt), read_bytes(record.members)
+            salt, members = record.salt, record.members
             if len(salt) != (SALT_SIZE if members else 0):
                 raise ProofError(ProofCode.UNREADABLE, "a members' half without its salt of 32 bytes, or a salt alone")
             members_hash = tagged(TAG_RECORD_MEMBERS, salt, members) if members else ZERO32
-            shown.append(RecordShown(record.key, record.public, members_hash.hex()))
-            self._members[bytes.fromhex(record.key)] = members
-        self._state = ShownState(anchor, bundle.state, shown, [], [], [], state_root=state_root_of(leaf))
+            shown.append(RecordShown(record.key, record.public, members_hash))
+            self._members[record.key] = members
+        self._state = ShownState(anchor, bundle.state, shown, state_root=state_root_of(leaf))
 
     def public(self, key: bytes, type_: type[T], hidden: ProofCode = ProofCode.NOT_SHOWN) -> T | None:
         """The public half, or None where it is proven that there is no such record."""
@@ -138,7 +137,7 @@ def verify_receivable(
         ProofError: ``no-obligation``, ``other-claim``, ``lien-hidden``, ``not-shown``, ``record-altered``, or as
             ``verify_record``.
     """
-    id_ = bytes.fromhex(bundle.obligation)
+    id_ = bundle.obligation
     if obligation is not None and id_ != obligation:
         raise ProofError(ProofCode.WRONG_SUBJECT, f"about {id_.hex()}, asked for {obligation.hex()}")
     anchor = verify_anchor(bundle.anchor, trust)
@@ -210,9 +209,9 @@ def build_receivable(obligation: bytes, state: CertifiedState, as_of: HeightShow
         touch(key)
     return ReceivableBundle(
         format=FORMAT,
-        obligation=obligation.hex(),
+        obligation=obligation,
         anchor=state.anchor(),
-        state=b64(state.prove([key_hash(key) for key in records])),
+        state=state.prove([key_hash(key) for key in records]),
         records=[_show(key, record) for key, record in sorted(records.items()) if record is not None],
         as_of=as_of,
     )
@@ -228,4 +227,4 @@ def _keys_of(obligation: bytes, terms: ObligationMembers) -> list[bytes]:
 
 
 def _show(key: bytes, record: Record) -> HalvesShown:
-    return HalvesShown(key.hex(), b64(record.public), b64(record.members_salt), b64(record.members))
+    return HalvesShown(key, record.public, record.members_salt, record.members)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from tallystick.errors import ProofError
-from tallystick.merkle import append_all, leaf_hash
 from tallystick.partial_trie import PartialTrie
-from tallystick.proofs.anchor import Anchor, read_bytes, read_message
+from tallystick.proofs.anchor import Anchor, read_message
 from tallystick.proofs.bundle import EventShown, HistoryShown, RecordShown, SignedShown
 from tallystick.proofs.closure import NotShown
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.events import ShownEvent, read_events, whole_entries
+from tallystick.proofs.events import ShownEvent, read_events
+from tallystick.proofs.pieces import Known
+from tallystick.proofs.written import write_out
 from tallystick.records.base import leaf_of_halves
 from tallystick.records.goods import History, HistoryEntry
 
@@ -26,41 +28,36 @@ class ShownState:
     def __init__(
         self,
         anchor: Anchor,
-        state: str,
-        records: list[RecordShown],
-        histories: list[HistoryShown],
-        events: list[EventShown],
-        signed: list[SignedShown],
+        state: bytes,
+        records: Sequence[RecordShown],
         *,
+        histories: Sequence[HistoryShown] = (),
+        events: Sequence[EventShown] = (),
+        signed: Sequence[SignedShown] = (),
+        hashes: Sequence[bytes] = (),
         state_root: bytes | None = None,
     ) -> None:
-        """Check that tree, records and events fit together.
+        """Write out what is in pieces, and check that events, records and tree fit together.
 
         Args:
             state_root: of the earlier height that is shown; without it, the one that the anchor certifies.
         Raises:
-            ProofError: ``unreadable``, ``not-shown``, ``not-in-state``, ``bad-event-signature``.
+            ProofError: ``unreadable``, ``not-shown``, ``not-in-state``, or as ``read_events``.
         """
-        self._public: dict[bytes, bytes] = {}
-        self._keys: dict[bytes, bytes] = {}
-        leaves = dict(self._read_record(record) for record in records)
-        if len(leaves) != len(records):
+        self.known = Known(anchor.header.chain_id, hashes)
+        written = write_out(self.known, records, histories, events)
+        shown = read_events(events, written.commitments, signed, self.known)
+        self.events: dict[bytes, ShownEvent] = {event.commitment: event for event in shown}
+        self._histories = written.histories
+        self._public = dict(zip(written.keys, written.publics, strict=True))
+        self._keys = dict(zip(written.key_hashes, written.keys, strict=True))
+        if len(self._keys) != len(records):
             raise ProofError(ProofCode.UNREADABLE, "a record is shown twice")
-        self._tree = PartialTrie(read_bytes(state), leaves)
+        members = [record.members_hash for record in records]
+        leaves = map(leaf_of_halves, written.publics, members)
+        self._tree = PartialTrie(state, dict(zip(written.key_hashes, leaves, strict=True)))
         if self._tree.root != (state_root if state_root is not None else anchor.executed.state_root):
             raise ProofError(ProofCode.NOT_IN_STATE, "tree and records shown have another root than was certified")
-        self._histories = {bytes.fromhex(history.owner): history for history in histories}
-        shown = read_events(events, signed, anchor.header.chain_id)
-        self._commitments = [event.commitment for event in shown]
-        self.events: dict[bytes, ShownEvent] = {event.commitment: event for event in shown}
-
-    def _read_record(self, shown: RecordShown) -> tuple[bytes, bytes]:
-        """A record's key hash and leaf, which only the root of the tree can vouch for."""
-        key, public = bytes.fromhex(shown.key), read_bytes(shown.public)
-        hash_ = sha256(key).digest()
-        self._public[key] = public
-        self._keys[hash_] = key
-        return hash_, leaf_of_halves(public, bytes.fromhex(shown.members_hash))
 
     def public(self, key: bytes) -> bytes | None:
         """See ``closure.Source``."""
@@ -86,10 +83,9 @@ class ShownState:
             if history.count == 0:
                 return ()
             raise NotShown
-        encoded = whole_entries(self._histories[owner], self._commitments)
-        entries = tuple(read_message(entry, HistoryEntry, 256) for entry in encoded)
-        leaves = [leaf_hash(entry) for entry in encoded]
-        if len(entries) != history.count or append_all((), 0, leaves) != history.peaks:
+        encoded, peaks = self._histories[owner]
+        entries = tuple([read_message(entry, HistoryEntry, 256) for entry in encoded])
+        if len(entries) != history.count or peaks != history.peaks:
             raise ProofError(ProofCode.HISTORY_ALTERED, "entries are not those that the record commits to")
         return entries
 

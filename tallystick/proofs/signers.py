@@ -7,7 +7,8 @@ must be those of the organisation that the history entry names.
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tallystick.errors import ProofError
 from tallystick.proofs.closure import NotShown, Source
@@ -18,8 +19,7 @@ from tallystick.records.members import Key, member_key
 from tallystick.records.reading import public_of
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
+class Signer(Struct, frozen=True):
     """The organisation whose capture the ledger recorded."""
 
     organisation: str

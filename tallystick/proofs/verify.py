@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tallystick.blocks import HistoryLeaf
 from tallystick.errors import ProofError
 from tallystick.merkle import leaf_hash, root_from_path
-from tallystick.proofs.anchor import Anchor, Trust, read_bytes, read_message, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, read_message, verify_anchor
 from tallystick.proofs.bundle import (
     BlockBundle,
     Bundle,
@@ -26,7 +26,7 @@ from tallystick.proofs.bundle import (
 from tallystick.proofs.chain import VerifiedBlock, VerifiedReceipt, verify_block, verify_receipt
 from tallystick.proofs.closure import INPUT_DEPTH, Closure, NotShown, walk
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.events import ShownEvent, read_events
+from tallystick.proofs.events import ShownEvent
 from tallystick.proofs.evidence import VerifiedEvidence, verify_evidence_bundle
 from tallystick.proofs.heights import ANY_HEIGHT, state_root_of, verify_as_of
 from tallystick.proofs.receivable import VerifiedReceivable, verify_receivable
@@ -119,9 +119,9 @@ def _named(bundle: Bundle) -> str | None:
         case ItemBundle() | EventBundle():
             return bundle.subject
         case RecordBundle():
-            return bundle.key
+            return bundle.key.hex()
         case ReceivableBundle():
-            return bundle.obligation
+            return bundle.obligation.hex()
     return None
 
 
@@ -169,9 +169,10 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None,
         anchor,
         bundle.state,
         bundle.records,
-        bundle.histories,
-        bundle.events,
-        bundle.signed,
+        histories=bundle.histories,
+        events=bundle.events,
+        signed=bundle.signed,
+        hashes=bundle.hashes,
         state_root=state_root_of(leaf),
     )
     closure = walk(bundle.subject, shown, INPUT_DEPTH)
@@ -194,20 +195,27 @@ def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) ->
     """
     anchor = verify_anchor(bundle.anchor, trust)
     leaf = verify_as_of(bundle.as_of, anchor, at)
-    shown = ShownState(anchor, bundle.state, bundle.records, [], [], bundle.signed, state_root=state_root_of(leaf))
-    (event,) = read_events([bundle.event], bundle.signed, anchor.header.chain_id)
+    shown = ShownState(
+        anchor,
+        bundle.state,
+        bundle.records,
+        events=[bundle.event],
+        signed=bundle.signed,
+        hashes=bundle.hashes,
+        state_root=state_root_of(leaf),
+    )
+    (event,) = shown.events.values()
     try:
         item = public_of(shown.public, item_key(bundle.subject), ItemPublic)
     except NotShown as error:
         raise ProofError(ProofCode.NOT_SHOWN, "the record of the item is not shown") from error
     if bundle.entry is None or item is None:
         raise ProofError(ProofCode.REFUSED, "the event is not in the history of the item")
-    encoded = read_bytes(bundle.entry)
+    encoded = shown.known.whole(bundle.entry)
     entry = read_message(encoded, HistoryEntry, 256)
     if entry.commitment != event.commitment:
         raise ProofError(ProofCode.EVENT_ALTERED, "the entry is for another event")
-    steps = [bytes.fromhex(step) for step in bundle.path]
-    if root_from_path(leaf_hash(encoded), bundle.index, item.history.count, steps) != item.history.root():
+    if root_from_path(leaf_hash(encoded), bundle.index, item.history.count, bundle.path) != item.history.root():
         raise ProofError(ProofCode.HISTORY_ALTERED, "the entry is not in the history of the item")
     try:
         key = correction_key(entry.organisation, event.commitment)
@@ -222,10 +230,9 @@ def verify_record(bundle: RecordBundle, trust: Trust, *, at: int | None = None) 
     anchor = verify_anchor(bundle.anchor, trust)
     records = [bundle.record] if bundle.record is not None else []
     leaf = verify_as_of(bundle.as_of, anchor, at)
-    shown = ShownState(anchor, bundle.state, records, [], [], [], state_root=state_root_of(leaf))
-    key = bytes.fromhex(bundle.key)
+    shown = ShownState(anchor, bundle.state, records, state_root=state_root_of(leaf))
     try:
-        return VerifiedRecord(anchor, key, shown.public(key), leaf)
+        return VerifiedRecord(anchor, bundle.key, shown.public(bundle.key), leaf)
     except NotShown as error:
         raise ProofError(ProofCode.NOT_SHOWN, "neither the record nor its absence is shown") from error
 

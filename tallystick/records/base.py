@@ -94,7 +94,7 @@ class Record(Message, frozen=True):
 
 def leaf_of_halves(public: bytes, members_hash: bytes) -> bytes:
     """The leaf of a record whose public half is shown and whose members' half is not."""
-    return tagged(TAG_RECORD, tagged(TAG_RECORD_PUBLIC, public), members_hash)
+    return sha256(TAG_RECORD + sha256(TAG_RECORD_PUBLIC + public).digest() + members_hash).digest()
 
 
 def key_hash(key: bytes) -> bytes:

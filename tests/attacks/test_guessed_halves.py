@@ -28,7 +28,7 @@ def test_who_holds_the_goods_is_not_found_by_trying_every_member_and_everything_
     held = read_members(record, ItemMembers)
     shown = build_record(key, ledger).record
     assert shown is not None
-    members_hash = bytes.fromhex(shown.members_hash)
+    members_hash = shown.members_hash
     assert held.holder == "org:carrier"
     # Everything that strangers can see of it, and what might be made of that.
     public = {b"", ZERO32, key, key_hash(key), record.public, sha256(record.public).digest(), world.chain_id}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from tallystick.api import unb64
 from tallystick.encoding import decode
 from tallystick.epcis import read_canonical
 from tallystick.proofs import build_item, write_bundle
@@ -19,6 +18,7 @@ from tallystick.records.base import Space
 from tallystick.records.goods import HistoryEntry
 from tests.browser.chromium import Chromium, Page
 from tests.browser.serving import serving
+from tests.proof_bytes import b64, unb64
 from tests.proof_entries import written_out
 from tests.proof_trees import as_neighbour
 from tests.unit.explorer.chain import COPIED, LOT_A, PACK, copied, node_of, story
@@ -62,12 +62,10 @@ def warm_commitment(explorer: Explorer) -> str:
 
 
 def without_warm_event(bundle: Bundle) -> None:
-    bundle |= written_out(bundle)
     del bundle["events"][warm_event(bundle)]
 
 
 def without_warm_entry(bundle: Bundle, commitment: str) -> None:
-    bundle |= written_out(bundle)
     without_warm_event(bundle)
     for history in bundle["histories"]:
         entries = [decode(unb64(text), HistoryEntry, size_max=256) for text in history["entries"]]
@@ -76,8 +74,6 @@ def without_warm_entry(bundle: Bundle, commitment: str) -> None:
 
 
 def cooled(bundle: Bundle) -> None:
-    from tallystick.api import b64
-
     event = bundle["events"][warm_event(bundle)]
     assert b"8.6" in unb64(event["public"])
     event["public"] = b64(unb64(event["public"]).replace(b"8.6", b"4.6"))
@@ -85,18 +81,18 @@ def cooled(bundle: Bundle) -> None:
 
 
 def without_recall(bundle: Bundle) -> None:
-    bundle["records"] = [one for one in bundle["records"] if int(one["key"][:2], 16) != Space.RECALL]
+    bundle["records"] = [one for one in bundle["records"] if unb64(one["key"])[0] != Space.RECALL]
 
 
 def with_recall_as_neighbour(bundle: Bundle) -> None:
     """As a liar does who knows how: what is left is the true tree, with the recall's leaf and without its record."""
-    (recall,) = (at for at, one in enumerate(bundle["records"]) if int(one["key"][:2], 16) == Space.RECALL)
+    (recall,) = (at for at, one in enumerate(bundle["records"]) if unb64(one["key"])[0] == Space.RECALL)
     bundle |= as_neighbour(bundle, recall)
 
 
 def without_lot_history(bundle: Bundle) -> None:
     """One level of the closure missing: the recalled lot that the pack was made from."""
-    key = (bytes((Space.ITEM,)) + LOT_A.encode()).hex()
+    key = b64(bytes((Space.ITEM,)) + LOT_A.encode())
     (lot,) = (at for at, one in enumerate(bundle["records"]) if one["key"] == key)
     bundle |= as_neighbour(bundle, lot)
     bundle["histories"] = [one for one in bundle["histories"] if one["owner"] != key]
@@ -106,12 +102,11 @@ def unrecalled_records(bundle: Bundle) -> None:
     """Records of items that name no recall, in the place of those that do."""
     from msgspec import structs
 
-    from tallystick.api import b64
     from tallystick.encoding import encode
     from tallystick.records.goods import ItemPublic
 
     for one in bundle["records"]:
-        if int(one["key"][:2], 16) == Space.ITEM:
+        if unb64(one["key"])[0] == Space.ITEM:
             item = decode(unb64(one["public"]), ItemPublic, size_max=65_536)
             one["public"] = b64(encode(structs.replace(item, recalls=())))
     with_recall_as_neighbour(bundle)
@@ -173,7 +168,7 @@ def test_a_recall_of_the_lot_is_not_hidden_by_leaving_out(
     chromium: Chromium, explorer: Explorer, site: str, name: str
 ) -> None:
     edit, code = DOCTORED[name]
-    bundle = json.loads(write_bundle(build_item(PACK, explorer.node.state)))
+    bundle = written_out(json.loads(write_bundle(build_item(PACK, explorer.node.state))))
     edit(bundle)
     page = page_with(chromium, explorer, site, RECALL_OFF_THE_PAGE, json.dumps(bundle).encode())
     assert code_of(page) == code
@@ -206,7 +201,7 @@ def test_a_warm_hour_of_the_pallet_is_not_hidden(chromium: Chromium, explorer: E
     for edit, lie, code in edits:
         proof = None
         if edit is not None:
-            bundle = json.loads(honest)
+            bundle = written_out(json.loads(honest))
             edit(bundle)
             proof = json.dumps(bundle).encode()
         # What the server shows is made from the tampered proof where it holds in part: the lie may be told already.

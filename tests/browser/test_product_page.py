@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tallystick.api import b64, unb64
 from tallystick.encoding import decode, encode
 from tallystick.proofs import build_item, write_bundle
+from tallystick.records.base import Space
 from tallystick.votes import Certificate, certificate_of
 from tests.browser.chromium import Chromium, Page
 from tests.browser.serving import serving
+from tests.proof_bytes import b64, unb64
 from tests.proof_entries import written_out
 from tests.proof_trees import as_neighbour
 from tests.unit.explorer.chain import BATCH, FOREIGN, NEVER, PACK, PALLET, node_of, story
@@ -171,7 +172,6 @@ def _forged_vote(certificate: Certificate) -> Certificate:
 
 
 def _drop_entry(bundle: dict[str, Any]) -> None:
-    bundle |= written_out(bundle)
     max(bundle["histories"], key=lambda history: len(history["entries"]))["entries"].pop()
 
 
@@ -181,11 +181,11 @@ def _alter_event(bundle: dict[str, Any]) -> None:
 
 
 def _alter_record(bundle: dict[str, Any]) -> None:
-    bundle["records"][0]["members_hash"] = "11" * 32
+    bundle["records"][0]["members_hash"] = b64(b"\x11" * 32)
 
 
 def _hide_record(bundle: dict[str, Any]) -> None:
-    (recall,) = (at for at, record in enumerate(bundle["records"]) if record["key"].startswith("0c"))
+    (recall,) = (at for at, record in enumerate(bundle["records"]) if unb64(record["key"])[0] == Space.RECALL)
     bundle |= as_neighbour(bundle, recall)
 
 
@@ -195,7 +195,7 @@ def _forge_event_signature(bundle: dict[str, Any]) -> None:
 
 
 def _foreign_chain(bundle: dict[str, Any]) -> None:
-    bundle["anchor"]["chain_id"] = "22" * 32
+    bundle["anchor"]["chain_id"] = b64(b"\x22" * 32)
 
 
 def _other_state(bundle: dict[str, Any]) -> None:
@@ -251,7 +251,7 @@ def test_a_broken_proof_gets_its_exact_reason(
 ) -> None:
     edit, code, *reasons = BROKEN[name]
     reason = reasons[language == "zh"]
-    bundle = json.loads(write_bundle(build_item(PACK, explorer.node.state)))
+    bundle = written_out(json.loads(write_bundle(build_item(PACK, explorer.node.state))))
     edit(bundle)
     page = _with_proof(chromium, explorer, site, PACK, json.dumps(bundle).encode(), language)
     shown_code, word, shown_reason = verdict(page)

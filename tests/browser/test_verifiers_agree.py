@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from tallystick import keys
-from tallystick.api import b64, unb64
 from tallystick.errors import ProofError, SignatureError
 from tallystick.proofs import Trust, VerifiedItem, verify_bundle
 from tests.browser.chromium import Chromium, Page
+from tests.proof_bytes import ZEROS, b64, unb64
 from tests.proof_mutants import mutants
 from tests.proof_mutants_parts import Mutant
 from tests.unit.tallystick.test_proof_mutants import GOOD, allowed, code_of, trust_of
@@ -123,13 +123,13 @@ def mutated(bundle: dict[str, Any], rng: random.Random) -> dict[str, Any]:
                 other = rng.randrange(len(value))
                 value[index], value[other] = value[other], value[index]
     elif isinstance(value, list):
-        value.append("00" * 32)
+        value.append(ZEROS)
     elif isinstance(value, int):
         holder[path[-1]] = rng.choice([value + 1, value - 1, 2**40, 0])
     elif isinstance(value, str) and value:
         holder[path[-1]] = _other_text(value, rng)
     else:
-        holder[path[-1]] = rng.choice(["", "AA", 1, None])
+        holder[path[-1]] = rng.choice(["", "AA==", 1, None])
     return copy
 
 
@@ -139,15 +139,14 @@ def _other_text(value: str, rng: random.Random) -> str:
         return value[: rng.randrange(len(value))]
     if rng.random() < 0.1:
         at = rng.randrange(len(value))
-        return value[:at] + rng.choice("AZaz09-_=+ é") + value[at + 1 :]
-    is_hex = len(value) % 2 == 0 and set(value) <= set("0123456789abcdef")
+        return value[:at] + rng.choice("AZaz09-_=+/ é") + value[at + 1 :]
     try:
-        data = bytearray.fromhex(value) if is_hex else bytearray(unb64(value))
+        data = bytearray(unb64(value))
     except Exception:
         return value + "x"
     if data:
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    return data.hex() if is_hex else b64(bytes(data))
+    return b64(bytes(data))
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ from tallystick.payloads import encode_payload
 from tallystick.payloads.governance import AdmitOrganisation
 from tallystick.payloads.membership import ChangeValidators, NewSeat, RotateValidator
 from tallystick.proofs import Trust, VerifiedEvidence, verify_anchor, verify_bundle, verify_record
-from tallystick.proofs.bundle import AnchorShown, write_bundle
+from tallystick.proofs.anchor import show_head
+from tallystick.proofs.bundle import write_bundle
 from tallystick.reasons import Reason
 from tallystick.records.base import Space, read_public
 from tallystick.records.membership import PlannedChange
@@ -222,7 +223,7 @@ def _walk(network: Members) -> None:
     assert store.trust().validators_hashes[node.epochs.number] == node.epochs.validators.digest()
     head = node.queries.head()
     assert head is not None and len(head.epochs) == min(2, node.epochs.number)
-    shown = AnchorShown(head.chain_id, head.header, [], head.certificate, head.validators)
+    shown = show_head(head)
     verify_anchor(shown, store.trust())
     founding = founding_of(network.genesis)
     engine = open_database("sqlite://", founding.chain_id, founding.genesis.network)

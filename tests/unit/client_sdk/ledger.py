@@ -47,6 +47,7 @@ from tallystick.proofs import (
     write_bundle,
 )
 from tallystick.proofs.bundle import AnchorShown, HeightShown
+from tallystick.proofs.written import write_out_anchor
 from tallystick.receipts import Receipt, ReceiptKind, receipts_root
 from tallystick.records.base import Record, key_hash, read_public
 from tallystick.records.goods import HistoryEntry
@@ -383,11 +384,11 @@ class FakeNode:
 
     def _head(self) -> Response:
         header, world = self.ledger.header(), self.ledger.world
-        shown, executed = self.ledger.anchor(), header.executed
+        shown, executed = write_out_anchor(self.ledger.anchor()), header.executed
         return answer(
             HeadAnswer(
-                world.chain_id.hex(), "test", "org:grower", header.height, header.time_ms, shown.header,
-                shown.finalisation,
+                world.chain_id.hex(), "test", "org:grower", header.height, header.time_ms, b64(shown.header),
+                b64(shown.finalisation),
                 ExecutedAnswer(
                     executed.height, executed.time_ms, executed.state_root.hex(), executed.receipts_root.hex(),
                     executed.history_root.hex(),

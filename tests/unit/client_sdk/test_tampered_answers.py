@@ -123,7 +123,7 @@ def test_a_proof_with_any_flipped_part_is_not_believed(
     reader.item(LOT)
     body = node.ledger and reader.item_with_bundle(LOT)[1]
     shown = json.loads(body)
-    for path in ("anchor.header", "anchor.finalisation", "state", "records.0.public", "histories.0.entries.0"):
+    for path in ("anchor.header.0", "anchor.finalisation.0", "state", "records.0.public", "histories.0.entries.0.0"):
         broken = json.loads(body)
         holder: object = broken
         *outer, last = path.split(".")

@@ -150,7 +150,7 @@ class State:
         assert self.height is not None
         leaves = self.chain.leaves[: self.chain.headers[-1].executed.height + 1]
         path = inclusion_path([leaf.leaf_hash() for leaf in leaves], self.height)
-        return HeightShown(b64(encode(leaves[self.height])), [step.hex() for step in path])
+        return HeightShown(encode(leaves[self.height]), list(path))
 
     def anchor(self) -> AnchorShown:
         """See ``CertifiedState``."""

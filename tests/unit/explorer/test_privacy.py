@@ -12,7 +12,8 @@ from sqlalchemy.exc import DatabaseError
 
 from explorer import schema
 from explorer.database import open_database
-from tallystick.api import unb64
+from tests.proof_bytes import unb64
+from tests.proof_entries import written_out
 from tests.unit.explorer.chain import BATCH, FOREIGN, LOT_A, NEVER, PACK, PALLET, PRODUCT, SECRET_WORDS
 from tests.unit.explorer.sites import Explorer
 
@@ -57,7 +58,7 @@ def test_the_pages_connection_cannot_write(recalled: Explorer) -> None:
 
 def opened(bundle: str) -> str:
     """The byte strings of a proof bundle, read as text."""
-    value = json.loads(bundle)
+    value = written_out(json.loads(bundle))
     parts = [shown["public"] for kind in ("events", "records") for shown in value[kind]]
     return "".join(unb64(part).decode(errors="replace") for part in parts)
 

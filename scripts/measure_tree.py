@@ -2,19 +2,22 @@
 """Measure what the two decisions about the state tree rest on; prints one Markdown table each.
 
 ``buckets``, docs/decisions/0002-state-tree.md: how large a bucket is, against update time and proof size.
+``closure``, docs/decisions/0002-state-tree.md: the tree's part of the proof of an item, by the size of a bucket.
 ``storage``, docs/decisions/0006-state-tree-on-disk.md: ways to keep the tree over a restart. *leaves*: a row key hash
 -> leaf hash per changed key in the height's batch. *buckets*: a row per changed bucket there. *file*: nothing there,
 and one file with all entries now and then, as ``node.tree_file`` does.
 
 What a node on such a tree costs is for ``./scripts/bench --state``. All times are processor time.
 
-Usage: python -m scripts.measure_tree buckets|storage [KEYS ...]
+Usage: python -m scripts.measure_tree buckets|closure|storage [KEYS ...]
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -22,12 +25,14 @@ from pathlib import Path
 
 from node.storage import LevelStore, Put
 from node.tree_file import CHANGES_MIN, CHANGES_SHARE, TreeFile
-from scripts.benchmark.tree import BATCH, cpu, storing_us, tree_cost
-from tallystick.trie import Trie
+from scripts.benchmark.tree import BATCH, SEED, cpu, storing_us, tree_cost
+from tallystick.trie import Subtree, Trie
 
 BUCKETS = (4, 8, 16, 32)
 BUCKET_COUNTS = (10_000, 100_000, 1_000_000)
 STORAGE_COUNTS = (1_000_000,)
+CLOSURE_BUCKETS = (1, 2, 4, 8, 16)
+CLOSURES, PRESENT, ABSENT = 60, 13, 2  # proofs drawn, and the keys that each shows
 PROOFS = 500
 ROUNDS = 100  # batches of changed keys that are stored
 CHAIN = bytes(32)
@@ -56,6 +61,33 @@ def measure_bucket(entries: bytes, bucket: int) -> str:
         f"| {cost.update_us / cost.sha256_us:.1f} | {sum(map(len, proofs)) / PROOFS:,.0f} "
         f"| {proving / PROOFS * 1e6:.0f} | {building:.1f} |"
     )
+
+
+def measure_closure(entries: bytes, bucket: int) -> str:
+    """One row: proofs that show some keys of an item, an update, the tree's memory."""
+    trie = Trie.of_sorted(entries, bucket)
+    count, chance, sizes = len(trie), random.Random(SEED), []
+    for number in range(CLOSURES):
+        shown = [key(chance.randrange(count)) for _ in range(PRESENT)]
+        shown += [key(count + number * ABSENT + index) for index in range(ABSENT)]
+        sizes.append(len(trie.prove(shown)))
+    cost = tree_cost(trie)
+    return (
+        f"| {bucket} | {sum(sizes) / CLOSURES:,.0f} | {max(sizes):,} | {cost.update_us / cost.sha256_us:.1f} "
+        f"| {memory_mb(trie):,.0f} |"
+    )
+
+
+def memory_mb(trie: Trie) -> float:
+    """Bytes of all objects of a tree, in millions, without the allocator's share."""
+    size, waiting = 0, list[Subtree]([trie._node])
+    while waiting:
+        node = waiting.pop()
+        size += sys.getsizeof(node)
+        if isinstance(node, tuple):
+            size += sys.getsizeof(node[2]) + sys.getsizeof(node[3])
+            waiting += node[:2]
+    return size / 1e6
 
 
 def leaf_rows(trie: Trie, changes: Changes) -> list[Put]:
@@ -164,6 +196,19 @@ def print_buckets(counts: tuple[int, ...]) -> None:
             print(measure_bucket(entries, bucket), flush=True)
 
 
+def print_closure(counts: tuple[int, ...]) -> None:
+    """The second table of decision 2."""
+    for count in counts:
+        entries = entries_of(count)
+        print(
+            "| bucket | tree's part of the proof, bytes | the greatest | update per key, in SHA-256 of 65 bytes ",
+            end="",
+        )
+        print("| memory of the tree, MB |\n|---|---|---|---|---|")
+        for bucket in CLOSURE_BUCKETS:
+            print(measure_closure(entries, bucket), flush=True)
+
+
 def print_storage(counts: tuple[int, ...]) -> None:
     """The table of decision 6."""
     for count in counts:
@@ -183,11 +228,13 @@ def print_storage(counts: tuple[int, ...]) -> None:
 def main() -> None:
     """Print the table asked for."""
     parser = argparse.ArgumentParser(prog="python -m scripts.measure_tree", description=__doc__.splitlines()[0])
-    parser.add_argument("table", choices=("buckets", "storage"))
+    parser.add_argument("table", choices=("buckets", "closure", "storage"))
     parser.add_argument("keys", type=int, nargs="*", metavar="KEYS", help="sizes of the tree")
     options = parser.parse_args()
     if options.table == "buckets":
         print_buckets(tuple(options.keys) or BUCKET_COUNTS)
+    elif options.table == "closure":
+        print_closure(tuple(options.keys) or STORAGE_COUNTS)
     else:
         print_storage(tuple(options.keys) or STORAGE_COUNTS)
 

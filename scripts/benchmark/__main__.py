@@ -183,7 +183,7 @@ class Bench:
 def checks_per_second(cpu_seconds: float) -> float:
     """Ed25519 checks per second of processor time, every one of another signature, as a node has them to check.
 
-    The same signature again and again is some 5 % faster, for the processor learns the way through it. Beside busy
+    The same signature again and again is faster, for the processor learns the way through it. Beside busy
     nodes a check costs more than on an idle machine: virtual processors share caches and often one core.
     """
     public, chain, signed = _signatures()

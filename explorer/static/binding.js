@@ -2,8 +2,8 @@
 // validators finalised. Specification: docs/spec/proofs.md, sections 1 to 3.
 
 import {
-  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, same, unb64, unhex,
-  utf8,
+  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, isWellFormed, same, unb64,
+  unhex, utf8,
 } from './encoding.js';
 import { digests, sha256, tagged } from './hashing.js';
 
@@ -296,8 +296,8 @@ const B64 = /^[A-Za-z0-9+/]*([AQgw]==|[AEIMQUYcgkosw048]=)?$/; // after the last
 
 const b64 = (value) => typeof value === 'string' && value.length % 4 === 0 && B64.test(value);
 const hash = (value) => b64(value) && value.length === 44 && value[42] !== '=' && value[43] === '=';
-const string = (value) => typeof value === 'string';
-const whole = (value) => Number.isSafeInteger(value);
+const string = (value) => typeof value === 'string' && isWellFormed(value);
+const whole = (value) => Number.isInteger(value);
 const list = (shape) => (value) => Array.isArray(value) && value.every(shape);
 // Bytes, whole or in pieces of which numbers name hashes (docs/spec/proofs.md, section 1.1).
 const piece = (value) => b64(value) || whole(value);

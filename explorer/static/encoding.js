@@ -30,6 +30,12 @@ function valueAt(text, place) {
   return code < 128 ? VALUES[code] : NO_VALUE;
 }
 
+// Control signs, and those that change the direction of what follows.
+const STEERING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+
+/** Words of others for a reader: what steers a screen is shown as a replacement character. */
+export const harmless = (text) => text.replace(STEERING, '\ufffd');
+
 /** Bytes from base64 with padding; every other spelling is `unreadable`. */
 export function unb64(padded) {
   const text = padded.slice(0, padded.length - (padded.endsWith('==') ? 2 : Number(padded.endsWith('='))));
@@ -360,7 +366,8 @@ function writeNumber(value) {
   return text;
 }
 
-function isWellFormed(text) {
+/** Whether every half of a surrogate pair has its other half. */
+export function isWellFormed(text) {
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0xd800 || unit > 0xdfff) continue;

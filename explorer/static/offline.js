@@ -1,7 +1,7 @@
 // The page that verifies from disk: a trust file and a proof, chosen or pasted; nothing leaves the computer. It is made
 // into one file with the verifier by scripts/make_offline_verifier.py; no page of the site loads it.
 
-import { ProofError, hex } from './encoding.js';
+import { ProofError, harmless, hex } from './encoding.js';
 import { entriesOf, isSupported, nameOf, namedBy, verifyBundle } from './verify.js';
 
 const MARKS = { proven: '✓', partly: '◐', stated: '“', 'unknown-item': '✕' };
@@ -22,6 +22,8 @@ const t = (key) => data.words[key][column()];
 const sentence = (code) => data.codes[code in data.codes ? code : 'unreadable'][column()];
 const aside = (text, more) => (language === 'zh' ? `${text}（${more}）` : `${text} (${more})`);
 const colon = (text, more) => (language === 'zh' ? `${text}：${more}` : `${text}: ${more}`);
+// Words of others among ours: between two signs at which `isolated` takes them apart.
+const theirs = (text) => `\u2068${harmless(String(text))}\u2069`;
 
 function translate() {
   document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en';
@@ -91,9 +93,9 @@ function rowsOf({ result, bundle, ms }) {
   const rows = [
     ...details.filter(isAlarm),
     [t('kind'), t(`kind.${bundle.kind}`)],
-    [t('about'), aboutOf(bundle, result)],
+    [t('about'), theirs(aboutOf(bundle, result))],
     [t('asOf'), aside(time(state.timeMs), `${t('height')} ${state.height}`)],
-    [t('signedBy'), aside(anchor.signers.join(', '), `${anchor.signers.length} / ${anchor.validatorCount}`)],
+    [t('signedBy'), aside(anchor.signers.map(theirs).join(', '), `${anchor.signers.length} / ${anchor.validatorCount}`)],
   ];
   if (anchor.asOf) rows.push([t('earlier'), time(anchor.executed.timeMs)]);
   rows.push(...details.filter((row) => !isAlarm(row)));
@@ -104,7 +106,7 @@ function rowsOf({ result, bundle, ms }) {
 const DETAILS = {
   item: ({ closure, events, signers }) => {
     const rows = [...closure.recalls].map(([id, recall]) => [
-      t(recall.state === LIFTED ? 'recallLifted' : 'recall'), aside(colon(id, recall.reason), recall.issuer),
+      t(recall.state === LIFTED ? 'recallLifted' : 'recall'), aside(colon(theirs(id), theirs(recall.reason)), theirs(recall.issuer)),
     ]);
     const seen = new Set();
     for (const entry of entriesOf(closure).sort((a, b) => a.height - b.height || a.eventIndex - b.eventIndex)) {
@@ -112,27 +114,27 @@ const DETAILS = {
       if (!seen.has(name)) rows.push([t(closure.corrections.has(name) ? 'wrongEvent' : 'event'), eventText(entry, events, signers)]);
       seen.add(name);
     }
-    rows.push(...closure.missing.map((what) => [t('missing'), what]));
+    rows.push(...closure.missing.map((what) => [t('missing'), theirs(what)]));
     return rows;
   },
   event: ({ event, correction, signer }) => [
-    [t(correction ? 'wrongEvent' : 'event'), `${JSON.stringify(event.value)}${signer ? ` — ${signer.organisation}` : ''}`],
+    [t(correction ? 'wrongEvent' : 'event'), `${theirs(JSON.stringify(event.value))}${signer ? ` — ${theirs(signer.organisation)}` : ''}`],
   ],
   record: ({ value }) => [[t('record'), value === null ? t('absent') : hex(value)]],
   block: ({ leaf }) => [[t('block'), hex(leaf.blockHash)], [t('state'), hex(leaf.stateRoot)]],
   receipt: ({ receipt }) => [[t('outcome'), data.reasons[receipt.reason]?.[column()] ?? String(receipt.reason)]],
   evidence: ({ evidence, kind, organisation, recorded }) => [
-    [t('guilty'), colon(organisation, t(`contradiction.${kind}`))],
+    [t('guilty'), colon(theirs(organisation), t(`contradiction.${kind}`))],
     [t('where'), `${evidence.epoch}, ${evidence.view}`],
-    [t('recorded'), recorded ? aside(recorded.height, recorded.reporter) : t('unrecorded')],
+    [t('recorded'), recorded ? aside(recorded.height, theirs(recorded.reporter)) : t('unrecorded')],
   ],
   receivable: ({ terms, tagHeight, slices, lienHolders }) => [
-    [t('owes'), aside(colon(`${terms.debtor} → ${terms.creditor}`, amountOf(terms, tagHeight)), t('minor'))],
+    [t('owes'), aside(colon(`${theirs(terms.debtor)} → ${theirs(terms.creditor)}`, amountOf(terms, tagHeight)), t('minor'))],
     [t('claim'), t(tagHeight === null ? 'unconfirmed' : 'onlyClaim')],
     ...slices.map(({ members, lien }, index) => [
-      `${t('slice')} ${index}`, colon(`${members.amount} ${members.owner}`, lien?.state === LIEN_HELD ? lien.holder : t('noLien')),
+      `${t('slice')} ${index}`, colon(`${members.amount} ${theirs(members.owner)}`, lien?.state === LIEN_HELD ? theirs(lien.holder) : t('noLien')),
     ]),
-    [t('liens'), lienHolders.join(', ') || t('noLien')],
+    [t('liens'), lienHolders.map(theirs).join(', ') || t('noLien')],
   ],
 };
 
@@ -143,7 +145,7 @@ function eventText({ commitment, organisation }, events, signers) {
   const value = events.get(name)?.value;
   const step = data.steps[value?.bizStep]?.[column()] ?? value?.bizStep ?? value?.type ?? name.slice(0, 16);
   const signer = signers.get(name)?.organisation === organisation ? organisation : '';
-  return [value?.eventTime, step, signer].filter(Boolean).join(' · ');
+  return [value?.eventTime, step, signer].filter(Boolean).map(theirs).join(' · ');
 }
 
 function show(outcome) {
@@ -161,11 +163,21 @@ function show(outcome) {
     const name = document.createElement('dt');
     const value = document.createElement('dd');
     name.textContent = term;
-    value.textContent = text;
+    value.append(...isolated(text));
     for (const part of isAlarm([term]) ? [name, value] : []) part.classList.add('alarm');
     list.append(name, value);
   }
-  at('detail').textContent = outcome.detail ? `${outcome.detail} [${outcome.code}]` : '';
+  at('detail').textContent = outcome.detail ? `${harmless(outcome.detail)} [${outcome.code}]` : '';
+}
+
+// Words of others stand apart: neither signs nor letters that are read from right to left turn what is around them.
+function isolated(text) {
+  return text.split(/[\u2068\u2069]/).map((part, i) => {
+    if (i % 2 === 0) return part;
+    const element = document.createElement('bdi');
+    element.textContent = part;
+    return element;
+  });
 }
 
 // A verdict is about what was checked, and not about what is typed or chosen after it.

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tallystick.proofs import build_item, write_bundle
 from tests.browser.chromium import Chromium, Page
+from tests.unit.explorer.chain import PACK, node_of, story
 
 pytestmark = pytest.mark.browser
 
@@ -96,6 +98,27 @@ def test_recall_correction_and_liens_are_shown(page: Page) -> None:
     assert "org:lender-a" in words and "no other obligation" in words
     check(page, trust_file("receipt"), json.dumps(vector("receipt")["bundle"]))
     assert "it took effect [NONE]" in page.evaluate("document.getElementById('facts').textContent")
+
+
+def test_the_words_of_others_turn_nothing_around_them(page: Page) -> None:
+    node = node_of(story(recall=True, reason="\u202eyrujni\x1b[2J \u2069\u0627\u0633\u062a\u0631\u062c\u0627\u0639"))
+    genesis = node.chain.world.genesis
+    pinned = {"0": genesis.validators().digest().hex()}
+    trust = json.dumps({"format": 1, "chain_id": genesis.chain_id().hex(), "validators": pinned})
+    assert check(page, trust, write_bundle(build_item(PACK, node.state)).decode()) == "proven"
+    recall = page.evaluate(
+        "[...document.querySelector('#facts dd').childNodes].filter((one) => one.textContent)"
+        ".map((one) => [one.nodeName, one.textContent])"
+    )
+    reason = "\ufffdyrujni\ufffd[2J \ufffd\u0627\u0633\u062a\u0631\u062c\u0627\u0639"
+    assert recall == [["BDI", "recall-1"], ["#text", ": "], ["BDI", reason], ["#text", " ("], ["BDI", "org:grower"],
+                      ["#text", ")"]]  # fmt: skip
+    assert page.evaluate("getComputedStyle(document.querySelector('#facts bdi')).unicodeBidi") == "isolate"
+    # What is refused is named, too.
+    bundle = vector("record")["bundle"]
+    refused = check(page, trust_file("record"), json.dumps(bundle), "\u202e")
+    assert refused == "wrong-subject"
+    assert "\u202e" not in page.evaluate("document.getElementById('verdict').textContent")
 
 
 def test_a_file_can_be_chosen_and_the_words_are_chinese_where_asked(chromium: Chromium, tmp_path: Path) -> None:

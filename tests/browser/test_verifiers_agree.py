@@ -186,6 +186,35 @@ def test_both_verifiers_say_the_same_of_every_mutation(page: Page, name: str) ->
     assert len(set(ours)) >= 4  # the mutations reach different checks
 
 
+def test_numbers_and_texts_that_json_only_just_holds_are_judged_alike(page: Page) -> None:
+    read = [json.loads((VECTORS / f"{name}.json").read_text()) for name in ("receipt", "item", "record")]
+    receipt, item, record = read
+    cases: list[tuple[dict[str, Any], list[Any], Any, str]] = [
+        (receipt, ["index"], 2**60, "not-in-tree"),
+        (receipt, ["index"], -(2**60), "not-in-tree"),
+        (receipt, ["index"], 10**30, "not-in-tree"),
+        (receipt, ["format"], 10**30, "unreadable"),
+        (item, ["subject"], "\ud800", "unreadable"),
+        (item, ["subject"], "\udc00\ud800", "unreadable"),
+        (item, ["events", 0, "signed"], 2**60, "unreadable"),
+        (item, ["events", 0, "index"], 2**60, "not-in-tree"),
+        (record, ["kind"], "\ud800", "unreadable"),
+    ]
+    for vector, path, value, code in cases:
+        told = vector["trust"]
+        arguments = {
+            "good": vector["bundle"],
+            "edits": [[path, value]],
+            "trust": {"chainId": told["chain_id"], "validatorsHashes": told["validators_hashes"]},
+        }
+        assert page.evaluate(VERIFY_EDITS % json.dumps(arguments)) == [code], (path, value)
+        holder = bundle = json.loads(json.dumps(vector["bundle"]))
+        for step in path[:-1]:
+            holder = holder[step]
+        holder[path[-1]] = value
+        assert python_code(bundle, trust_of(vector)) == code, (path, value)
+
+
 @pytest.mark.parametrize("name", GOOD)
 def test_the_page_refuses_every_single_change_with_the_code_that_python_gives(page: Page, name: str) -> None:
     vector = json.loads((VECTORS / f"{name}.json").read_text())

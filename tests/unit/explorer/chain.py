@@ -285,7 +285,7 @@ def copied() -> World:
     return world
 
 
-def story(*, recall: bool = False, pause: bool = False) -> World:
+def story(*, recall: bool = False, pause: bool = False, reason: str = "Salmonella found in lot H1") -> World:
     """From field to shelf: lots, packs, a laboratory, a pallet with temperatures, an error, a refusal, a statement.
 
     With ``pause`` it takes one block more near its end: another history of the same network.
@@ -344,7 +344,7 @@ def story(*, recall: bool = False, pause: bool = False) -> World:
     stated = world.event(action="OBSERVE", bizStep="receiving", epcList=[FOREIGN])
     world.must(world.capture("org:retailer", stated))
     if recall:
-        world.must(world.trade("org:grower", RecallItems("recall-1", (LOT_A,), "Salmonella found in lot H1", 1)))
+        world.must(world.trade("org:grower", RecallItems("recall-1", (LOT_A,), reason, 1)))
         world.work_off()
     return world
 

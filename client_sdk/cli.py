@@ -17,7 +17,8 @@ from client_sdk.environment import SYSTEM, Environment
 from client_sdk.errors import ExitCode, exit_code_of
 from client_sdk.output import Output
 from client_sdk.transport import HttpTransport
-from tallystick.errors import TallystickError
+from tallystick.errors import ConfigError, TallystickError
+from tallystick.plain_text import harmless
 
 TRACEBACK_VARIABLE = "TALLYSTICK_TRACEBACK"  # set by who hunts a bug
 _EXIT_CODES = """exit status:
@@ -50,9 +51,17 @@ def main(
     words = list(sys.argv[1:] if argv is None else argv)
     parser, commands = build_parser(words[0] if words else None)
     try:
+        _refuse_empty(parser, words)
         arguments = parser.parse_args(words)
-    except SystemExit as end:  # --help, or a usage error that argparse has printed
+    except SystemExit as end:  # --help
         return int(end.code or 0)
+    except _UsageError as error:
+        named = words[0] if words and words[0] in commands else ""
+        if any("--json".startswith(word) and word.startswith("--js") for word in words):
+            Output(True, named).error(error, ExitCode.USAGE)
+        else:
+            sys.stderr.write(harmless(f"{error.program}: {error}\n  see: {error.program} --help\n"))
+        return ExitCode.USAGE
     command = commands[arguments.command]
     output = Output(arguments.json, command.name)
     try:
@@ -97,7 +106,7 @@ def _config(arguments: argparse.Namespace) -> Config:
     return load_config(arguments.config, must_exist=arguments.command not in ("configure", "keygen", "pin"))
 
 
-def build_parser(only: str | None = None) -> tuple[Parser, dict[str, Command]]:
+def build_parser(only: str | None = None) -> tuple[_Parser, dict[str, Command]]:
     """The command line, and the commands by name.
 
     Args:
@@ -154,11 +163,32 @@ def _list() -> str:
     return "\n".join(lines)
 
 
+def _refuse_empty(parser: _Parser, words: Sequence[str]) -> None:
+    """An empty word is a variable that was not set. Read as an option left out, it would pay twice or confirm all."""
+    for place, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if not word:
+            before = words[place - 1] if place else ""
+            parser.error(
+                f"an argument is empty{f', after {before}' if before else ''}: leave it out, or say what is meant"
+            )
+        if option.startswith("--") and equals and not value:
+            parser.error(f"{option} is empty: leave it out, or say what is meant")
+
+
+class _UsageError(ConfigError):
+    """What argparse would print, and the program or command whose help says more."""
+
+    def __init__(self, program: str, message: str) -> None:
+        super().__init__(message)
+        self.program = program
+
+
 class _Parser(argparse.ArgumentParser):
-    """Says where help is."""
+    """Says where help is, and leaves the way of saying it to ``main``."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitCode.USAGE, f"{self.prog}: {message}\n  see: {self.prog} --help\n")
+        raise _UsageError(self.prog, message)
 
 
 if __name__ == "__main__":

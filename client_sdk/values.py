@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
-from tallystick.epcis import Identifier, parse_identifier_lenient, parse_micro, parse_timestamp
+from tallystick.epcis import Identifier, IdentifierKind, parse_identifier_lenient, parse_micro, parse_timestamp
 from tallystick.errors import ConfigError
 from tallystick.limits import TIME_MAX_MS
 from tallystick.money import parse_amount
@@ -17,6 +18,10 @@ from tallystick.records.members import ORGANISATION_ID
 
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Z0-9]{2,3})?")
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|m|h|d)")
+_EXPONENT = re.compile(r"E[0-9]+")  # in a unit's place: 1E3 is a thousand to most people, and E3 is a trailer
+_NARROWING = frozenset(
+    {"10", "21", "22", "235", "lot", "ser", "cpv"}
+)  # in a query: a lot or serial of the class before it
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -37,8 +42,11 @@ class Goods:
 def read_identifier(text: str) -> Identifier:
     """A GS1 key as key text (``01/09521234543213/21/A1``), Digital Link, EPC URN, or any other URI.
 
+    What follows a Digital Link as attributes (an expiry date, a weight) is left out. Nothing is left out that says
+    which thing is meant.
+
     Raises:
-        ConfigError: no identifier at all.
+        ConfigError: no identifier at all, or one that would lose what narrows it.
         EventError: no identifier of this form, or a wrong check digit; with a remedy.
     """
     text = text.strip()
@@ -46,7 +54,29 @@ def read_identifier(text: str) -> Identifier:
         raise ConfigError(
             f"{text[:80]!r} is no identifier; write a GS1 key (01/09521234543213/21/A1), a Digital Link or an EPC URN"
         )
-    return parse_identifier_lenient(f"https://id.gs1.org/{text}" if text[:1].isdigit() else text)
+    if not text[:1].isdigit():
+        identifier = parse_identifier_lenient(text)
+        _refuse_narrowing_query(text, identifier)
+        return identifier
+    for sign in "?#":
+        if sign in text:
+            raise ConfigError(f"{text[:80]!r} is no key text: write {sign} of a lot or serial as %{ord(sign):02X}")
+    return parse_identifier_lenient(f"https://id.gs1.org/{text}")
+
+
+def _refuse_narrowing_query(text: str, identifier: Identifier) -> None:
+    """A class with its lot or serial in the query would be read as the whole class."""
+    if identifier.kind is not IdentifierKind.CLASS:
+        return
+    query = text.partition("#")[0].partition("?")[2]
+    named = sorted(
+        _NARROWING.intersection(name for name, _ in parse_qsl(query.replace(";", "&"), keep_blank_values=True))
+    )
+    if named:
+        raise ConfigError(
+            f"{text[:80]!r} names all of {identifier.key}, with ({named[0]}) only as an attribute; "
+            f"write the lot or serial into the path: {identifier.key}/10/LOT7 or {identifier.key}/21/A1"
+        )
 
 
 def read_goods(text: str) -> Goods:
@@ -59,7 +89,7 @@ def read_goods(text: str) -> Goods:
     if not equals:
         return Goods(read_identifier(text))
     match = _QUANTITY.fullmatch(amount)
-    if match is None:
+    if match is None or (match[2] and _EXPONENT.fullmatch(match[2])):
         raise ConfigError(f"{amount!r} is no quantity; write for instance 120.5KGM, or 40 for a count")
     return Goods(read_identifier(name), parse_micro(match[1]), match[2] or "")
 

@@ -64,7 +64,10 @@ def add_common_options(parser: Parser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= TIMEOUT_MAX_S:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 0 and {TIMEOUT_MAX_S} seconds")
     return value

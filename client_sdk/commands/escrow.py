@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from client_sdk import secure_files
@@ -23,6 +24,7 @@ from tallystick.errors import ConfigError
 from tallystick.money import format_amount, parse_amount
 from tallystick.records.trade import EscrowMembers, EscrowPublic, escrow_key
 
+_NOTHING = re.compile(r"0(?:\.0+)?")
 _STEPS = {
     "claim": ("have the condition evaluated", trade.claim_milestone),
     "approve": ("approve, where the condition asks for your signature", trade.approve_milestone),
@@ -52,9 +54,9 @@ def _add_escrow(parser: Parser) -> None:
         step.add_argument("milestone", type=int, nargs="?", default=0, help="which part, from 0 (default)")
         if name in _DIVISIONS:
             step.add_argument(
-                "--to-payee", required=True, metavar="AMOUNT", help="minor units, or 0.00 with --currency"
+                "--to-payee", required=True, metavar="AMOUNT", help="for instance '12000.00 CNY', or '0 CNY'"
             )
-            step.add_argument("--currency", help="when --to-payee is written with a decimal point")
+            step.add_argument("--currency", help="when --to-payee names none")
         sending.append(step)
     for action in sending:
         add_sending_options(action)
@@ -85,18 +87,21 @@ def _intent(context: Context, arguments: argparse.Namespace) -> Intent:
 
 
 def _to_payee(context: Context, escrow: bytes, arguments: argparse.Namespace) -> int:
-    """Minor units; the payload says no currency, so one that is named is held against the escrow's own."""
-    if arguments.currency:
-        record = context.reader().record(escrow_key(escrow), members=True)
-        if not record.exists:
-            raise ConfigError(f"there is no escrow {escrow.hex()} (proven at {record.anchor.executed.height})")
-        held = record.members_as(EscrowMembers).terms.currency
-        if arguments.currency != held:
-            raise ConfigError(f"escrow {escrow.hex()[:16]}… is in {held}, not in {arguments.currency}")
-        return 0 if not arguments.to_payee.strip("0.") else parse_amount(arguments.to_payee, arguments.currency)
-    if not arguments.to_payee.isdecimal() or not arguments.to_payee.isascii():
-        raise ConfigError("--to-payee is a whole number of minor units, or an amount with --currency")
-    return int(arguments.to_payee)
+    """Minor units; the payload says no currency, so the one that is named is held against the escrow's own."""
+    amount, _, currency = arguments.to_payee.strip().partition(" ")
+    if currency and arguments.currency and currency != arguments.currency:
+        raise ConfigError(f"--to-payee is in {currency[:8]}, --currency says {arguments.currency[:8]}")
+    currency = currency or arguments.currency or ""
+    if not currency:
+        raise ConfigError(f"--to-payee {amount[:40]!r} names no currency; write for instance '12000.00 CNY' or '0 CNY'")
+    money = 0 if _NOTHING.fullmatch(amount) else parse_amount(amount, currency)
+    record = context.reader().record(escrow_key(escrow), members=True)
+    if not record.exists:
+        raise ConfigError(f"there is no escrow {escrow.hex()} (proven at {record.anchor.executed.height})")
+    held = record.members_as(EscrowMembers).terms.currency
+    if currency != held:
+        raise ConfigError(f"escrow {escrow.hex()[:16]}… is in {held}, not in {currency}")
+    return money
 
 
 def _show(context: Context, escrow: bytes) -> int:
@@ -142,7 +147,7 @@ COMMANDS: tuple[Command, ...] = (
             "escrow fund 5f…",
             "escrow claim 5f…",
             "escrow dispute 5f… 0",
-            "escrow settle 5f… 0 --to-payee 12000.00 --currency CNY",
+            "escrow settle 5f… 0 --to-payee '12000.00 CNY'",
             "escrow show 5f…",
         ),
         _add_escrow,

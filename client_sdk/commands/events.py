@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -19,13 +20,14 @@ from tallystick.errors import ConfigError
 from tallystick.records.members import KeyUse
 
 _ID = "key text such as 01/09521234543213/21/A1, Digital Link or EPC URN"
+_ZONE = re.compile(r"[+-][0-9]{2}:[0-9]{2}$")
 _GOODS = f"{_ID}; of a lot with its amount: 01/09521234543213/10/LOT7=120.5KGM"
 
 
 def _add_circumstances(parser: Parser) -> None:
     group = parser.add_argument_group("circumstances")
     group.add_argument("--time", metavar="TIME", help="when, for instance 2026-11-22T08:30:00+08:00 (default: now)")
-    group.add_argument("--offset", default="+00:00", metavar="±HH:MM", help="time zone of the place")
+    group.add_argument("--offset", metavar="±HH:MM", help="time zone of the place (default: as in --time, or +00:00)")
     group.add_argument("--event-id", metavar="URI", help="the event's id (default: a new UUID)")
     group.add_argument("--at", metavar="ID", help="read point: a global location number, 414/9521234543206")
     group.add_argument("--location", metavar="ID", help="business location (default: organisation.location)")
@@ -53,12 +55,18 @@ def _circumstances(context: Context, arguments: argparse.Namespace) -> Circumsta
     return Circumstances(
         time_ms=read_time_ms(arguments.time, now_ms) if arguments.time else now_ms,
         event_id=arguments.event_id or event_id_of(context.environment.random_bytes(16)),
-        offset=arguments.offset,
+        offset=arguments.offset or _zone_of(arguments.time or ""),
         read_point=read_identifier(arguments.at).uri if arguments.at else "",
         location=read_identifier(location).uri if location else "",
         documents=[_document(text) for text in arguments.document],
         readings=[_reading(text, now_ms) for text in arguments.temperature],
     )
+
+
+def _zone_of(time: str) -> str:
+    """The zone that a time is written with; who gives none, or UTC, says nothing of the place."""
+    zone = _ZONE.search(time)
+    return zone[0] if zone is not None and zone[0] != "-00:00" else "+00:00"
 
 
 def _document(text: str) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from client_sdk.output import outcome_fields, outcome_words
 from client_sdk.values import read_id, read_money, read_organisation
 from tallystick.conditions import DocumentType
 from tallystick.errors import ConfigError, DecodeError
-from tallystick.money import format_amount
+from tallystick.money import exponent_of, format_amount
 from tallystick.records.members import KeyUse
 from tallystick.records.trade import AccountMembers, DocumentReference, account_key
 
@@ -127,6 +127,7 @@ def _account(context: Context, arguments: argparse.Namespace) -> int:
 
 def _account_intent(context: Context, arguments: argparse.Namespace) -> Intent:
     if arguments.action == "open":
+        exponent_of(arguments.currency)
         return trade.open_account(read_organisation(arguments.owner), arguments.currency)
     amount, currency = read_money(arguments.amount)
     payment_id = payment_id_of(context, arguments)
@@ -145,7 +146,9 @@ def payment_id_of(context: Context, arguments: argparse.Namespace) -> bytes:
 
 def _show_account(context: Context, arguments: argparse.Namespace) -> int:
     owner = read_organisation(arguments.owner or context.organisation)
-    record = context.reader().record(account_key(arguments.bank, arguments.currency, owner), members=True)
+    bank = read_organisation(arguments.bank)  # of a bank or currency that cannot be, "no such account" is no answer
+    exponent_of(arguments.currency)
+    record = context.reader().record(account_key(bank, arguments.currency, owner), members=True)
     height = record.anchor.executed.height
     if not record.exists:
         fields = {"owner": owner, "exists": False, "balance": None, "height": height}

@@ -297,10 +297,20 @@ def test_money_of_another_currency_than_the_claims_is_not_moved(
         (processor, ("offer", obligation, "--lender", "org:lender-a", "--grant", "ab" * 32, "--advance", "1.00 EUR",
                      "--rate-bps", 600)),
         (retailer, ("escrow", "settle", escrow, "--to-payee", "10", "--currency", "JPY")),
+        (retailer, ("escrow", "settle", escrow, "--to-payee", "10 JPY")),
+        (retailer, ("escrow", "settle", escrow, "--to-payee", "0 EUR")),
     ):  # fmt: skip
         answer = who.send(*words)
         assert answer.code == ExitCode.USAGE and "is in CNY, not in" in answer.json["detail"], answer
     assert [request for request in node.requests if request.method == "POST"] == sent
+    for amount, said in (
+        ("12000", "names no currency"),
+        ("1 CNY", "--currency says EUR"),
+        ("...", "'...' is not a plain"),
+    ):
+        currency = () if amount == "12000" else ("--currency", "EUR")
+        answer = retailer.send("escrow", "settle", escrow, "--to-payee", amount, *currency)
+        assert answer.code == ExitCode.USAGE and said in answer.json["detail"], answer
     retailer.must("pay", obligation, "1.00 CNY")
     one_part = processor.send("split", obligation, "--part", "75.00 CNY")
     assert one_part.code == ExitCode.USAGE and "--part twice or more" in one_part.json["detail"]
@@ -437,7 +447,11 @@ def test_what_is_typed_wrong_is_usage(terminal, words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("trace", ""), "is no identifier; write a GS1 key"),
+        (("trace", ""), "an argument is empty, after trace"),
+        (("trace", "hello"), "is no identifier; write a GS1 key"),
+        (("trace", f"{LOT}?x"), "write ? of a lot or serial as %3F"),
+        (("account", "show", "bank", "CNY"), "is no organisation id"),
+        (("account", "show", "org:bank", "cny"), "unknown currency 'cny'"),
         (("export", "items", "hello", "--out", "x.zip"), "is no identifier; write a GS1 key"),
         (("export", "heights", "--from", "5", "--to", "1", "--out", "x.zip"), "the lower one first"),
         (("export", "heights", "--from", "1", "--to", "999999", "--out", "x.zip"), "several archives cover more"),
@@ -462,6 +476,50 @@ def test_a_mistake_is_named_with_what_to_write_instead(
     assert answer.code == (ExitCode.UNPROVEN if words[0] == "pin" else ExitCode.USAGE), answer
     assert said in answer.json["detail"]
     assert not (tmp_path / "x.svg").exists() and not (tmp_path / "x.zip").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("fly",),
+        ("ship", LOT),
+        ("trace", LOT, "--nosuch"),
+        ("trace", LOT, "--timeout", "soon"),
+        ("escrow",),
+        ("pay", "ab" * 32, "1.00 CNY", "--payment-id", ""),
+        ("confirm", "ab" * 32, "--invoice-number", "INV-1", "--amount="),
+        ("transfer", "", "x"),
+    ],
+)
+def test_a_usage_error_is_one_object_with_json_and_two_lines_without(terminal, words: tuple[str, ...]) -> None:
+    """An empty payment id would have been a new one each time, and an empty amount the whole face."""
+    grower = terminal("org:grower")
+    answer = grower.run(*words)
+    assert answer.code == ExitCode.USAGE and answer.err == ""
+    assert (answer.json["error"], answer.json["exit"]) == ("usage", ExitCode.USAGE)
+    assert answer.json["command"] == (words[0] if words[0] not in ("fly", "transfer") else "")
+    assert "_seconds" not in answer.json["detail"]
+    told = grower.run(*words, json_output=False)
+    assert told.code == ExitCode.USAGE and told.out == ""
+    assert told.err.startswith("tallystick") and "  see: tallystick" in told.err
+
+
+@pytest.mark.parametrize(
+    ("words", "offset"),
+    [
+        (("--time", "2025-09-01T08:30:00+08:00"), "+08:00"),
+        (("--time", "2025-09-01T08:30:00+08:00", "--offset=-03:00"), "-03:00"),
+        (("--time", "2025-09-01T00:30:00Z"), "+00:00"),
+        (("--time", "2025-09-01T00:30:00-00:00"), "+00:00"),
+        ((), "+00:00"),
+    ],
+)
+def test_an_event_keeps_the_zone_that_its_time_was_written_with(
+    terminal, tmp_path: Path, words: tuple[str, ...], offset: str
+) -> None:
+    saved = tmp_path / "event.json"
+    terminal("org:grower").must("commission", f"{LOT}=10KGM", *words, "--save", saved)
+    assert json.loads(saved.read_bytes())["eventTimeZoneOffset"] == offset
 
 
 @pytest.mark.parametrize("seconds", ["0", "-5", "nan", "inf", "1e9", "soon"])

@@ -32,6 +32,13 @@ PALLET = "00/095210020000000016"
     [
         (lambda text: read_identifier(text).key, "01/09521002000016/21/A001", "01/09521002000016/21/A001"),
         (lambda text: read_identifier(text).key, "https://x.example/01/09521002000016", "01/09521002000016"),
+        (lambda text: read_identifier(text).key, "01/09521002000016/10/A%3FB", "01/09521002000016/10/A%3FB"),
+        (lambda text: read_identifier(text).key, "https://x.example/01/09521002000016?17=261231", "01/09521002000016"),
+        (
+            lambda text: read_identifier(text).key,
+            "https://x.example/01/09521002000016/21/A?10=L",
+            "01/09521002000016/21/A",
+        ),
         (lambda text: read_identifier(text).key, "urn:epc:id:sscc:9521002.0000000001", PALLET),
         (lambda text: read_goods(text).micro, "01/09521002000016/10/L=120.5KGM", 120_500_000),
         (lambda text: read_goods(text).unit, "01/09521002000016/10/L=40", ""),
@@ -54,6 +61,14 @@ def test_values(reader: Callable[[str], object], text: str, value: object) -> No
     [
         (read_identifier, "01/09521002000017"),
         (read_identifier, "hello"),
+        (read_identifier, "01/09521002000016/10/A?B"),
+        (read_identifier, "01/09521002000016/10/A#B"),
+        (read_identifier, "01/09521002000016?10=LOT7"),
+        (read_identifier, "https://id.gs1.org/01/09521002000016?10=LOT7"),
+        (read_identifier, "https://id.gs1.org/01/09521002000016?17=261231&21=A1"),
+        (read_identifier, "https://id.gs1.org/gtin/09521002000016?17=261231;lot=L#x"),
+        (read_goods, "01/09521002000016/10/L?B=1KGM"),
+        (read_goods, "01/09521002000016/10/L=1E3"),
         (read_goods, "01/09521002000016/10/L=1,5KGM"),
         (read_goods, "01/09521002000016/10/L=-1"),
         (read_money, "15000.00"),

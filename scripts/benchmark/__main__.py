@@ -9,202 +9,19 @@ import platform
 import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-from scripts.benchmark.client import Door, Feed, LoadError, Watchers, at_rate, executed, percentile
-from scripts.benchmark.load import Batch, make_captures
+from scripts.benchmark.client import LoadError
+from scripts.benchmark.four_nodes import Bench
 from scripts.benchmark.plot import draw
 from scripts.benchmark.proofs import KEYS as PROOF_KEYS
 from scripts.benchmark.proofs import proofs_bench
 from scripts.benchmark.snapshots import SNAPSHOT_KEYS, snapshot_bench
+from scripts.benchmark.soak import soak
 from scripts.benchmark.state import SIZES, measure_state, print_state
-from scripts.story.cast import FOUNDERS, PROCESSOR, Cast
-from scripts.story.network import Network, NetworkError, http_json
-from tallystick import keys
-from tallystick.api import TRANSACTION
+from scripts.story.cast import FOUNDERS
+from scripts.story.network import Network, NetworkError
 from tallystick.limits import CHECK_THREADS_MAX
-from tallystick.records.members import KeyUse
-from tallystick.transactions import decode_transaction
-
-BULK = 100  # transactions per post
-SIGNATURES = 1_000  # that the machine's speed of checking is measured with
-OUTSTANDING = 1_600  # transactions sent and not yet executed
-SAMPLE = 24  # transactions of a phase whose receipts are read
-
-
-@dataclass(slots=True)
-class Bench:
-    """Four nodes and what was measured of them."""
-
-    network: Network
-    seconds: float
-    check_threads: int = 0
-    figures: dict[str, float] = field(default_factory=dict)
-    checks_per_s: list[float] = field(default_factory=list)
-    checks_beside_load: list[float] = field(default_factory=list)
-    _next_serial: int = 0
-    _seed: bytes = b""
-    _secret: bytes = b""
-    _chain_id: bytes = b""
-    _doors: list[Door] = field(default_factory=list)
-
-    def run(self) -> None:
-        """All phases, with the machine's own speed measured between them."""
-        self.network.found("bench", allow_clock_advance=False)
-        for organisation in self.network.nodes:
-            self.network.configure(organisation, f"check_threads = {self.check_threads}")
-        self.figures["check_threads"] = self.check_threads
-        self.network.start_all()
-        cast = Cast(self.network)
-        cast.open_founders()
-        member = cast[PROCESSOR]
-        self._seed, self._secret = member.seed_for(KeyUse.CAPTURE), member.capture_secret
-        self._chain_id = cast.chain_id
-        self._doors = [Door(node.url, self._seed, self._chain_id) for node in self.network.nodes.values()]
-        self.calibrate()
-        for rate in (50, 300):
-            self.latency(rate)
-            self.calibrate()
-        self.throughput("committed_tx_per_s", 1)
-        self.calibrate()
-        self.throughput("events_per_s", 50)
-        self.calibrate()
-        idle, loaded = median(self.checks_per_s), median(self.checks_beside_load)
-        self.figures["ed25519_checks_per_s"] = round(idle)
-        self.figures["ed25519_checks_per_s_beside_load"] = round(loaded)
-        cpu_us = self.figures["cpu_us_per_tx_and_node"]
-        self.figures["cpu_per_tx_in_checks"] = round(cpu_us * loaded / 1e6, 2)
-        self.figures["cpu_per_tx_in_idle_checks"] = round(cpu_us * idle / 1e6, 2)
-        share = self.figures["committed_tx_per_s"] * 4 / (idle * (os.cpu_count() or 1))
-        self.figures["share_of_machine"] = round(share, 3)
-        resident = self.network.resident_mb()
-        self.figures["resident_mb_max"] = round(max(resident.values()), 1)
-
-    def calibrate(self) -> None:
-        """How many signatures one core checks in a second just now, with nothing else to do."""
-        self.checks_per_s.append(checks_per_second(0.4))
-
-    def _captures(self, count: int, events: int) -> list[bytes]:
-        time_ms = int(http_json(next(iter(self.network.nodes.values())).url, "/.well-known/head")["time_ms"])
-        template = Batch(self._chain_id, self._seed, self._secret, time_ms, self._next_serial, 0, events)
-        self._next_serial += count * events
-        return make_captures(template, count)
-
-    def latency(self, rate: int) -> None:
-        """Submit at a fixed rate to all nodes in turn, in at most fifty posts a second; watch about fifteen a second.
-
-        A post does not wait for the one before it, as those of different clients do not.
-        """
-        group = max(1, rate // 50)
-        posts = int(rate * min(self.seconds, 15)) // group
-        raws = self._captures(posts * group, 1)
-        ids = [decode_transaction(raw, self._chain_id).id.hex() for raw in raws]
-        every = max(1, rate // group // 15)
-        watchers = Watchers(96)
-
-        def send(number: int, due: float) -> None:
-            door, first = self._doors[number % 4], number * group
-            watchers.post(door, raws[first : first + group])
-            if number % every == 0:
-                watchers.watch(door, ids[first], due)
-
-        at_rate(posts, rate / group, send)
-        watchers.join()
-        for state, values in watchers.latencies.items():
-            self.figures[f"{state}_ms_p50_at_{rate}"] = round(percentile(values, 0.50), 1)
-            self.figures[f"{state}_ms_p99_at_{rate}"] = round(percentile(values, 0.99), 1)
-
-    def throughput(self, name: str, events: int) -> None:
-        """Bulk ingress through all four nodes at once, outstanding bounded; then all must agree."""
-        guess = 2_600 if events == 1 else 340
-        raws = self._captures(int(guess * self.seconds), events)
-        feed = Feed(self._doors, raws, BULK if events == 1 else 8, OUTSTANDING if events == 1 else 160)
-        before = executed(self._doors[0].counters())
-        cpu = self.network.cpu_seconds()
-        started = time.monotonic()
-        done = 0
-        feed.start()
-        while not feed.finished() or done < feed.sent:
-            time.sleep(0.1)
-            done = executed(self._doors[0].counters()) - before
-            feed.executed = done
-            if events == 1 and not feed.finished():
-                self.checks_beside_load.append(checks_per_second(0.01))
-            if time.monotonic() - started > self.seconds:
-                feed.stop()
-            if time.monotonic() - started > self.seconds + 60:
-                raise LoadError("not everything that was sent was executed")
-        elapsed = time.monotonic() - started
-        feed.join()
-        used = sum(value - cpu[organisation] for organisation, value in self.network.cpu_seconds().items())
-        self.figures[name] = round(feed.sent * events / elapsed)
-        suffix = "tx" if events == 1 else "event"
-        self.figures[f"cpu_us_per_{suffix}_and_node"] = round(used / 4 / (feed.sent * events) * 1e6, 1)
-        self._agree(before + feed.sent)
-        self._took_effect(raws[: feed.sent])
-
-    def _agree(self, count: int) -> None:
-        """All four nodes executed the same, with the same root at the same height."""
-        height = int(http_json(next(iter(self.network.nodes.values())).url, "/health")["executed_height"])
-        self.network.wait_for_height(height)
-        for door in self._doors[1:]:
-            deadline = time.monotonic() + 30
-            while executed(door.counters()) < executed(self._doors[0].counters()) and time.monotonic() < deadline:
-                time.sleep(0.05)
-        deadline = time.monotonic() + 30
-        heads = self._heads()
-        while len({head["height"] for head in heads}) != 1:
-            if time.monotonic() > deadline:
-                raise LoadError(f"the nodes were never seen at one height after {count} transactions")
-            time.sleep(0.02)
-            heads = self._heads()
-        if len({head["state_root"] for head in heads}) != 1:
-            raise LoadError(f"nodes disagree after {count} transactions: {heads}")
-
-    def _heads(self) -> list[dict[str, Any]]:
-        """What each node executed last."""
-        return [http_json(node.url, "/.well-known/head")["executed"] for node in self.network.nodes.values()]
-
-    def _took_effect(self, raws: Sequence[bytes]) -> None:
-        """A sample of what was sent is executed with a receipt that refuses nothing, at every node."""
-        for number, raw in enumerate(raws[:: max(1, len(raws) // SAMPLE)]):
-            id_ = decode_transaction(raw, self._chain_id).id.hex()
-            answer = json.loads(self._doors[number % len(self._doors)].call("GET", TRANSACTION.format(id=id_)))
-            if answer.get("reason") != "NONE":
-                raise LoadError(f"transaction {id_} is {answer['state']} with reason {answer.get('reason')}")
-
-
-def checks_per_second(cpu_seconds: float) -> float:
-    """Ed25519 checks per second of processor time, every one of another signature, as a node has them to check.
-
-    The same signature again and again is faster, for the processor learns the way through it. Beside busy
-    nodes a check costs more than on an idle machine: virtual processors share caches and often one core.
-    """
-    public, chain, signed = _signatures()
-    used, count = 0.0, 0
-    while used < cpu_seconds:
-        some = [signed[(count + index) % len(signed)] for index in range(50)]
-        started = time.process_time()
-        for message, signature in some:
-            keys.verify(public, signature, keys.Purpose.TRANSACTION, chain, message)
-        used += time.process_time() - started
-        count += 50
-    return count / used
-
-
-@cache
-def _signatures() -> tuple[bytes, bytes, list[tuple[bytes, bytes]]]:
-    """A public key, a chain id, and messages with their signatures."""
-    seed, chain = keys.generate(), bytes(32)
-    messages = [number.to_bytes(32, "big") for number in range(SIGNATURES)]
-    signed = [(message, keys.sign(seed, keys.Purpose.TRANSACTION, chain, message)) for message in messages]
-    return keys.public_key_of(seed), chain, signed
 
 
 def state_bench(sizes: list[int] | None, plot: Path | None) -> int:
@@ -239,6 +56,10 @@ def main() -> int:
         help=f"threads of each node that check signatures, at most {CHECK_THREADS_MAX}; 0: its event loop does",
     )
     parser.add_argument("--snapshots", action="store_true", help="what making and restoring a snapshot costs")
+    parser.add_argument(
+        "--soak", type=float, metavar="MINUTES", help="one rate of load for so long: memory, disk, latency"
+    )
+    parser.add_argument("--rate", type=int, default=300, metavar="N", help="with --soak: transactions a second (300)")
     options = parser.parse_args()
     if options.snapshots:
         return max(snapshot_bench(size) for size in options.keys or [SNAPSHOT_KEYS])
@@ -249,6 +70,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-"))
     bench = Bench(Network(folder, FOUNDERS), 5 if options.quick else 30, options.check_threads)
     try:
+        if options.soak is not None:
+            soak(bench, options.soak, options.rate)
+            return 0
         bench.run()
     except (LoadError, NetworkError) as error:
         print(f"bench: {error}", file=sys.stderr)

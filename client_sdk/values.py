@@ -16,9 +16,9 @@ from tallystick.money import parse_amount
 from tallystick.plain_text import one_line
 from tallystick.records.members import ORGANISATION_ID
 
-_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)([A-Z0-9]{2,3})?")
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:( ?)([A-Z0-9]{2,3}))?")
 _DURATION = re.compile(r"([1-9][0-9]{0,6})(ms|s|m|h|d)")
-_EXPONENT = re.compile(r"E[0-9]+")  # in a unit's place: 1E3 is a thousand to most people, and E3 is a trailer
+_EXPONENT = re.compile(r"E[0-9]+")  # 1E3 is a thousand to most people; 1 E3 is a trailer, as 120 E27 are doses
 _NARROWING = frozenset(
     {"10", "21", "22", "235", "lot", "ser", "cpv"}
 )  # in a query: a lot or serial of the class before it
@@ -80,7 +80,7 @@ def _refuse_narrowing_query(text: str, identifier: Identifier) -> None:
 
 
 def read_goods(text: str) -> Goods:
-    """``ID`` or ``ID=QUANTITY[UNIT]``, for instance ``01/09521234543213/10/LOT7=120.5KGM``.
+    """``ID`` or ``ID=QUANTITY[UNIT]``, for instance ``01/09521234543213/10/LOT7=120.5KGM``; the unit may stand apart.
 
     Raises:
         EventError, DecodeError, ConfigError: not of this form.
@@ -89,9 +89,12 @@ def read_goods(text: str) -> Goods:
     if not equals:
         return Goods(read_identifier(text))
     match = _QUANTITY.fullmatch(amount)
-    if match is None or (match[2] and _EXPONENT.fullmatch(match[2])):
+    if match is None:
         raise ConfigError(f"{amount!r} is no quantity; write for instance 120.5KGM, or 40 for a count")
-    return Goods(read_identifier(name), parse_micro(match[1]), match[2] or "")
+    number, apart, unit = match[1], match[2], match[3] or ""
+    if _EXPONENT.fullmatch(unit) and not apart:
+        raise ConfigError(f"{amount!r} can be read in two ways; write '{number} {unit}' for the unit {unit}")
+    return Goods(read_identifier(name), parse_micro(number), unit)
 
 
 def read_line(text: str, what: str, size_max: int) -> str:

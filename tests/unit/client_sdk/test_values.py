@@ -42,6 +42,8 @@ PALLET = "00/095210020000000016"
         (lambda text: read_identifier(text).key, "urn:epc:id:sscc:9521002.0000000001", PALLET),
         (lambda text: read_goods(text).micro, "01/09521002000016/10/L=120.5KGM", 120_500_000),
         (lambda text: read_goods(text).unit, "01/09521002000016/10/L=40", ""),
+        (lambda text: read_goods(text).unit, "01/09521002000016/10/L=120 E27", "E27"),
+        (lambda text: read_goods(text).micro, "01/09521002000016/10/L=2.5 KGM", 2_500_000),
         (lambda text: read_goods(text).identifier.lot, "01/09521002000016/10/A%3DB=1", "A=B"),
         (read_money, "15000.00 CNY", (1_500_000, "CNY")),
         (read_money, "5 JPY", (5, "JPY")),

@@ -1,66 +1,114 @@
 """The command ``tallystick-explorer``: run the site, or check its read model against the chain.
 
 Exit codes: 0 done; 1 a file, option or folder of the operator is wrong, or the read model disagrees; 2 wrong usage; 3 a
-fault of this program. Errors are one sentence on standard error.
+fault of this program; 130 interrupted. Errors are one sentence on standard error; with ``--json`` every outcome is one
+JSON object on standard output.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from explorer.config import ExplorerConfig, load_config
 from tallystick.errors import ConfigError, StorageError, TallystickError
 from tallystick.plain_text import one_line
 
 JOIN_S = 10  # for the follower to finish the heights it is writing
+EXIT_USAGE = 2
 EXIT_FAULT = 3
 BACKLOG = 2_048  # connections waiting to be accepted, as uvicorn's own default
+EXAMPLES = """examples:
+  tallystick-explorer run --config explorer.toml
+  tallystick-explorer check --config explorer.toml --json
+
+The configuration file is described in docs/operating.md.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status. Trouble is one sentence on standard error."""
-    parser = argparse.ArgumentParser(
+    """Run one command; returns the exit status. Trouble is one sentence on standard error, or a JSON object."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        options = _parser().parse_args(words)
+    except _UsageError as error:
+        return _complain(f"{error}; see: {error.program} --help", EXIT_USAGE, as_json=as_json)
+    as_json = options.json
+    if not __debug__:
+        return _complain("python -O leaves out checks that this program relies on; run it without -O", as_json=as_json)
+    try:
+        config = load_config(options.config)
+        return _run(config, as_json) if options.command == "run" else _check(config, as_json)
+    except ModuleNotFoundError as error:
+        told = f"{error.name} is not installed; run: pip install 'tallystick[explorer]'"
+        return _complain(told, as_json=as_json)
+    except TallystickError as error:
+        return _complain(str(error), as_json=as_json)
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        return _complain(f"{error.filename or 'the operating system'}: {error.strerror or error}", as_json=as_json)
+    except Exception as error:  # the outermost edge: an operator gets a sentence, never a traceback
+        fault = f"a fault in this software: {type(error).__name__}: {error}; please report it"
+        return _complain(fault, EXIT_FAULT, as_json=as_json)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
         prog="tallystick-explorer",
         description="Run the site, or check its read model against the chain.",
-        epilog="The configuration file is described in docs/spec/explorer.md.",
+        epilog=EXAMPLES,
+        formatter_class=raw,
     )
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="run | check")
     for name, words in (
         ("run", "follow the chain and serve the pages"),
         ("check", "rebuild from the chain and compare"),
     ):
-        command = commands.add_parser(name, help=words, description=words)
+        command = commands.add_parser(name, help=words, description=words, epilog=EXAMPLES, formatter_class=raw)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="configuration (TOML)")
-    options = parser.parse_args(arguments)
-    if not __debug__:
-        return _complain("python -O leaves out checks that this program relies on; run it without -O")
-    try:
-        config = load_config(options.config)
-        return _run(config) if options.command == "run" else _check(config)
-    except ModuleNotFoundError as error:
-        return _complain(f"{error.name} is not installed; run: pip install 'tallystick[explorer]'")
-    except TallystickError as error:
-        return _complain(str(error))
-    except KeyboardInterrupt:
-        return 130
-    except OSError as error:
-        return _complain(f"{error.filename or 'the operating system'}: {error.strerror or error}")
-    except Exception as error:  # the outermost edge: an operator gets a sentence, never a traceback
-        return _complain(f"a fault in this software: {type(error).__name__}: {error}; please report it", EXIT_FAULT)
+        command.add_argument("--json", action="store_true", help="print one JSON object")
+    return parser
 
 
-def _complain(words: str, code: int = 1) -> int:
-    print(f"tallystick-explorer: {one_line(' '.join(words.split()))}", file=sys.stderr)
+class _UsageError(Exception):
+    """What argparse would print, and the program or command whose help says more."""
+
+    def __init__(self, program: str, message: str) -> None:
+        super().__init__(message)
+        self.program = program
+
+
+class _Parser(argparse.ArgumentParser):
+    """Leaves it to ``main`` how a wrong option is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(self.prog, message)
+
+
+def _complain(words: str, code: int = 1, *, as_json: bool) -> int:
+    sentence = one_line(" ".join(words.split()))
+    if as_json:
+        _print_json({"ok": False, "error": sentence, "exit": code})
+    else:
+        print(f"tallystick-explorer: {sentence}", file=sys.stderr)
     return code
 
 
-def _run(config: ExplorerConfig) -> int:
+def _print_json(value: object) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def _run(config: ExplorerConfig, as_json: bool) -> int:
     import uvicorn
 
     from explorer.app import create_app
@@ -86,7 +134,11 @@ def _run(config: ExplorerConfig) -> int:
     following = threading.Thread(target=follower.run, args=(config.poll_ms,), name="follower", daemon=True)
     following.start()
     host, port = listener.getsockname()[:2]
-    print(f"tallystick-explorer: serving http://{host}:{port} for {founding.genesis.network}", flush=True)
+    address, network = f"http://{host}:{port}", founding.genesis.network
+    if as_json:
+        _print_json({"ok": True, "serving": address, "network": network})
+    else:
+        print(f"tallystick-explorer: serving {address} for {network}", flush=True)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(site),
@@ -123,7 +175,7 @@ def _listen(config: ExplorerConfig) -> socket.socket:
     return listener
 
 
-def _check(config: ExplorerConfig) -> int:
+def _check(config: ExplorerConfig, as_json: bool) -> int:
     from explorer.database import open_existing
     from explorer.founding import read_founding
     from explorer.rebuild import DIFFERENCES_MAX, check
@@ -131,11 +183,16 @@ def _check(config: ExplorerConfig) -> int:
     founding = read_founding(config.genesis)
     engine = open_existing(config.database, founding.chain_id, founding.genesis.network)
     result = check(engine, founding)
-    for difference in result.differences[:DIFFERENCES_MAX]:
+    found, shown = len(result.differences), result.differences[:DIFFERENCES_MAX]
+    if as_json:
+        fields = {"rows": result.rows, "height": result.height, "found": found, "differences": list(shown)}
+        _print_json({"ok": not found, **fields, "exit": int(found > 0)})
+        return int(found > 0)
+    for difference in shown:
         print(difference, file=sys.stderr)
-    if result.differences:
+    if found:
         raise StorageError(
-            f"{len(result.differences)} differences between the read model and the chain up to height {result.height}; "
+            f"{found} differences between the read model and the chain up to height {result.height}; "
             "name a new database to rebuild it"
         )
     print(f"the read model agrees with the chain: {result.rows} rows up to height {result.height}")

@@ -68,9 +68,9 @@ def data(site: Site, request: Request, value: object, *, height: int | None = No
     return answer(request, msgspec.json.encode(value), JSON, cache=cache, headers=height_headers(site, height))
 
 
-def problem(status: int, code: str, title: str, detail: str = "", remedy: str = "") -> Response:
-    """An RFC 9457 problem."""
-    value = Problem(f"urn:tallystick:problem:{code}", title, status, code, detail, "", remedy)
+def problem(status: int, code: str, title: str, detail: str = "", remedy: str = "", path: str = "") -> Response:
+    """An RFC 9457 problem; ``path`` points to what is wrong in the request, for instance ``/query/at``."""
+    value = Problem(f"urn:tallystick:problem:{code}", title, status, code, detail, path, remedy)
     headers = {"cache-control": "no-store"}
     return Response(msgspec.json.encode(value), status_code=status, media_type=PROBLEM, headers=headers)
 

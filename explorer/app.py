@@ -15,7 +15,7 @@ from explorer.answers import FOR_EVER, answer, message, problem
 from explorer.assets import build_of
 from explorer.i18n import LANGUAGES
 from explorer.pages import page_routes
-from explorer.query_api import query_routes
+from explorer.query_api import QueryError, query_routes
 from explorer.site import Site, words_of
 
 SECURITY_HEADERS = {
@@ -66,7 +66,11 @@ def create_app(site: Site) -> FastAPI:
     def malformed(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         where = "/".join(str(part) for part in first["loc"])
-        return problem(422, "malformed", "a parameter is not well formed", f"{where}: {first['msg']}")
+        return problem(422, "malformed", "a parameter is not well formed", f"{where}: {first['msg']}", path=f"/{where}")
+
+    @app.exception_handler(QueryError)
+    def misnamed(request: Request, error: QueryError) -> Response:
+        return problem(400, "query", "a parameter of the request is wrong", error.detail, error.remedy, error.path)
 
     @app.exception_handler(SQLAlchemyError)
     def failed(request: Request, error: SQLAlchemyError) -> Response:

@@ -16,7 +16,7 @@ _ELEMENT_STRING = re.compile(r"(?:\([0-9]{2,4}\)[^()]+)+")
 _ELEMENT = re.compile(r"\(([0-9]{2,4})\)([^()]+)")
 _GTIN = re.compile(r"[0-9]{8}|[0-9]{12,14}")
 _SSCC = re.compile(r"[0-9]{18}")
-_KEY = re.compile(r"(?:01|00)/.+")
+_KEY = re.compile(r"(?:01|00)/[^?#]+")  # what would follow one of these is no key text, and was cut off
 _CANONICAL_HOST = "id.gs1.org"
 
 

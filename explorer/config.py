@@ -14,7 +14,9 @@ with the ``address`` of another member's explorer.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -147,8 +149,11 @@ def _read_token(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             data = stream.read(TOKEN_SIZE_MAX + 1)
+            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
     except OSError as error:
         raise ConfigError(f"{file}: cannot read the read token: {error.strerror}") from error
+    if mode & 0o077:  # as nodes are with their keys: the token opens every member's business
+        raise ConfigError(f"{file}: the read token can be read by others (mode {mode:04o}); run: chmod 600 {file}")
     token = data.decode("ascii", "replace").strip()
     if not token or len(data) > TOKEN_SIZE_MAX or not token.isprintable() or " " in token or "\ufffd" in token:
         raise ConfigError(f"{file}: not a read token; write the token that the node's operator made, on one line")

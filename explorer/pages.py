@@ -45,7 +45,10 @@ def page_routes(site: Site) -> APIRouter:
 
     def add(path: str, endpoint: Any) -> None:
         def handler(request: Request) -> Response:
-            answer: Response = endpoint(site, request)
+            try:
+                answer: Response = endpoint(site, request)
+            except _NotAHeightError as error:
+                return message(site, request, words_of(request), "problem.bad", status=400, given=str(error))
             return answer
 
         router.add_api_route(path, handler, response_class=Response)
@@ -61,10 +64,22 @@ def page_routes(site: Site) -> APIRouter:
     return router
 
 
+class _NotAHeightError(Exception):
+    """A parameter of a page's address that must be a height; the message repeats it."""
+
+
 def read_at(request: Request) -> int | None:
-    """The height of ``?at=``, or None; anything that is no height counts as absent."""
-    text = request.query_params.get("at", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 15 else None
+    """The height of ``?at=``, or None. What is no height is refused: the newest state is not what was asked for."""
+    return _height(request, "at")
+
+
+def _height(request: Request, name: str) -> int | None:
+    texts = request.query_params.getlist(name)
+    if not texts:
+        return None
+    if len(texts) > 1 or not (texts[0].isascii() and texts[0].isdigit() and len(texts[0]) <= 15):
+        raise _NotAHeightError("&".join(f"{name}={text[:50]}" for text in texts[:2]))
+    return int(texts[0])
 
 
 def _home(site: Site, request: Request) -> Response:
@@ -210,10 +225,10 @@ def _event_view(voice: Voice, row: Fact) -> dict[str, Any]:
 
 def _blocks(site: Site, request: Request) -> Response:
     words, at = words_of(request), read_at(request)
-    below = request.query_params.get("below", "")
+    below = _height(request, "below")
     with site.engine.connect() as connection:
         model = ReadModel(connection, at)
-        top = int(below) if below.isascii() and below.isdigit() and len(below) <= 15 else model.at + 1
+        top = model.at + 1 if below is None else below
         rows = model.blocks(top, BLOCKS_PER_PAGE)
         blocks = [{**row, "hash": row["block_hash"].hex()} for row in rows]
         older = rows[-1]["height"] if rows and rows[-1]["height"] > 1 else None

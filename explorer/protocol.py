@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 HEAD_SIZE_MAX = 32_768  # bytes of request line and headers: browsers stay below 16 KiB, proxies add some
 HEAD_DEADLINE_S = 10.0
+
+_PROBLEM = (
+    '{"type":"urn:tallystick:problem:http","title":"not an HTTP/1.1 request taken here","status":400,"code":"http",'
+    f'"remedy":"send a head of at most {HEAD_SIZE_MAX} bytes within {HEAD_DEADLINE_S:.0f} s"}}'
+).encode()
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -46,6 +51,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_size = 0
         super().on_message_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """One problem (RFC 9457) for whatever is no request; ``msg`` is the server's, and says less."""
+        head = f"content-type: application/problem+json\r\ncontent-length: {len(_PROBLEM)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[400] + head.encode() + _PROBLEM)
+        self.transport.close()
+
     def _wait_for_head(self) -> None:
         if self._deadline is None:
             self._deadline = self.loop.call_later(HEAD_DEADLINE_S, self._refuse)
@@ -58,4 +69,4 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _refuse(self) -> None:
         self._head_is_here()
         if not self.transport.is_closing():
-            self.send_400_response("Bad Request")
+            self.send_400_response("")

@@ -6,12 +6,14 @@ Specification: docs/spec/explorer.md, section 5.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BeforeValidator
 
@@ -44,15 +46,38 @@ AT = Annotated[Number | None, Query(ge=0, le=10**15, description="As of this hei
 COMMITMENT = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="Event commitment, lower-case hex")]
 HEIGHT = Annotated[Number, Path(ge=1, le=10**15)]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "A parameter that is not known or given twice", "content": {"application/problem+json": {}}},
     404: {"description": "Nothing of this name as of this height", "content": {"application/problem+json": {}}},
     422: {"description": "A parameter is not well formed", "content": {"application/problem+json": {}}},
     503: {"description": "The node does not answer", "content": {"application/problem+json": {}}},
 }
 
 
+class QueryError(Exception):
+    """A query parameter that the route does not know, or that is given twice: a misspelt one would do nothing."""
+
+    def __init__(self, name: str, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.path = f"/query/{name[:64]}"
+        self.detail = detail
+        self.remedy = remedy
+
+
+async def strict_query(request: Request) -> None:
+    """Refuse parameters that the route does not know, and any that comes twice. Raises: QueryError."""
+    given = Counter(name for name, _ in parse_qsl(request.url.query, keep_blank_values=True))
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    for name, count in given.items():
+        if name not in known:
+            hint = f"known here: {', '.join(sorted(known))}" if known else "none is known here"
+            raise QueryError(name, "unknown parameter", hint)
+        if count > 1:
+            raise QueryError(name, "given twice", "give it once")
+
+
 def query_routes(site: Site) -> APIRouter:
     """All JSON answers."""
-    router = APIRouter()
+    router = APIRouter(dependencies=[Depends(strict_query)])
 
     def get(path: str, name: str, summary: str) -> Callable[[Any], Any]:
         return router.get(path, response_class=Response, operation_id=name, summary=summary, responses=PROBLEMS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import subprocess
@@ -29,8 +30,53 @@ def write(folder: Path, config: str) -> Path:
     return file
 
 
+def write_token(file: Path, token: str) -> None:
+    """A secret that only its owner can read."""
+    file.touch(mode=0o600)
+    file.write_text(token)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o620, 0o601])
+def test_a_read_token_that_others_can_read_is_refused(folder: Path, mode: int) -> None:
+    write_token(folder / "token", "abc123\n")
+    config = write(folder, GOOD + 'read_token = "token"\n')
+    assert load_config(config).read_token == "abc123"
+    (folder / "token").chmod(mode)
+    with pytest.raises(ConfigError, match=f"can be read by others .mode {mode:04o}.; run: chmod 600"):
+        load_config(config)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["run", "--json", "--config", "none.toml"], 1, "cannot read the configuration"),
+        (["check", "--json", "--config", "none.toml"], 1, "cannot read the configuration"),
+        (["check", "--json"], 2, "required: --config"),
+        (["fly", "--json"], 2, "invalid choice"),
+        (["--json"], 2, "required: run | check"),
+    ],
+)
+def test_with_json_every_trouble_is_one_object(
+    capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert main(words) == code
+    printed = capsys.readouterr()
+    value = json.loads(printed.out)
+    assert said in value["error"] and (value["ok"], value["exit"], printed.err) == (False, code, "")
+    assert main([word for word in words if word != "--json"]) == code
+    printed = capsys.readouterr()
+    assert said in printed.err and printed.err.count("\n") == 1 and printed.out == ""
+
+
+@pytest.mark.parametrize("words", [[], ["run"], ["check"]])
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--help"])
+    assert end.value.code == 0 and "tallystick-explorer check --config explorer.toml --json" in capsys.readouterr().out
+
+
 def test_a_whole_configuration_is_read(folder: Path) -> None:
-    (folder / "token").write_text("abc123\n")
+    write_token(folder / "token", "abc123\n")
     more = f"""
 read_token = "token"
 public_address = "https://id.example.com/"
@@ -109,7 +155,7 @@ def test_what_nobody_foresaw_is_one_sentence_too(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     error: Exception, code: int, words: str,
 ) -> None:  # fmt: skip
-    def broken(config: object) -> int:
+    def broken(config: object, as_json: bool) -> int:
         raise error
 
     monkeypatch.setattr("explorer.__main__._run", broken)
@@ -168,11 +214,16 @@ def test_check_says_that_all_is_well_or_what_is_not(
     config = write(folder, GOOD.replace("explorer.db", database))
     assert main(["check", "--config", str(config)]) == 0
     assert "agrees with the chain" in capsys.readouterr().out
+    assert main(["check", "--config", str(config), "--json"]) == 0
+    assert (told := json.loads(capsys.readouterr().out))["ok"] and told["rows"] > 0 and told["differences"] == []
     with explorer.engine.begin() as connection:
         connection.execute(text("UPDATE items SET origin_words = 'forged' WHERE kind = 4"))
     assert main(["check", "--config", str(config)]) == 1
     said = capsys.readouterr().err
     assert "items: row 00/" in said and "differs in origin_words" in said
+    assert main(["check", "--config", str(config), "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["exit"]) == (False, 1) and "differs in origin_words" in told["differences"][0]
     with explorer.engine.begin() as connection:
         connection.execute(text("UPDATE items SET origin_words = '' WHERE kind = 4"))
     missing = write(folder, GOOD.replace("explorer.db", "none.db"))
@@ -196,7 +247,7 @@ def test_python_without_assertions_is_refused(folder: Path) -> None:
 def test_the_operators_page_shows_a_configuration_that_loads_and_names_every_key(folder: Path) -> None:
     section = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8").partition("## The explorer\n")[2]
     (folder / "explorer.toml").write_text(section.split("```toml\n")[1].split("```")[0], encoding="utf-8")
-    (folder / "explorer.token").write_text("ab" * 32)
+    write_token(folder / "explorer.token", "ab" * 32)
     config = load_config(folder / "explorer.toml")
     assert (config.port, config.poll_ms, config.public_database) == (8080, 400, config.database)
     rows = [line.split("|")[1] for line in section.partition("## ")[0].splitlines() if line.startswith("| ")]

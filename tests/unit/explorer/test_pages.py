@@ -104,6 +104,16 @@ def test_no_name_or_reason_turns_the_words_around_it_round(recalled: Explorer, m
     assert not set(text) & {"\u202e", "\u2067", "\x1b"}
 
 
+@pytest.mark.parametrize("given", ["at=abc", "at=-1", "at=1.0", "at=", f"at={'9' * 16}", "at=25&at=30", "below=x"])
+def test_what_is_no_height_is_not_taken_for_the_newest(explorer: Explorer, given: str) -> None:
+    for path in ("/blocks",) if given.startswith("below") else (f"/{PACK}", f"/event/{'0' * 64}", "/blocks"):
+        answer = explorer.get(f"/en{path}?{given}")
+        assert answer.status == 400 and "This address cannot be read" in answer.text
+    assert explorer.get(f"/en/{PACK}?17=261231&17=x").status == 200, (
+        "attributes of a Digital Link are nobody's business"
+    )
+
+
 def test_a_recall_is_not_shown_as_of_a_height_before_it(recalled: Explorer) -> None:
     recalled.node.oldest = 26
     recalled.site.proofs.forget()
@@ -194,6 +204,8 @@ def test_the_code_box_takes_what_people_have(explorer: Explorer, typed: str, lea
     [
         ("https://shop.example/01/09521234510000/21/P1", 404, "does not belong to this ledger"),
         ("https://shop.example/voucher", 404, "does not belong to this ledger"),
+        (f"{BATCH}?x", 404, "does not belong to this ledger"),
+        (f"{BATCH}#x", 404, "does not belong to this ledger"),
         ("WIFI:S:guest;P:secret;;", 404, "does not belong to this ledger"),
         ("<script>alert(1)</script>", 404, "does not belong to this ledger"),
         ("09521234510001", 400, "has a typing error"),
@@ -277,7 +289,7 @@ def test_blocks_are_listed_with_who_signed(explorer: Explorer) -> None:
     assert direct.count('class="signed"') == 3 and direct.count('class="absent"') == 1
     assert "Finalised through a later block" in later
     assert explorer.get("/en/block/999999").status == 404
-    assert explorer.get("/en/blocks?below=abc").status == 200
+    assert explorer.get("/en/blocks?below=abc").status == 400
 
 
 def test_unknown_addresses_explain_themselves(explorer: Explorer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -84,4 +85,6 @@ def test_a_head_that_never_comes_or_never_ends_is_cut(
 def test_what_is_no_http_is_answered_and_ended(address: tuple[str, int]) -> None:
     with socket.create_connection(address, PATIENCE_S) as link:
         link.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
-        assert answered(link).startswith(b"HTTP/1.1 400")
+        head, _, body = answered(link).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400") and b"application/problem+json" in head
+        assert json.loads(body)["code"] == "http"

@@ -97,6 +97,14 @@ def test_health_says_how_far_the_copy_is(explorer: Explorer) -> None:
         ("/v1/proofs/item?id=../etc", 404, "not-a-key"),
         (f"/v1/proofs/item?id={PACK}&at=999999", 404, "no-proof"),
         ("/v1/nowhere", 404, "not-found"),
+        (f"/v1/items/{PACK}?at=1&at=25", 400, "query"),
+        (f"/v1/items/{PACK}?hieght=1", 400, "query"),
+        ("/v1/blocks?limt=5", 400, "query"),
+        ("/v1/blocks/1?at=1", 400, "query"),
+        (f"/v1/events/{'0' * 64}?x", 400, "query"),
+        (f"/v1/proofs/item?id={PACK}&id={PACK}", 400, "query"),
+        ("/.well-known/head?x=1", 400, "query"),
+        ("/health?%ff=", 400, "query"),
     ],
 )
 def test_errors_are_problems(explorer: Explorer, path: str, status: int, code: str) -> None:
@@ -105,6 +113,17 @@ def test_errors_are_problems(explorer: Explorer, path: str, status: int, code: s
     assert (answer.status, value["status"], value["code"]) == (status, status, code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert value["type"] == f"urn:tallystick:problem:{code}" and value["title"]
+
+
+def test_a_wrong_parameter_is_pointed_at(explorer: Explorer) -> None:
+    for path, place, remedy in (
+        ("/v1/blocks?limt=5", "/query/limt", "known here: at, below, limit"),
+        ("/v1/blocks?limit=5&limit=6", "/query/limit", "give it once"),
+        ("/v1/blocks?limit=x", "/query/limit", ""),
+        ("/health?x", "/query/x", "none is known here"),
+    ):
+        value = json.loads(explorer.get(path).body)
+        assert (value["path"], value.get("remedy", "")) == (place, remedy)
 
 
 def test_the_api_describes_itself(explorer: Explorer) -> None:

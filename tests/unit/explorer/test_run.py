@@ -72,6 +72,7 @@ def start(
 ) -> tuple[subprocess.Popen[str], str]:
     """Run the program; gives the process and the address that it prints."""
     write_genesis(story_node.chain.world, folder)
+    (folder / "token").touch(mode=0o600)
     (folder / "token").write_text(token + "\n")
     (folder / "explorer.toml").write_text(
         f'node = "{node_address}"\nread_token = "token"\ngenesis = "genesis.bin"\ndatabase = "explorer.db"\n'

@@ -16,6 +16,7 @@ from scripts.proof_vectors.making import (
     event_of_two,
     item,
 )
+from tallystick import keys
 from tallystick.encoding import decode, encode
 from tallystick.proofs.build import show_record
 from tallystick.records.base import key_hash
@@ -27,7 +28,7 @@ from tallystick.records.goods import (
     item_key,
     session_key,
 )
-from tallystick.records.members import member_key
+from tallystick.records.members import Key, KeyStatus, KeyUse, member_key
 from tallystick.transactions import sign_transaction
 from tests import proof_world as w
 from tests.proof_bytes import b64, unb64
@@ -36,6 +37,8 @@ SESSION = session_key(w.PALLET, 1)
 CORRECT = 3  # place of the declaration in the session's history
 WARM = 2  # place of the event that it is about
 SHIPPED = 1  # place of the event that the retailer copies
+HARVESTED = 3  # height of the harvest
+HARVESTER = member_key(keys.public_key_of(w.seed("org:grower capture")))  # the key that signed it
 
 
 def broken_histories() -> dict[str, tuple[str, Bundle]]:
@@ -51,6 +54,10 @@ def broken_histories() -> dict[str, tuple[str, Bundle]]:
         "item-correction-of-a-copy-that-is-not-there": ("record-altered", _correction_moved("org:grower")),
         "event-entry-of-another-organisation": ("history-altered", change(event(), _rename_entry)),
         "event-copy-signed-by-another": ("bad-event-signature", _copied(event(), 3)),
+        "item-key-revoked-before": ("key-not-valid-then", item(world=_keyed(0, HARVESTED - 1))),
+        "event-key-revoked-before": ("key-not-valid-then", event(_keyed(0, HARVESTED - 1))),
+        "event-key-registered-later": ("key-not-valid-then", event(_keyed(HARVESTED + 1))),
+        "event-key-never-registered": ("key-not-valid-then", _unregistered()),
         "event-corrected-correction-left-out": (
             "correction-hidden",
             hide_record(corrected_event(), correction_key("org:carrier", _commitment(WARM))),
@@ -74,6 +81,23 @@ def subject_of(name: str) -> str:
     if name.startswith("item"):
         return w.SERIAL
     return w.PALLET if name.startswith("event-corrected") else w.FIELD_LOT
+
+
+def _keyed(since_height: int, until_height: int = 0) -> w.ProofWorld:
+    """A world in which the key that signed the harvest was active at other heights: a quorum signed that."""
+    world = w.finished_world()
+    status = KeyStatus.REVOKED if until_height else KeyStatus.ACTIVE
+    key = Key("org:grower", status, (KeyUse.CAPTURE,), "", since_height, until_height)
+    world.put(HARVESTER, key)
+    return world
+
+
+def _unregistered() -> Bundle:
+    """A quorum signed a state without the record of that key."""
+    world = w.finished_world()
+    del world.records[HARVESTER]
+    harvest = world.histories[item_key(w.FIELD_LOT)][0]
+    return _from(world, event(), HARVESTER, correction_key(harvest.organisation, harvest.commitment))
 
 
 def _no_path(bundle: Bundle) -> None:

@@ -42,9 +42,9 @@ def item(subject: str = w.SERIAL, world: w.ProofWorld | None = None) -> Bundle:
     return loads(write_bundle(build_item(subject, world or w.finished_world())))
 
 
-def event() -> Bundle:
+def event(world: w.ProofWorld | None = None) -> Bundle:
     """The bundle of the field lot's harvest."""
-    world = w.finished_world()
+    world = world or w.finished_world()
     commitment = world.histories[item_key(w.FIELD_LOT)][0].commitment
     return loads(write_bundle(build_event(commitment, w.FIELD_LOT, world)))
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from tallystick import keys
 from tallystick.errors import ProofError
-from tallystick.proofs import Signer, Trust, VerifiedEvent, VerifiedItem, verify_bundle
-from tallystick.records.goods import HistoryKind
-from tests.proof_world import FIELD_LOT, SERIAL
+from tallystick.proofs import Signer, Trust, VerifiedEvent, VerifiedItem, build_event, verify_bundle, write_bundle
+from tallystick.records.goods import HistoryKind, item_key
+from tallystick.records.members import Key, KeyStatus, KeyUse, member_key
+from tests.proof_world import FIELD_LOT, SERIAL, TRUST, finished_world, seed
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS = sorted((ROOT / "tests" / "vectors" / "proofs").glob("*.json"))
@@ -84,6 +86,20 @@ def test_a_copy_that_its_recorder_declared_erroneous_does_not_mark_the_original(
     event = verify_bundle(json.dumps(vector["bundle"]).encode(), trust_of(vector))
     assert isinstance(event, VerifiedEvent)
     assert (event.correction, event.signer) == (None, Signer("org:carrier"))
+
+
+@pytest.mark.parametrize(("since", "until"), [(0, 0), (3, 0), (0, 3), (3, 3), (0, 20)])
+def test_a_key_may_have_become_active_or_been_revoked_in_the_very_block_of_the_event(since: int, until: int) -> None:
+    world = finished_world()
+    status = KeyStatus.REVOKED if until else KeyStatus.ACTIVE
+    world.put(
+        member_key(keys.public_key_of(seed("org:grower capture"))),
+        Key("org:grower", status, (KeyUse.CAPTURE,), "", since, until),
+    )
+    (harvest,) = world.histories[item_key(FIELD_LOT)][:1]
+    assert harvest.height == 3
+    verified = verify_bundle(write_bundle(build_event(harvest.commitment, FIELD_LOT, world)), TRUST)
+    assert isinstance(verified, VerifiedEvent) and verified.signer == Signer("org:grower")
 
 
 def test_an_older_proof_than_one_seen_before_is_refused_as_rolled_back() -> None:

@@ -11,6 +11,7 @@ import msgspec
 from tallystick.bls import GROUP_ORDER, SECRET_SIZE, Bls
 from tallystick.compact import CompactProof, CompactTrust, build_consignment
 from tallystick.encoding import ZERO32
+from tallystick.genesis import Genesis, sign_card
 from tallystick.records.base import Record, key_hash, read_public
 from tallystick.records.goods import ItemPublic, item_key, session_key
 from tallystick.seals import Seal, SealCertificate, SealKeys
@@ -18,7 +19,7 @@ from tallystick.trie import Trie
 from tallystick.units import empty_units, unit_leaf, unit_of
 from tallystick.validators import ValidatorSet
 from tests.recorded_bls import recorded_bls
-from tests.world import World, founding, gtin, sscc
+from tests.world import World, founding, gtin, seed, sscc
 
 PALLET = sscc("95211110001")
 PACKS = tuple(f"{gtin('95211110')}/21/P{number}" for number in range(12))
@@ -51,6 +52,15 @@ def make_world() -> World:
     made.must(made.capture("org:grower", made.packing(PALLET, *PACKS, action="DELETE")))
     made.must(made.capture("org:grower", made.packing(PALLET, *PACKS[:3])))
     return made
+
+
+def sharing_a_bls_key() -> Genesis:
+    """A genesis whose first two founders signed cards with one BLS key; no command merges such cards."""
+    genesis = world().genesis
+    first, second, *others = genesis.cards
+    body = msgspec.structs.replace(first.body, bls_key=second.body.bls_key, bls_possession=second.body.bls_possession)
+    card = sign_card(body, seed(body.organisation, "ROOT"), seed(body.organisation, "VALIDATOR"))
+    return msgspec.structs.replace(genesis, cards=(card, second, *others))
 
 
 @cache

@@ -111,6 +111,15 @@ def test_a_broken_paper_ends_with_its_code(terminal: CommandLine, tmp_path: Path
     assert answer.code == ExitCode.UNPROVEN and code in answer.out + answer.err
 
 
+def test_a_paper_of_a_later_version_is_refused_by_its_beginning(terminal: CommandLine, tmp_path: Path) -> None:
+    terminal.must("compact", w.PALLET, "--out", str(tmp_path / "good.tsc"))
+    later = tmp_path / "later.txt"
+    later.write_text(compact_text(GOOD).replace("TSC1:", "TSC2:"))
+    answer = terminal.run("verify", later)
+    assert (answer.code, answer.json["code"]) == (ExitCode.UNPROVEN, "unreadable")
+    assert "neither form of a compact proof of version 1 [magic]" in answer.json["detail"]
+
+
 def test_the_genesis_file_alone_is_enough_to_check_a_paper(
     terminal: CommandLine, node: FakeNode, tmp_path: Path
 ) -> None:

@@ -89,6 +89,16 @@ def test_a_draft_for_another_chain_is_not_signed(draft: Draft) -> None:
     assert caught.value.rule == "transaction.chain"
 
 
+def test_a_draft_of_another_format_is_not_signed_and_stays_as_it_is(draft: Draft, tmp_path: Path) -> None:
+    path = tmp_path / "confirm.draft"
+    path.write_bytes(encode(msgspec.structs.replace(draft, format=2)))
+    before = path.read_bytes()
+    with pytest.raises(DecodeError, match="format 2; this software reads 1") as caught:
+        save_draft(sign_draft(load_draft(path), CHECKER), path)
+    assert caught.value.rule == "draft.format"
+    assert path.read_bytes() == before
+
+
 def test_any_bytes_are_a_draft_or_an_error() -> None:
     for data in (b"", b"\x94", b"\xff" * 100, b"\x90"):
         with pytest.raises(DecodeError):

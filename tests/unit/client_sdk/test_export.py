@@ -37,9 +37,11 @@ from tallystick.archive import (
 )
 from tallystick.archive.manifest import MANIFEST, list_members, read_manifest, write_manifest
 from tallystick.encoding import encode
+from tallystick.genesis import Genesis
 from tallystick.limits import ARCHIVE_HEIGHTS_MAX
 from tallystick.proofs import ProofCode, Trust
 from tallystick.reasons import Reason
+from tests import compact_world as w
 from tests.unit.client_sdk.command_line import CommandLine
 from tests.unit.client_sdk.ledger import Dice, FakeNode, Ledger, nodes_for
 from tests.unit.client_sdk.test_member_flow import LOT, PALLET, at, grant_to, harvest, obligation  # noqa: F401
@@ -294,6 +296,50 @@ def test_a_flipped_byte_is_refused_too_when_manifest_and_checksums_were_made_to_
             except ArchiveError:
                 continue
     assert accepted == []
+
+
+def test_a_member_with_other_bytes_than_listed_is_named(exporter: Exporter, small: bytes) -> None:
+    members = read_container(small)
+    name = names.item(NEVER)
+    error = refused(exporter.ledger, write_container(members | {name: members[name] + b" "}))
+    assert (error.rule, error.path) == ("archive.hash", name)
+
+
+def founded_by(genesis: Genesis, small: bytes) -> ArchiveError:
+    """Why an archive is refused that says to be of the chain of this genesis, by who trusts just that chain."""
+    data = remade(small, lambda members: members.update({names.GENESIS: encode(genesis)}))
+    with pytest.raises(ArchiveError) as caught:
+        verify_archive(data, Trust(genesis.chain_id()))
+    assert caught.value.remedy
+    return caught.value
+
+
+def test_a_genesis_that_is_not_sound_is_refused_by_its_rule(exporter: Exporter, small: bytes) -> None:
+    genesis = exporter.ledger.world.genesis
+    later = founded_by(msgspec.structs.replace(genesis, version=2), small)
+    assert (later.rule, later.path) == ("archive.genesis", names.GENESIS)
+    assert "version 2; this software reads 1 [genesis.version]" in later.detail
+    first, *others = genesis.cards
+    forged = msgspec.structs.replace(first, root_signature=first.validator_signature)
+    error = founded_by(msgspec.structs.replace(genesis, cards=(forged, *others)), small)
+    assert (error.rule, error.path) == ("archive.genesis", names.GENESIS)
+    twins = w.sharing_a_bls_key()
+    assert founded_by(twins, small).rule == "validators.repeated-bls-key"
+
+
+def test_a_receivable_is_never_for_the_public(
+    ledger: Ledger,
+    node: FakeNode,
+    member,
+    obligation: bytes,  # noqa: F811
+) -> None:
+    grant = grant_to(ledger, member, "org:lender-a", obligation)
+    ledger.let_read("org:lender-a")
+    wish = Wish(ReceivableScope(obligation.hex(), (), 0), Audience.MEMBERS, grant=grant)
+    members = read_container(Exporter(node, "org:lender-a")(wish))
+    public = msgspec.structs.replace(read_manifest(members[MANIFEST]), audience=Audience.PUBLIC)
+    error = refused(ledger, write_container({**members, MANIFEST: write_manifest(public)}))
+    assert (error.rule, error.path) == ("archive.audience", names.RECEIVABLE)
 
 
 def test_a_member_more_or_less_is_refused(exporter: Exporter) -> None:

@@ -13,7 +13,8 @@ from client_sdk.journal import Journal
 from client_sdk.member import Member
 from client_sdk.transport import Request, Response
 from client_sdk.values import read_goods
-from tallystick.errors import ConfigError
+from tallystick.errors import ConfigError, EventError
+from tallystick.limits import TRANSACTION_SIZE_MAX
 from tallystick.records.goods import EventStatus
 from tallystick.transactions import Event
 from tests.unit.client_sdk.ledger import FakeNode, Ledger
@@ -197,3 +198,15 @@ def test_a_journal_holds_no_secret(ledger: Ledger, member, tmp_path: Path) -> No
     text = (tmp_path / "j").read_text()
     assert SEEDS[0].hex() not in text and grower.capture_secret.hex() not in text
     assert (tmp_path / "j").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_event_too_large_for_any_transaction_is_named_before_anything_is_sent(
+    ledger: Ledger, node: FakeNode, member, tmp_path: Path
+) -> None:
+    grower: Member = member("org:grower")
+    large = Event(bytes(TRANSACTION_SIZE_MAX))  # made by hand: what is prepared from EPCIS is bounded part by part
+    asked = len(node.requests)
+    with pytest.raises(EventError, match="bytes in one event") as caught:
+        BulkCapture(grower.client, (*events(ledger, grower, 1), large), SEEDS, tmp_path / "journal")
+    assert (caught.value.rule, caught.value.path, caught.value.remedy) == ("capture.event-size", "/1", "split it")
+    assert len(node.requests) == asked and not (tmp_path / "journal").exists()

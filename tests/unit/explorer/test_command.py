@@ -9,13 +9,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import create_engine, text
 
 from explorer.__main__ import main
 from explorer.config import ExplorerConfig, load_config
 from explorer.database import open_database
+from tallystick.encoding import encode
 from tallystick.errors import ConfigError
+from tests import compact_world as w
 from tests.unit.explorer.chain import PRODUCT, FakeNode, write_genesis
 from tests.unit.explorer.sites import Explorer
 
@@ -137,6 +140,22 @@ def test_a_broken_genesis_is_refused(folder: Path, story_node: FakeNode, capsys:
     file.write_bytes(bytes(data))
     assert main(["run", "--config", str(write(folder, GOOD))]) == 1
     assert "not a sound genesis file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_genesis_that_nobody_can_found_with_is_refused_by_its_rule(
+    folder: Path, story_node: FakeNode, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    later = msgspec.structs.replace(story_node.chain.world.genesis, version=2)
+    for genesis, words in (
+        (later, "version 2; this software reads 1 [genesis.version]"),
+        (w.sharing_a_bls_key(), "two validators with one BLS key [validators.repeated-bls-key]"),
+    ):
+        (folder / "genesis.bin").write_bytes(encode(genesis))
+        assert main([command, "--config", str(write(folder, GOOD))]) == 1
+        said = capsys.readouterr().err
+        assert words in said and "get it again from a founder" in said and str(folder / "genesis.bin") in said
+    assert not (folder / "explorer.db").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import create_engine, select
 
 from explorer import schema
 from tallystick.api import HeadAnswer, unb64
@@ -124,6 +124,18 @@ def test_a_wrong_parameter_is_pointed_at(explorer: Explorer) -> None:
     ):
         value = json.loads(explorer.get(path).body)
         assert (value["path"], value.get("remedy", "")) == (place, remedy)
+
+
+def test_a_read_model_that_does_not_answer_is_a_problem_with_a_remedy(
+    explorer: Explorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = create_engine("sqlite:////nowhere/explorer.db")
+    monkeypatch.setattr(explorer.site, "engine", nowhere)
+    answer = explorer.get(f"/v1/items/{PACK}")
+    value = json.loads(answer.body)
+    assert (answer.status, value["code"]) == (503, "read-model")
+    assert value["remedy"] == "try again in a moment" and "nowhere" not in answer.text
+    assert explorer.get(f"/en/{PACK}").status == 503
 
 
 def test_the_api_describes_itself(explorer: Explorer) -> None:

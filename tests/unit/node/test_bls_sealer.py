@@ -16,7 +16,7 @@ from node.bls_sealer import Sealer
 from node.bls_store import SealStore
 from node.bls_worker import Answer, CheckKeys, CombineShares, OpenKey, Question, SignSeal, Worker
 from node.network.messages import SealRequest, SealShareMessage
-from tallystick import keys
+from tallystick import api, keys
 from tallystick.blocks import Executed
 from tallystick.compact import CompactTrust, verify_compact, write_compact
 from tallystick.errors import UnavailableError
@@ -24,6 +24,7 @@ from tallystick.seals import Seal, SealShare
 from tallystick.validators import Validator, ValidatorSet, validator_set
 from tests import compact_world as w
 from tests.recorded_bls import recorded_bls
+from tests.unit.node_api.api_world import World
 
 HEARTBEAT_MS = 60_000
 EXECUTED = w.seal().executed
@@ -163,6 +164,16 @@ def test_the_first_height_of_a_heartbeat_is_signed_shared_and_sealed_with_a_quor
         assert sealer.consignment(w.PALLET) == w.proof()
         with pytest.raises(UnavailableError, match="last block of epoch 0"):
             sealer.certificate(0)
+
+    play(story, tmp_path)
+
+
+def test_what_is_no_logistic_unit_has_no_compact_proof_and_its_place_in_the_request_is_named(tmp_path: Path) -> None:
+    async def story(sealer: Sealer, around: Surroundings) -> None:
+        answer = await World(tmp_path, seals=sealer).acall("GET", f"{api.CONSIGNMENT_PROOF}?id=01/09521234543213/10/L7")
+        assert (answer.status, answer.code, answer.json["path"]) == (400, "compact.subject", "/query/id")
+        assert "01/09521234543213/10/L7 is no logistic unit (00/…)" in answer.json["detail"]
+        assert not around.asked and not around.sent
 
     play(story, tmp_path)
 

@@ -14,16 +14,25 @@ from msgspec.structs import replace
 
 from node.ledger import Ledger
 from node.memory_store import MemoryStore
-from node.snapshots.chunks import chunk_hash
+from node.snapshots.chunks import Chunk, ChunkReader, chunk_hash
 from node.snapshots.manifest import CertifiedSnapshot, Manifest, SnapshotProof, verify_manifest
 from node.snapshots.rebuild import SnapshotLieError, rebuild
 from tallystick.encoding import decode, encode
-from tallystick.errors import CertificateError, ProofError
+from tallystick.errors import CertificateError, DecodeError, ProofError
 from tallystick.validators import ValidatorSet
 
 ROOT = Path(__file__).resolve().parents[3]
 VECTORS: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "snapshots.json").read_text())
 SIZE_MAX = 1 << 22
+RULES = {  # by which each altered chunk is refused
+    "a record altered": "malformed",
+    "a record left out": "not-in-state",
+    "rows out of order": "snapshot.order",
+    "a row twice": "snapshot.order",
+    "a row of no section": "snapshot.section",
+    "no rows": "snapshot.order",
+    "not canonical": "malformed",
+}
 
 
 def certified(manifest: str, proof: str) -> CertifiedSnapshot:
@@ -70,8 +79,34 @@ def test_chunks_that_are_not_the_certified_state_are_refused(vector: dict[str, A
     chunks = [bytes.fromhex(chunk) for chunk in VECTORS["chunks"]]
     chunks[vector["index"]] = bytes.fromhex(vector["chunk"])
     lying = replace(one.manifest, chunks=tuple(map(chunk_hash, chunks)))
-    with pytest.raises(SnapshotLieError):
+    with pytest.raises(SnapshotLieError, match=rf"\[{RULES[vector['name']]}\]"):
         rebuild(certified(encode(lying).hex(), VECTORS["proof"]), chunks, MemoryStore(), ())
+
+
+@pytest.mark.parametrize(
+    ("rule", "rows"),
+    [
+        ("snapshot.order", ()),
+        ("snapshot.order", ((b"", b""),)),
+        ("snapshot.order", ((b"\x01b", b""), (b"\x01a", b""))),
+        ("snapshot.section", ((b"\x00", b""),)),
+        ("snapshot.section", ((b"\x03", b""), (b"\x04", b""))),
+    ],
+)
+def test_a_chunk_whose_rows_are_refused_is_not_written_at_all(rule: str, rows: tuple[tuple[bytes, bytes], ...]) -> None:
+    data, store = encode(Chunk(rows)), MemoryStore()
+    lying = replace(certified(VECTORS["manifest"], VECTORS["proof"]).manifest, chunks=(chunk_hash(data),))
+    with pytest.raises(SnapshotLieError, match=rf"height {VECTORS['height']} is refused: .* \[{rule}\]"):
+        rebuild(certified(encode(lying).hex(), VECTORS["proof"]), [data], store, ())
+    assert list(store.range(b"", b"\xff" * 8)) == []
+
+
+def test_the_rows_of_a_chunk_follow_those_of_the_one_before() -> None:
+    reader, data = ChunkReader(), bytes.fromhex(VECTORS["chunks"][-1])
+    assert reader.read(data)
+    with pytest.raises(DecodeError) as caught:
+        reader.read(data)
+    assert caught.value.rule == "snapshot.order"
 
 
 def test_the_vectors_are_current() -> None:

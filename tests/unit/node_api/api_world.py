@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from node.api.compact import CompactQueries
 from node.api.server import build_application
@@ -307,8 +307,14 @@ class World:
         headers: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         address: str = "192.0.2.1",
         chunk: int = 65_536,
+        lacks: Literal["", "end", "client"] = "",
     ) -> Answer:
-        """The same inside a running loop."""
+        """The same inside a running loop.
+
+        Args:
+            lacks: what does not come after the body: its end, for which the node waits, or, once the client has gone,
+                anything at all.
+        """
         path, _, query = target.partition("?")
         pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
         scope = {
@@ -319,12 +325,14 @@ class World:
         }  # fmt: skip
         pieces = [body[start : start + chunk] for start in range(0, len(body), chunk)] or [b""]
         incoming = [
-            {"type": "http.request", "body": piece, "more_body": index + 1 < len(pieces)}
+            {"type": "http.request", "body": piece, "more_body": index + 1 < len(pieces) or bool(lacks)}
             for index, piece in enumerate(pieces)
         ]
         outgoing: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
+            if not incoming and lacks == "end":
+                await asyncio.Event().wait()
             return incoming.pop(0) if incoming else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import msgspec
@@ -236,6 +237,22 @@ def test_a_signature_for_another_chain_query_or_body_is_refused(world: World) ->
     assert (answer.status, answer.code) == (400, "request.digest")
 
 
+def test_a_request_that_is_not_signed_as_it_should_be_is_told_what_to_do_and_changes_nothing(world: World) -> None:
+    raw, target = world.transaction(), "/v1/transactions"
+    whole = {"content-type": "application/msgpack", **world.sign("POST", target, raw, name="capture")}
+    refused = {
+        "the header content-digest is missing": (target, {k: v for k, v in whole.items() if k != "content-digest"}),
+        "the header signature is not in the one spelling": (target, whole | {"signature": "sig=::"}),
+        "characters that cannot be signed": (f"{target}?{'&' * 8_193}", whole),  # more than a query may have
+    }
+    for words, (where, headers) in refused.items():
+        answer = world.call("POST", where, body=raw, headers=headers)
+        assert (answer.status, answer.code) == (401, "unauthenticated")
+        assert words in answer.json["detail"] and "docs/spec/api.md" in answer.json["remedy"]
+    assert world.node.states == {}
+    assert world.call("POST", target, body=raw, headers=whole).status == 202  # none of them used up its nonce
+
+
 def test_a_header_that_decides_must_not_come_twice(world: World) -> None:
     pairs = [*world.sign("GET", "/v1/status").items(), ("signature", "sig=:AA:")]
     assert world.call("GET", "/v1/status", headers=pairs).code == "unauthenticated"
@@ -321,6 +338,20 @@ def test_a_body_without_length_is_cut_at_its_bound(world: World) -> None:
     assert at_bound.status == 400
     beyond = world.post("/v1/transactions", bytes(TRANSACTION_SIZE_MAX + 1))
     assert (beyond.status, beyond.code) == (413, "too-large")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_and_changes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.api.bodies.BODY_DEADLINE_S", 0.05)
+    raw, target = world.transaction(), "/v1/transactions"
+    whole = {"content-type": "application/msgpack", **world.sign("POST", target, raw, name="capture")}
+    answer = asyncio.run(world.acall("POST", target, body=raw, headers=whole, lacks="end"))
+    assert (answer.status, answer.code) == (408, "slow-body") and answer.json["remedy"] == "send less at once"
+    again = {"content-type": "application/msgpack", **world.sign("POST", target, raw, name="capture")}
+    answer = asyncio.run(world.acall("POST", target, body=raw, headers=again, lacks="client"))
+    assert answer.code == "slow-body" and "ended inside the body" in answer.json["detail"]
+    assert world.node.states == {}
 
 
 def test_bulk_judges_each_transaction_alone(world: World) -> None:

@@ -72,8 +72,17 @@ def test_a_file_that_convicts_nobody_is_refused_in_one_sentence(
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"\xff", b"[" * 100_000, b'{"format":2}'])
 def test_other_bytes_are_no_evidence_file(data: bytes) -> None:
-    with pytest.raises(DecodeError):
+    with pytest.raises(DecodeError) as caught:
         read_evidence_file(data)
+    assert caught.value.rule == "evidence.file"
+
+
+def test_a_file_of_another_format_is_refused_by_its_number(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path, evidence())
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | {"format": 2}))
+    assert main(["evidence", "verify", str(path)]) == 1
+    said = capsys.readouterr().err
+    assert "format 2; this software reads 1 [evidence.format]" in said and str(path) in said
 
 
 @pytest.mark.parametrize("change", [lambda t: t + "!!!!", lambda t: t + "=", lambda t: "\n" + t, lambda t: t + "AA"])

@@ -91,8 +91,9 @@ def test_a_signature_for_another_purpose_is_no_signed_request() -> None:
 @pytest.mark.parametrize("name", ["content-digest", "signature-input", "signature"])
 def test_a_missing_header_is_named(name: str) -> None:
     headers = {key: value for key, value in signed().items() if key != name}
-    with pytest.raises(DecodeError, match=name):
+    with pytest.raises(DecodeError, match=name) as caught:
         verify_request(CHAIN, "POST", "/v1/transactions", "", b"x", headers)
+    assert caught.value.rule == "request.unsigned"
 
 
 @pytest.mark.parametrize(
@@ -112,8 +113,29 @@ def test_a_missing_header_is_named(name: str) -> None:
 def test_every_other_spelling_of_a_header_is_refused(name: str, old: str, new: str) -> None:
     headers = signed()
     assert old in headers[name]
-    with pytest.raises(DecodeError, match=name):
+    with pytest.raises(DecodeError, match=name) as caught:
         verify_request(CHAIN, "POST", "/v1/transactions", "", b"x", headers | {name: headers[name].replace(old, new)})
+    assert caught.value.rule == "request.signature-headers"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query"),
+    [
+        ("post", "/v1/transactions", ""),
+        ("", "/v1/transactions", ""),
+        ("P" * 17, "/v1/transactions", ""),
+        ("POST", "v1/transactions", ""),
+        ("POST", "/v1/trans actions", ""),
+        ("POST", "/v1/transactions\n", ""),
+        ("POST", "/" + "x" * 4_096, ""),
+        ("POST", "/v1/transactions", "wait=final "),
+        ("POST", "/v1/transactions", "x" * 8_193),
+    ],
+)
+def test_a_target_that_cannot_stand_in_a_signature_base_is_refused(method: str, path: str, query: str) -> None:
+    with pytest.raises(DecodeError) as caught:
+        verify_request(CHAIN, method, path, query, b"x", signed())
+    assert caught.value.rule == "request.target"
 
 
 @given(st.sampled_from(["content-digest", "signature-input", "signature"]), st.text(max_size=300))

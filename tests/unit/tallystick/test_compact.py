@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tallystick.base41 import ALPHABET, decode41, encode41
 from tallystick.bls import Bls, bls
 from tallystick.compact import (
+    TEXT_PREFIX,
     CompactTrust,
     build_consignment,
     compact_text,
@@ -199,7 +200,7 @@ def test_a_set_can_seal_when_a_quorum_names_keys() -> None:
     ids=["no possession", "no key", "short", "infinity", "possession at infinity", "above the prime", "uncompressed"],
 )
 def test_no_set_is_made_with_a_key_that_has_not_the_form_of_one(key: bytes, possession: bytes) -> None:
-    with pytest.raises(DecodeError, match="bls-key"):
+    with pytest.raises(DecodeError, match=r"validators\.bls-key"):
         validator_set(w.with_entry(0, bls_key=key, bls_possession=possession).members)
 
 
@@ -250,6 +251,15 @@ def test_the_text_form_has_one_spelling_and_may_end_in_a_line_break() -> None:
     for wrong in (b"TSC1:", b"TSC2:" + compact_text(GOOD).encode()[5:], compact_text(GOOD).lower().encode(), b"\xff"):
         with pytest.raises(ProofError, match="unreadable"):
             read_compact(wrong)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"TSC2:00", b"TSC\x02", (TEXT_PREFIX + encode41(b"TSC\x02" + GOOD[4:])).encode()]
+)
+def test_what_does_not_begin_as_a_proof_of_this_version_is_refused_by_its_beginning(data: bytes) -> None:
+    with pytest.raises(ProofError, match=r"compact proof of version 1 \[magic\]") as refusal:
+        read_compact(data)
+    assert refusal.value.code == "unreadable"
 
 
 def test_the_text_may_be_a_link_whose_scheme_and_host_are_spelt_in_any_case() -> None:

@@ -139,6 +139,16 @@ def test_query_document_and_bare_event() -> None:
         (document(EVENT, 7), "event.object", "/epcisBody/eventList/1"),
         (document(EVENT, EVENT | {"action": "X"}), "epcis.action", "/epcisBody/eventList/1/action"),
         (document(type="EPCISQueryDocument"), "document.object", "/epcisBody/queryResults"),
+        (
+            document(type="EPCISQueryDocument", epcisBody={"queryResults": {"resultsBody": {"eventList": [EVENT]}}}),
+            "document.query-name",
+            "/epcisBody/queryResults/queryName",
+        ),
+        (
+            document(EVENT, epcisHeader={"epcisMasterData": {"vocabularyList": [{"type": "Location"}]}}),
+            "document.master-data",
+            "/epcisHeader/epcisMasterData/vocabularyList/0/type",
+        ),
         (json.dumps(EVENT).encode(), "event.context-required", "/@context"),
     ],
 )
@@ -191,6 +201,17 @@ def test_lenient_reading_reports_each_change() -> None:
     assert read["bizStep"] == "shipping" and "_comment" not in read
     assert read["quantityList"] == [
         {"epcClass": "https://id.gs1.org/01/09521234543213", "quantity": JsonNumber("2.5"), "uom": "KGM"}
+    ]
+
+
+def test_the_older_name_of_the_type_is_read_when_lenient_only() -> None:
+    event = {key: value for key, value in EVENT.items() if key != "type"} | {"isA": "ObjectEvent"}
+    with pytest.raises(EventError):
+        read_document(document(event))
+    found = read_document(document(event), lenient=True)
+    assert found.events == read_document(document(EVENT)).events
+    assert [(warning.rule, warning.path) for warning in found.warnings] == [
+        ("lenient.type", "/epcisBody/eventList/0/isA")
     ]
 
 

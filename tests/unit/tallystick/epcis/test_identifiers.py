@@ -126,6 +126,21 @@ def test_any_text_is_an_identifier_or_one_error(rest: str) -> None:
         assert parse_key(identifier.key).key == identifier.key
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://id.gs1.org/01/09521234543213/21/A1",
+        "https://shop.example/01/09521234543213",
+        "urn:epc:id:sgtin:9521234.054321.A1",
+    ],
+)
+def test_another_spelling_of_an_identifier_is_no_key_text(text: str) -> None:
+    assert parse_identifier(text).is_gs1
+    with pytest.raises(EventError) as caught:
+        parse_key(text)
+    assert caught.value.rule == "gs1.key"
+
+
 def test_an_item_knows_its_lot_and_class() -> None:
     item = parse_identifier("https://id.gs1.org/01/09521234543213/10/L%2F7/21/1")
     assert (item.lot_key, item.class_key) == ("01/09521234543213/10/L%2F7", "01/09521234543213")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallystick.epcis import JsonObject, collect_issues, read_json, validate_event
-from tallystick.epcis.bounds import IDENTIFIERS_MAX
+from tallystick.epcis.bounds import IDENTIFIERS_MAX, SENSOR_REPORTS_MAX
 from tallystick.errors import EventError
 
 REPOSITORY = Path(__file__).parents[4]
@@ -80,6 +80,16 @@ def test_a_thousand_identifiers_and_not_one_more(samples: dict[str, JsonObject])
     with pytest.raises(EventError) as caught:
         validate_event(event)
     assert caught.value.rule == "event.too-many-identifiers"
+
+
+def test_a_thousand_sensor_reports_and_not_one_more(samples: dict[str, JsonObject]) -> None:
+    reports: Any = [{"type": "Temperature", "value": 4}] * (SENSOR_REPORTS_MAX // 2)
+    event = samples["packing"] | {"sensorElementList": [{"sensorReport": reports}, {"sensorReport": reports}]}
+    validate_event(event)
+    event |= {"sensorElementList": [{"sensorReport": reports}, {"sensorReport": [*reports, reports[0]]}]}
+    with pytest.raises(EventError) as caught:
+        validate_event(event)
+    assert (caught.value.rule, caught.value.path) == ("sensor.too-many", "/sensorElementList/1")
 
 
 def test_all_issues_are_collected_in_order(samples: dict[str, JsonObject]) -> None:

@@ -29,7 +29,7 @@ from tallystick.epcis.bounds import PART_SIZE_MAX
 from tallystick.epcis.model import Action
 from tallystick.epcis.namespaces import quickly_used_prefixes, used_prefixes
 from tallystick.epcis.profiles import QUANTITY_LISTS
-from tallystick.errors import DecodeError
+from tallystick.errors import DecodeError, EventError
 
 VECTORS = Path(__file__).parents[3] / "vectors" / "epcis"
 PARTS: list[dict[str, str]] = json.loads((VECTORS / "parts.json").read_text(encoding="utf-8"))["parts"]
@@ -201,6 +201,15 @@ def test_a_part_has_a_bound() -> None:
 def test_what_cannot_be_split_is_refused(event: Any) -> None:
     with pytest.raises(DecodeError):
         split_event(event)
+
+
+@pytest.mark.parametrize(
+    ("value", "path"), [({}, "/quantityList"), ([{"epcClass": LOT}, 1], "/quantityList/1"), ([{}], "/quantityList/0")]
+)
+def test_quantities_that_are_no_list_of_classes_are_refused_at_their_place(value: Any, path: str) -> None:
+    with pytest.raises(EventError) as caught:
+        split_event(simple(quantityList=value))
+    assert (caught.value.rule, caught.value.path) == ("event.quantity-list", path)
 
 
 extension = st.recursive(

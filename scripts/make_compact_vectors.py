@@ -137,11 +137,12 @@ def key_vectors() -> list[dict[str, Any]]:
 
 def rogue_key() -> bytes:
     """Our own key minus that of another: with it, the other's share of an aggregate cancels out."""
+    from eth_typing import BLSPubkey
     from py_ecc.bls.g2_primitives import G1_to_pubkey, pubkey_to_G1
-    from py_ecc.optimized_bls12_381 import add, neg
+    from py_ecc.optimized_bls12_381.optimized_curve import add, neg
 
-    first, second = (validator.bls_key for validator in w.validators().members[:2])
-    return bytes(G1_to_pubkey(add(pubkey_to_G1(second), neg(pubkey_to_G1(first)))))
+    first, second = (pubkey_to_G1(BLSPubkey(validator.bls_key)) for validator in w.validators().members[:2])
+    return bytes(G1_to_pubkey(add(second, neg(first))))
 
 
 def vectors() -> dict[str, Any]:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -29,12 +30,8 @@ CHUNK_FILL = 12_288  # bytes: more than one chunk of a small state
 
 def made() -> Made:
     """The snapshot that all vectors are about."""
-    fill, chunking.SNAPSHOT_CHUNK_FILL = chunking.SNAPSHOT_CHUNK_FILL, CHUNK_FILL
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            return snapshot(chain(HEIGHT), Path(folder) / "made", PROVEN)
-    finally:
-        chunking.SNAPSHOT_CHUNK_FILL = fill
+    with tempfile.TemporaryDirectory() as folder, patch.object(chunking, "SNAPSHOT_CHUNK_FILL", CHUNK_FILL):
+        return snapshot(chain(HEIGHT), Path(folder) / "made", PROVEN)
 
 
 def refused_manifests(one: Made) -> list[dict[str, str]]:

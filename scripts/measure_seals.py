@@ -31,6 +31,8 @@ from scripts.make_compact_vectors import INFINITY_KEY, OUTSIDE_KEY
 from tallystick import bls_libraries
 from tallystick.bls import SECRET_SIZE, Bls
 from tallystick.compact import QR_SIZE_MAX, compact_text, write_compact
+from tallystick.records.base import key_hash
+from tallystick.records.goods import item_key
 from tallystick.units import empty_units, show_unit
 from tests import compact_world as w
 
@@ -156,7 +158,7 @@ def sizes(counts: list[int]) -> None:
     proof, dice = w.proof(), random.Random(1)
     for count in counts:
         subjects = [f"00/{dice.randrange(10**18):018}" for _ in range(count)]
-        places = [w.key_hash(w.item_key(subject)) for subject in subjects]
+        places = [key_hash(item_key(subject)) for subject in subjects]
         started = time.process_time()
         units = empty_units().update({place: place for place in places})
         built = time.process_time() - started

@@ -11,6 +11,7 @@ from client_sdk.capture import prepare
 from client_sdk.event_builder import Circumstances
 from client_sdk.values import Goods, read_identifier
 from scripts.story.goods import PACK_GTIN, PLANT
+from tallystick.epcis import JsonObject
 from tallystick.transactions import sign_transaction
 
 VALIDITY_MS = 6 * 3_600_000
@@ -47,7 +48,7 @@ def make_batch(batch: Batch) -> list[bytes]:
     return raws
 
 
-def _event(serial: int, time_ms: int) -> dict[str, object]:
+def _event(serial: int, time_ms: int) -> JsonObject:
     goods = Goods(read_identifier(f"01/{PACK_GTIN}/21/N{serial:09}"))
     place = Circumstances(time_ms, build.event_id_of(os.urandom(16)), "+08:00", PLANT, PLANT)
     return build.commission([goods], place)

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from zlib import compress
@@ -143,13 +144,9 @@ def _captured(node: FilledNode, count: int) -> list[list[VerifiedTransaction]]:
     """Blocks of captures that each commission a new serial; made and verified before the clock runs."""
     time_ms = node.disk.executor.tip.executed.time_ms
     batch = Batch(node.chain_id, node.capture_seed, bytes(32), time_ms, node.key_count, 0, 1)
-    raws = make_captures(batch, count) if count > 500 else make_batch(Batch(**{**_fields(batch), "count": count}))
+    raws = make_captures(batch, count) if count > 500 else make_batch(replace(batch, count=count))
     verified = [verify_transaction(raw, node.chain_id) for raw in raws]
     return [verified[at : at + CAPTURES_PER_BLOCK] for at in range(0, count, CAPTURES_PER_BLOCK)]
-
-
-def _fields(batch: Batch) -> dict[str, object]:
-    return {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
 
 
 def _started(home: Path) -> dict[str, float]:

@@ -71,8 +71,10 @@ def read_options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> 
     seconds = given.seconds
     if seconds is None:
         seconds = float("inf") if given.kills else 60.0
-    times = (value or 0.0 for value in runs)
-    return Options(given.plan, kinds, seconds, given.kills, given.rate, *times, skip=given.skip)
+    no_quorum_s, dead_node_s, delay_ms = (value or 0.0 for value in runs)
+    return Options(
+        given.plan, kinds, seconds, given.kills, given.rate, no_quorum_s, dead_node_s, delay_ms, skip=given.skip
+    )
 
 
 def main() -> int:

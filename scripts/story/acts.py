@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from client_sdk.intents import trade
@@ -92,7 +93,7 @@ class Story:
         self.display.act("2 · Members are admitted by a quorum")
         step("founders register working keys with their root keys", self.cast.open_founders)
         for admission in ADMISSIONS:
-            step(f"{admission.name} is admitted", lambda admission=admission: self.cast.admit(admission))
+            step(f"{admission.name} is admitted", partial(self.cast.admit, admission))
         step("the bank opens accounts and credits deposits", self.money.fund_accounts)
 
     def from_field_to_batch(self) -> None:
@@ -255,9 +256,12 @@ class Story:
         require(self.money.escrow_state(self.money.escrow) == "RELEASED", "the escrow did not pay")
 
     def _recall_spreads(self) -> None:
-        reader = self.cast.reader(RETAILER)
         for pack in self.goods.recalled_packs():
-            self.goods.wait_until(lambda pack=pack: bool(reader.item(pack).closure.parts[pack].item.recalls))
+            self.goods.wait_until(partial(self._is_recalled, pack))
+
+    def _is_recalled(self, pack: str) -> bool:
+        item = self.cast.reader(RETAILER).item(pack).closure.parts[pack].item
+        return item is not None and bool(item.recalls)
 
     def _repaid(self, before: int) -> None:
         self.goods.wait_until(lambda: self.money.balance(LENDER_A) != before)

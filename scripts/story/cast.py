@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from client_sdk.client import Client
-from client_sdk.intents import governance
+from client_sdk.intents import Intent, governance
 from client_sdk.member import Done, Member
 from client_sdk.nodes import Nodes, RequestKey
 from client_sdk.reader import Reader
@@ -105,7 +105,7 @@ class Cast:
         self._govern(sponsor, intent, governors)
         self._equip(admission.organisation, root, RETAILER)
 
-    def govern(self, intent: governance.Intent) -> Done:
+    def govern(self, intent: Intent) -> Done:
         """Three of the four governors sign an intent."""
         return self._govern(self.members[GROWER], intent, [self.root_seeds[f.organisation] for f in FOUNDERS[:3]])
 
@@ -116,7 +116,7 @@ class Cast:
         self.members[organisation] = _with_seeds(member, {**member.seeds, use: seed})
         return seed
 
-    def _govern(self, sponsor: Member, intent: governance.Intent, governors: Sequence[bytes]) -> Done:
+    def _govern(self, sponsor: Member, intent: Intent, governors: Sequence[bytes]) -> Done:
         governor = _with_seeds(sponsor, {KeyUse.ROOT: governors[0]})
         return governor.do(intent, co_signers=governors[1:])
 

@@ -35,5 +35,5 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in heard.items():
             signal.signal(number, handler)
-        for number in arrived:
-            signal.raise_signal(number)
+        for signalled in arrived:
+            signal.raise_signal(signalled)

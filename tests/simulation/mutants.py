@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("tallystick", "consensus", "node", "tests/simulation")  # of which a copy may be changed
 TIMEOUT_S = 1_200
+RUNS = {"found": "runs kept", "scenarios": "scenarios"}  # what is counted until a bug is caught, where not seeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Mutant:
         breaks: the rule, or where the idea comes from.
         file: relative to the repository.
         old, new: the text and what replaces it.
-        kind: of runs that must catch it; ``gate``: those of ``gate.py``.
+        kind: of runs that must catch it; ``gate``: those of ``gate.py``; ``found``: those that found it once;
+            ``scenarios``: those of ``test_liveness.py``. Both for what too few seeds would find.
     """
 
     name: str
@@ -43,6 +45,10 @@ class Mutant:
 
 def _engine(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
     return Mutant(name, breaks, f"consensus/{file}.py", old, new)
+
+
+def _rare(name: str, breaks: str, file: str, old: str, new: str, kind: str = "scenarios") -> Mutant:
+    return Mutant(name, breaks, f"consensus/{file}.py", old, new, kind)
 
 
 def _shell(name: str, breaks: str, file: str, old: str, new: str) -> Mutant:
@@ -300,6 +306,28 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if not genuine or not self.signatures.certificate_is_good(certificate, self.config.validators):\n",
         "        if False:\n",
     ),
+    # --- what too few seeds find
+    _rare(
+        "after a failed proposal the same time is tried again", "L", "leader",
+        "    if any(core.views.proposed(view) for view in range(tip.view + 1, core.view)):\n"
+        "        return max(wall_ms - core.config.clock_drift_max_ms, tip.time_ms + 1)\n",
+        "",
+    ),
+    _rare(
+        "a crowded leader waits for its execution on final parents only", "V8", "leader",
+        "        awaited = core.chain.executed.height < core.chain.final.height\n",
+        "        awaited = behind and tip.block_hash == core.views.pinned.block_hash\n",
+        "found",
+    ),
+    _rare(
+        "who left a question unanswered is the first to be asked the next", "section 9", "fetches",
+        "                holders = self._in_order(need)\n",
+        "                holders = self._in_order(need) if asked.holder is not None else need.holders\n",
+    ),
+    _rare(
+        "newer finality ends the walk to what an older one lacks", "Z", "chain",
+        "        return [first, deeper]\n", "        return [first]\n",
+    ),
     # --- the node's storage, in full nodes
     _node(
         "the signer's log is written and not flushed", "section 8", "signer_log",
@@ -385,7 +413,7 @@ def run_mutants(seeds: int, jobs: int, only: str, *, as_json: bool = False) -> i
                     survivors.append(mutant.name)
                 else:
                     caught[mutant.name] = needed
-                verdict = "SURVIVED" if needed is None else f"caught after {needed:4} seeds"
+                verdict = "SURVIVED" if needed is None else f"caught after {needed:4} {RUNS.get(mutant.kind, 'seeds')}"
                 print(f"{verdict}  {mutant.name} ({mutant.breaks}): {complaint[:90]}", flush=True)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)

@@ -14,6 +14,7 @@ from tallystick import keys
 from tallystick.api import TransactionState
 from tallystick.errors import ConfigError
 from tallystick.limits import BULK_SIZE_MAX, EVENTS_PER_TRANSACTION_MAX, NONCE_SIZE
+from tallystick.records.goods import EventStatus
 from tallystick.transactions import Event, SignedTransaction, events_digest, sign_transaction
 
 WINDOW = 8  # chunks under way at once
@@ -29,12 +30,14 @@ class BulkResult:
         sizes: events per chunk.
         resumed: chunks that an earlier run had recorded.
         refused: outcome by chunk of those that were refused; a later run tries them again.
+        stated: events of this run that are kept as their signer's word alone, since nothing of them is under control.
     """
 
     settled: tuple[Settled, ...]
     sizes: tuple[int, ...]
     resumed: int
     refused: dict[int, Outcome]
+    stated: int = 0
 
     @property
     def events_recorded(self) -> int:
@@ -73,6 +76,7 @@ class BulkCapture:
         self._chunks = tuple(chunks(events, events_max=events_max))
         self._on_progress = on_progress
         self._refused: dict[int, Outcome] = {}
+        self._stated = 0
         self._settled: dict[int, Settled] = {}
         head = JournalHead(
             FORMAT,
@@ -98,7 +102,7 @@ class BulkCapture:
             for start in range(0, len(open_chunks), WINDOW):
                 self._run_window(open_chunks[start : start + WINDOW])
             settled = tuple(self._settled[chunk] for chunk in range(len(self._chunks)))
-            return BulkResult(settled, tuple(map(len, self._chunks)), resumed, self._refused)
+            return BulkResult(settled, tuple(map(len, self._chunks)), resumed, self._refused, self._stated)
         finally:
             self._journal.close()
 
@@ -122,6 +126,7 @@ class BulkCapture:
         )
         if not line.recorded:
             self._refused[chunk] = outcome
+        self._stated += sum(event.status is EventStatus.STATED for event in outcome.events)
         self._journal.write_settled(line)
         self._settled[chunk] = line
         self._on_progress(len(self._chunks[chunk]))

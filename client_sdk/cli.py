@@ -14,7 +14,7 @@ from client_sdk.commands import GROUPS, Command
 from client_sdk.commands.base import Context, Parser, TransportMaker, add_common_options, add_online_options
 from client_sdk.config import Config, default_path, load_config
 from client_sdk.environment import SYSTEM, Environment
-from client_sdk.errors import ExitCode, exit_code_of
+from client_sdk.errors import ExitCode, InterruptionError, UnwrittenError, exit_code_of, words_of
 from client_sdk.output import Output
 from client_sdk.transport import HttpTransport
 from tallystick.errors import ConfigError, TallystickError
@@ -27,7 +27,7 @@ _EXIT_CODES = """exit status:
   2  usage: options, files or configuration are wrong; nothing was sent
   3  unavailable: not enough nodes answered in time; trying again is safe
   4  unproven: something was shown that does not prove what it claims
-  70 a fault of this program; 130 interrupted
+  70 a fault of this program; 74 the output cannot be written; 130 interrupted
 """
 
 
@@ -66,23 +66,45 @@ def main(
     output = Output(arguments.json, command.name)
     try:
         return _run(command, arguments, output, environment, make_transport)
+    except UnwrittenError as error:
+        return _unwritten(command.name, error)
     except TallystickError as error:
-        code = exit_code_of(error)
-        output.error(error, code)
-        return code
+        return _told(output, error, exit_code_of(error))
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return ExitCode.OK
     except KeyboardInterrupt:
-        output.note("\ninterrupted; whatever was sent may still take effect")
-        return ExitCode.INTERRUPTED
+        output.note("")  # below the ^C
+        return _told(output, InterruptionError(), ExitCode.INTERRUPTED)
     except Exception as error:  # the outermost edge: a bug of ours ends in a sentence, not in a traceback
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
         fault = TallystickError(f"a fault of this program ({type(error).__name__}: {error}); please report it")
-        output.error(fault, ExitCode.FAULT)
         output.note(f"  set {TRACEBACK_VARIABLE}=1 to see where")
-        return ExitCode.FAULT
+        return _told(output, fault, ExitCode.FAULT)
+
+
+def _told(output: Output, error: TallystickError, code: ExitCode) -> ExitCode:
+    """Say what went wrong; the exit status stays the same where nobody listens."""
+    try:
+        output.error(error, code)
+    except UnwrittenError as unwritten:
+        return _unwritten(output.command, unwritten)
+    except BrokenPipeError:
+        _discard_output()
+    return code
+
+
+def _unwritten(command: str, error: UnwrittenError) -> ExitCode:
+    """On standard error also with ``--json``: the other one takes nothing."""
+    sys.stderr.write(harmless(f"tallystick {command}: {words_of(error)}\n"))
+    _discard_output()
+    return ExitCode.UNWRITTEN
+
+
+def _discard_output() -> None:
+    """What is left in the buffer would raise again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(

@@ -35,6 +35,7 @@ class ExitCode(IntEnum):
     UNAVAILABLE = 3  # not enough nodes answered in time; trying again is safe
     UNPROVEN = 4  # something was shown that does not prove what it claims
     FAULT = 70  # this program has a bug
+    UNWRITTEN = 74  # what was to be said could not be written; whatever was sent stands
     INTERRUPTED = 130  # by the person at the terminal
 
 
@@ -98,6 +99,20 @@ class StillWaitingError(UnavailableError):
         self.state = state
 
 
+class UnwrittenError(TallystickError):
+    """Standard output could not be written: a full disk, for instance. What the command did before that stands."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"cannot write the output: {why}; whatever was sent may have taken effect")
+
+
+class InterruptionError(TallystickError):
+    """The person at the terminal ended the command."""
+
+    def __init__(self) -> None:
+        super().__init__("whatever was sent may still take effect")
+
+
 def refused(reason: Reason, detail: str) -> RefusedError:
     """The error for a reason that stands in a receipt, with words and remedy for people."""
     words, remedy = WORDS[reason]
@@ -112,6 +127,8 @@ def exit_code_of(error: TallystickError) -> ExitCode:
         return ExitCode.UNAVAILABLE
     if isinstance(error, VerificationError):
         return ExitCode.UNPROVEN
+    if isinstance(error, UnwrittenError):
+        return ExitCode.UNWRITTEN
     return ExitCode.USAGE
 
 
@@ -151,4 +168,8 @@ def _kind_of(error: TallystickError) -> str:
         return "unavailable"
     if isinstance(error, VerificationError):
         return "unproven"
+    if isinstance(error, UnwrittenError):
+        return "unwritten"
+    if isinstance(error, InterruptionError):
+        return "interrupted"
     return "usage"

@@ -9,11 +9,14 @@ from typing import Any, TextIO
 
 import msgspec
 
-from client_sdk.errors import describe, words_of
+from client_sdk.errors import UnwrittenError, describe, words_of
 from client_sdk.outcome import Outcome
 from client_sdk.progress import Progress
 from tallystick.errors import TallystickError
 from tallystick.plain_text import harmless
+from tallystick.records.goods import EventStatus
+
+STATED_WORDS = "nothing of it is under control here, so it moves nothing and takes nothing back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,20 @@ class Output:
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
 
     def result(self, fields: Mapping[str, Any], words: str, *, drawing: str = "") -> None:
-        """Print a result: ``fields`` as one JSON line, or ``words``, under a picture in a terminal's own colours."""
+        """Print a result: ``fields`` as one JSON line, or ``words``, under a picture in a terminal's own colours.
+
+        Raises:
+            UnwrittenError: standard output takes nothing any more.
+        """
         line = msgspec.json.encode({"command": self.command, **fields}).decode() if self.json else ""
         text = line or drawing + harmless(words)
-        self.stdout.write(text + "\n")
-        self.stdout.flush()
+        try:
+            self.stdout.write(text + "\n")
+            self.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UnwrittenError(error.strerror or str(error)) from error
 
     def note(self, words: str) -> None:
         """Tell a person something beside the result; nothing with ``--json``."""
@@ -87,6 +99,8 @@ def outcome_words(what: str, outcome: Outcome, created: bytes | None = None) -> 
     for event in outcome.events:
         status = event.status.name.lower()
         lines.append(f"  event       {event.commitment.hex()} {status}" + _reason(event.reason.name))
+    if any(event.status is EventStatus.STATED for event in outcome.events):
+        lines.append(f"  stated      only kept as your word: {STATED_WORDS}")
     return "\n".join(lines)
 
 

@@ -15,8 +15,12 @@ HEAD_DEADLINE_S = 10.0
 
 _PROBLEM = (
     '{"type":"urn:tallystick:problem:http","title":"not an HTTP/1.1 request taken here","status":400,"code":"http",'
-    f'"remedy":"send a head of at most {HEAD_SIZE_MAX} bytes within {HEAD_DEADLINE_S:.0f} s"}}'
+    f'"remedy":"send a head of at most {HEAD_SIZE_MAX} bytes within {HEAD_DEADLINE_S:.0f} s, with one Host"}}'
 ).encode()
+
+
+class RefusedHeadError(Exception):
+    """Raised inside the parser, which then reports a broken request."""
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
@@ -43,6 +47,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._refuse()
 
     def on_headers_complete(self) -> None:
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_SIZE_MAX:
+            raise RefusedHeadError  # it came whole in one piece
+        if self.parser.get_http_version() == "1.1" and [name for name, _ in self.headers].count(b"host") != 1:
+            raise RefusedHeadError  # RFC 9112, 3.2
         self._head_is_here()
         self._head_size = -1
         super().on_headers_complete()

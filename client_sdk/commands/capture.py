@@ -11,6 +11,7 @@ from client_sdk.capture import Prepared, prepare_document
 from client_sdk.commands.base import Command, Context, Parser
 from client_sdk.errors import ExitCode
 from client_sdk.keystore import SECRET_SIZE
+from client_sdk.output import STATED_WORDS
 from tallystick.epcis import PROFILES
 from tallystick.errors import ConfigError
 from tallystick.limits import EVENTS_PER_TRANSACTION_MAX
@@ -83,7 +84,16 @@ def _report(context: Context, counts: dict[str, object], result: BulkResult, jou
     words = f"{recorded} of {sum(result.sizes)} events are recorded and proven, in {len(chunks)} captures"
     if result.resumed:
         words += f" ({result.resumed} of them by an earlier run)"
-    fields = {**counts, "recorded": recorded, "resumed": result.resumed, "journal": str(journal), "chunks": chunks}
+    if result.stated:
+        words += f"\n  {result.stated} of them only as your word ({STATED_WORDS})"
+    fields = {
+        **counts,
+        "recorded": recorded,
+        "resumed": result.resumed,
+        "stated": result.stated,
+        "journal": str(journal),
+        "chunks": chunks,
+    }
     context.output.result(fields, words)
     for chunk in sorted(result.refused):
         first = sum(result.sizes[:chunk])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -67,10 +68,15 @@ def _qr(context: Context, arguments: argparse.Namespace) -> int:
     if arguments.svg is not None:
         secure_files.replace(arguments.svg, qr.to_svg(matrix, arguments.module_mm), mode=0o644)
         written.append(str(arguments.svg))
-    drawn = "" if written else qr.to_terminal(matrix, colour=not arguments.plain) + "\n"
+    drawn = "" if written else qr.to_terminal(matrix, colour=_in_colour(arguments)) + "\n"
     fields = {"link": link, "modules": len(matrix) - 2 * qr.QUIET_ZONE, "files": written}
     context.output.result(fields, link + "".join(f"\n  {name}" for name in written), drawing=drawn)
     return ExitCode.OK
+
+
+def _in_colour(arguments: argparse.Namespace) -> bool:
+    """Only where a terminal shows them, and its user did not ask for none (no-color.org)."""
+    return not arguments.plain and not os.environ.get("NO_COLOR") and sys.stdout.isatty()
 
 
 # --- decode -----------------------------------------------------------------------------------------------

@@ -47,6 +47,17 @@ def _reference(text: str) -> DocumentReference:
     return DocumentReference(read_organisation(issuer), read_id(commitment))
 
 
+def _keep_sealed(path: Path, data: bytes) -> None:
+    """Write what is handed over; the same document again is no matter, another one would be lost with its salt.
+
+    Raises:
+        ConfigError: the file holds something else.
+    """
+    if path.exists() and secure_files.read(path, "sealed document") != data:
+        raise ConfigError(f"{path} holds another document, which its receiver may still need: name another by --sealed")
+    secure_files.replace(path, data)
+
+
 def _document_command(name: str, kind: DocumentType, words: str) -> Command:
     def run(context: Context, arguments: argparse.Namespace) -> int:
         member, _ = context.member((KeyUse.TRADE,))
@@ -57,7 +68,7 @@ def _document_command(name: str, kind: DocumentType, words: str) -> Command:
             kind, paper.commitment, read_organisation(arguments.to), [_reference(text) for text in arguments.refers]
         )
         sealed = arguments.sealed or arguments.file.with_name(arguments.file.name + ".sealed")
-        secure_files.replace(sealed, papers.write_sealed(paper))
+        _keep_sealed(sealed, papers.write_sealed(paper))
         done = member.do(intent, wait=arguments.wait)
         fields = outcome_fields(done.outcome) | {"commitment": paper.commitment.hex(), "sealed": str(sealed)}
         handed = f"\n  commitment  {paper.commitment.hex()}\n  hand {sealed} to {arguments.to}"

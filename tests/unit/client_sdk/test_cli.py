@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,7 @@ from tests.world import gtin, public_key, seed, sscc
 
 PALLET = sscc("9521111")
 LAB_SCOPE = gtin("9521111")
+ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).with_name("help.txt")
 ESCROW_TERMS = {
     "payer": "org:retailer", "payee": "org:processor", "bank": "org:bank", "currency": "CNY", "arbitrator": "org:court",
@@ -107,6 +110,25 @@ def test_packing_recall_return_and_error_declaration(ledger: Ledger, terminal) -
     (declaration,) = (e for e in carrier.run("trace", serial).json["events"] if e["declares_error"])
     assert (declaration["kind"], declaration["readings"]) == ("correct", [])
     assert f"  - {declaration['time']}  takes back: " in words
+
+
+def test_what_is_only_stated_is_said_to_move_nothing(terminal, tmp_path: Path) -> None:
+    """A declaration about an event that nobody recorded had read like one that took something back."""
+    carrier, saved = terminal("org:carrier"), tmp_path / "seen.json"
+    answer = carrier.run(
+        "observe", PALLET, "--save", saved, "--passphrase-file", carrier.folder / "pass", json_output=False
+    )
+    assert answer.code == 0 and "only kept as your word: nothing of it is under control here" in answer.out
+    other = tmp_path / "never.json"
+    event = json.loads(saved.read_bytes())
+    other.write_text(json.dumps(event | {"eventID": "urn:uuid:95211110-5a3b-4c1d-8e2f-000000000001"}))
+    counted = carrier.must("capture", other)
+    assert (counted["recorded"], counted["stated"]) == (1, 1)
+    terminal("org:grower").must("commission", f"{LOT}=1000KGM", "--save", tmp_path / "lot.json")
+    words = terminal("org:grower").run(
+        "declare-error", tmp_path / "lot.json", "--passphrase-file", carrier.folder / "pass", json_output=False
+    )
+    assert words.code == 0 and "your word" not in words.out
 
 
 def test_a_document_is_captured_once_however_often_it_is_typed(terminal, tmp_path: Path) -> None:
@@ -598,6 +620,47 @@ def test_a_name_that_no_node_would_take_is_refused_before_it_is_sent(terminal, n
     assert not [request for request in node.requests if request.method == "POST"]
     undecodable = terminal("org:grower").send("recall", LOT, "--id", "R", "--reason", "\udcff")
     assert undecodable.code == ExitCode.USAGE
+
+
+def test_an_interrupted_command_says_so_in_json_too(terminal, node: FakeNode) -> None:
+    def ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    node.before = ctrl_c
+    answer = terminal("org:grower").run("trace", LOT)
+    assert (answer.code, answer.json["error"], answer.json["exit"]) == (130, "interrupted", 130)
+    told = terminal("org:grower").run("trace", LOT, json_output=False)
+    assert told.code == 130 and "whatever was sent may still take effect" in told.err and told.out == ""
+
+
+@pytest.mark.parametrize("json_output", [True, False])
+def test_an_output_that_cannot_be_written_is_no_refusal_and_no_traceback(tmp_path: Path, json_output: bool) -> None:
+    """With a full disk behind ``>``, a payment that was made had ended with the exit status of a refused one."""
+    words = ["qr", LOT, "--host", "https://id.example.org", *(["--json"] if json_output else [])]
+    variables = os.environ | {"TALLYSTICK_CONFIG": str(tmp_path / "config.toml")}
+    command = [sys.executable, "-m", "client_sdk", *words]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, cwd=ROOT, env=variables, check=False)
+    assert done.returncode == ExitCode.UNWRITTEN
+    assert b"cannot write the output: No space left on device" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_code_is_drawn_without_colours_where_no_terminal_shows_it(terminal) -> None:
+    answer = terminal("org:grower").run("qr", LOT, "--host", "https://id.example.org", json_output=False)
+    assert answer.code == 0 and "\x1b" not in answer.out and "\u2588" in answer.out
+
+
+def test_a_sealed_document_is_not_lost_to_another_one(bank: CommandLine, terminal, tmp_path: Path) -> None:
+    processor, paper = terminal("org:processor"), tmp_path / "invoice.json"
+    paper.write_text('{"number": "INV-001"}')
+    first = processor.must("invoice", paper, "--to", "org:retailer")
+    again = processor.send("invoice", paper, "--to", "org:retailer")
+    assert again.json.get("code") in (None, "ALREADY_EXISTS"), "the same document may be sealed again"
+    paper.write_text('{"number": "INV-002"}')
+    other = processor.send("invoice", paper, "--to", "org:retailer")
+    assert other.code == ExitCode.USAGE and "name another by --sealed" in other.json["detail"]
+    assert processor.run("open-document", first["sealed"], first["commitment"]).code == 0
+    processor.must("invoice", paper, "--to", "org:retailer", "--sealed", tmp_path / "second.sealed")
 
 
 def test_a_bug_ends_in_a_sentence(terminal, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,27 @@ def test_a_head_that_never_comes_or_never_ends_is_cut(
             assert answered(link).startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        GET + b"x: " + b"a" * HEAD_SIZE_MAX + b"\r\n\r\n",
+        b"GET /" + b"a" * HEAD_SIZE_MAX + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nx: y\r\n\r\n",
+        GET + b"Host: y\r\n\r\n",
+    ],
+)
+def test_a_head_that_is_too_long_in_one_piece_or_names_no_one_host_is_refused(
+    address: tuple[str, int], head: bytes
+) -> None:
+    with socket.create_connection(address, PATIENCE_S) as link:
+        link.sendall(head)
+        told, _, body = answered(link).partition(b"\r\n\r\n")
+        assert told.startswith(b"HTTP/1.1 400") and json.loads(body)["code"] == "http"
+    with socket.create_connection(address, PATIENCE_S) as link:
+        link.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert answered(link).startswith(b"HTTP/1.1 200")
+
+
 def test_what_is_no_http_is_answered_and_ended(address: tuple[str, int]) -> None:
     with socket.create_connection(address, PATIENCE_S) as link:
         link.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec
 
+from scripts.write_or_compare import asked_to_check
 from tallystick.bls import Bls
 from tallystick.compact import CompactProof, compact_text, open_contents, write_compact
 from tallystick.compact_records import show_session
@@ -175,8 +176,9 @@ def vectors() -> dict[str, Any]:
 
 def main() -> int:
     """Write or compare."""
+    checking = asked_to_check(__doc__)
     text = json.dumps(vectors(), indent=1) + "\n"
-    if "--check" in sys.argv[1:]:
+    if checking:
         same = FILE.read_text() == text
         print("as frozen" if same else f"{FILE.name} differs from what the code makes")
         return 0 if same else 1

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from msgspec.structs import replace
 
+from scripts.write_or_compare import asked_to_check
 from tallystick import keys
 from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import Message, encode
@@ -219,8 +220,9 @@ def broken() -> list[dict[str, str]]:
 
 def main() -> int:
     """Write the file, or with --check compare it."""
+    checking = asked_to_check(__doc__)
     text = json.dumps({"good": good() + membership(), "derived": derived(), "broken": broken()}, indent=1) + "\n"
-    if "--check" in sys.argv:
+    if checking:
         current = FILE.exists() and FILE.read_text() == text
         print("vectors are current" if current else f"{FILE.name} differs from what the code writes")
         return 0 if current else 1

@@ -17,6 +17,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from scripts.write_or_compare import asked_to_check
 from tests.golden.chain import build
 from tests.golden.figures import difference, figures_of
 from tests.golden.stored import CHAIN_FILE, FIGURES_FILE, StoredChain, pack_chain, read_chain
@@ -42,8 +43,9 @@ def check(chain: StoredChain) -> str:
 
 def main() -> int:
     """Write or compare."""
+    checking = asked_to_check(__doc__)
     chain = build()
-    if "--check" in sys.argv[1:]:
+    if checking:
         problem = check(chain)
         print(problem or f"{len(chain.blocks)} blocks, as frozen")
         return 1 if problem else 0

@@ -19,6 +19,7 @@ from scripts.proof_vectors.broken import broken
 from scripts.proof_vectors.epochs import trust_changes
 from scripts.proof_vectors.good import good
 from scripts.proof_vectors.making import AT
+from scripts.write_or_compare import asked_to_check
 from tests import proof_world as w
 
 FOLDER = ROOT / "tests" / "vectors" / "proofs"
@@ -48,8 +49,9 @@ def files() -> dict[str, str]:
 
 def main() -> int:
     """Write the vectors, or with --check compare them."""
+    checking = asked_to_check(__doc__)
     wanted = files()
-    if "--check" in sys.argv:
+    if checking:
         found = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
         differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         print("\n".join(differing) or f"{len(wanted)} vectors are current")

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from node.snapshots import chunks as chunking
 from node.snapshots.chunks import Chunk, chunk_hash
+from scripts.write_or_compare import asked_to_check
 from tallystick.encoding import Message, decode, encode
 from tests.snapshot_world import Made, certify, chain, snapshot, validators, world
 
@@ -85,6 +86,7 @@ def refused_chunks(one: Made) -> list[dict[str, Any]]:
 
 def main() -> int:
     """Write the file, or with --check compare it."""
+    checking = asked_to_check(__doc__)
     one = made()
     vectors = {
         "chain_id": world().chain_id.hex(),
@@ -100,7 +102,7 @@ def main() -> int:
         "refused_chunks": refused_chunks(one),
     }
     text = json.dumps(vectors, indent=1) + "\n"
-    if "--check" in sys.argv:
+    if checking:
         current = FILE.exists() and FILE.read_text() == text
         print("vectors are current" if current else f"{FILE.name} differs from what the code writes")
         return 0 if current else 1

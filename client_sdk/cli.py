@@ -25,7 +25,7 @@ _EXIT_CODES = """exit status:
   0  done
   1  refused: a rule of the ledger, or a node's door, said no; the message names rule and remedy
   2  usage: options, files or configuration are wrong; nothing was sent
-  3  unavailable: not enough nodes answered in time; trying again is safe
+  3  unavailable: not enough nodes answered in time; the message says how to try again
   4  unproven: something was shown that does not prove what it claims
   70 a fault of this program; 74 the output cannot be written; 130 interrupted
 """

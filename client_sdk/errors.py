@@ -32,7 +32,7 @@ class ExitCode(IntEnum):
     OK = 0
     REFUSED = 1  # the ledger's rules, or a node's door, said no
     USAGE = 2  # options, files or configuration are wrong; nothing was sent
-    UNAVAILABLE = 3  # not enough nodes answered in time; trying again is safe
+    UNAVAILABLE = 3  # not enough nodes answered in time; the message says how to try again without doing it twice
     UNPROVEN = 4  # something was shown that does not prove what it claims
     FAULT = 70  # this program has a bug
     UNWRITTEN = 74  # what was to be said could not be written; whatever was sent stands
@@ -106,11 +106,28 @@ class UnwrittenError(TallystickError):
         super().__init__(f"cannot write the output: {why}; whatever was sent may have taken effect")
 
 
-class InterruptionError(TallystickError):
-    """The person at the terminal ended the command."""
+class UnsettledError(UnavailableError):
+    """A command sent something, and it is not known whether it takes effect.
 
-    def __init__(self) -> None:
+    Args:
+        remedy: how to go on without doing it twice.
+    """
+
+    def __init__(self, detail: str, remedy: str) -> None:
+        super().__init__(detail)
+        self.remedy = remedy
+
+
+class InterruptionError(TallystickError):
+    """The person at the terminal ended the command.
+
+    Args:
+        remedy: how to go on without doing it twice, where something may have been sent.
+    """
+
+    def __init__(self, remedy: str = "") -> None:
         super().__init__("whatever was sent may still take effect")
+        self.remedy = remedy
 
 
 def refused(reason: Reason, detail: str) -> RefusedError:
@@ -129,6 +146,8 @@ def exit_code_of(error: TallystickError) -> ExitCode:
         return ExitCode.UNPROVEN
     if isinstance(error, UnwrittenError):
         return ExitCode.UNWRITTEN
+    if isinstance(error, InterruptionError):
+        return ExitCode.INTERRUPTED
     return ExitCode.USAGE
 
 
@@ -145,7 +164,7 @@ def describe(error: TallystickError) -> dict[str, str]:
         fields |= {"code": error.rule, "detail": error.detail, "path": error.path, "remedy": error.remedy}
     if isinstance(error, DecodeError):
         fields |= {"code": error.rule, "detail": error.detail, "path": error.path}
-    if isinstance(error, EventError):
+    if isinstance(error, (EventError, UnsettledError, InterruptionError)):
         fields |= {"remedy": error.remedy}
     return fields
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from client_sdk import event_builder, secure_files
 from client_sdk.commands.base import Command, Context, Parser, add_sending_options
+from client_sdk.commands.sending import repeated_by
 from client_sdk.errors import ExitCode
 from client_sdk.event_builder import Circumstances, Reading, event_id_of
 from client_sdk.output import outcome_fields, outcome_words
@@ -93,7 +94,9 @@ def _capture_one(context: Context, event: JsonObject, what: str) -> int:
         raise ConfigError("what comes into being needs a place: give --location, or organisation.location in the file")
     if context.arguments.save is not None:
         secure_files.write_new(context.arguments.save, canonical_json(event) + b"\n")
-    done = member.capture_prepared(prepared.events, wait=context.arguments.wait)
+    again = f"type the same with --event-id {event.get('eventID')}: the ledger takes it once; without it, twice"
+    with repeated_by("type the same again: it is declared once" if "errorDeclaration" in event else again):
+        done = member.capture_prepared(prepared.events, wait=context.arguments.wait)
     fields = outcome_fields(done.outcome) | {"event_id": event.get("eventID")}
     context.output.result(fields, outcome_words(what, done.outcome))
     return ExitCode.OK

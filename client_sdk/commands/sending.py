@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 from client_sdk.commands.base import Command, Context, Parser, add_sending_options
 from client_sdk.drafts import save_draft
-from client_sdk.errors import ExitCode
+from client_sdk.errors import ExitCode, InterruptionError, UnsettledError
 from client_sdk.intents import Intent
 from client_sdk.output import outcome_fields, outcome_words
 from client_sdk.values import read_duration_ms, read_id
-from tallystick.errors import ConfigError
+from tallystick.errors import ConfigError, UnavailableError
 
 IntentMaker: TypeAlias = Callable[[Context, argparse.Namespace], Intent]
 
@@ -61,9 +62,34 @@ def send(context: Context, intent: Intent, what: str) -> int:
     if arguments.signer:
         raise ConfigError("--signer names the signers of a draft: give --draft FILE too")
     member, co_signers = context.member(intent.uses)
-    done = member.do(intent, co_signers=co_signers, wait=arguments.wait)
+    with repeated_by(_again(intent)):
+        done = member.do(intent, co_signers=co_signers, wait=arguments.wait)
     context.output.result(outcome_fields(done.outcome, done.created), outcome_words(what, done.outcome, done.created))
     return ExitCode.OK
+
+
+@contextmanager
+def repeated_by(remedy: str) -> Iterator[None]:
+    """Around what sends: where its end is not seen, ``remedy`` says how to go on without doing it twice.
+
+    Raises:
+        UnsettledError: no answer in time.
+        InterruptionError: on Ctrl-C.
+    """
+    try:
+        yield
+    except UnavailableError as error:
+        raise UnsettledError(str(error), remedy) from error
+    except KeyboardInterrupt:
+        raise InterruptionError(remedy) from None
+
+
+def _again(intent: Intent) -> str:
+    """A command typed again is signed anew. Only what it names itself is known to the ledger as the same."""
+    payment_id = getattr(intent.payload, "payment_id", None)
+    if payment_id is not None:
+        return f"type the same with --payment-id {payment_id.hex()}: it pays once; without it, you may pay twice"
+    return "look first whether it took effect (tallystick transaction, inbox, trace): the same again is another one"
 
 
 def _write_draft(context: Context, intent: Intent, path: Path) -> int:

@@ -14,7 +14,9 @@ import pytest
 from client_sdk import cli
 from client_sdk.commands import GROUPS
 from client_sdk.errors import ExitCode
+from client_sdk.transport import Request, Response
 from tallystick import keys
+from tallystick.errors import UnavailableError
 from tallystick.evidence import Said, evidence_of, write_evidence_file
 from tallystick.payloads.membership import SubmitEvidence
 from tallystick.records.members import KeyUse
@@ -620,6 +622,52 @@ def test_a_name_that_no_node_would_take_is_refused_before_it_is_sent(terminal, n
     assert not [request for request in node.requests if request.method == "POST"]
     undecodable = terminal("org:grower").send("recall", LOT, "--id", "R", "--reason", "\udcff")
     assert undecodable.code == ExitCode.USAGE
+
+
+def unseen(node: FakeNode, end: type[BaseException]) -> None:
+    """The node takes what is posted, and its answer is lost, or the person at the terminal has had enough."""
+
+    def after(request: Request, response: Response) -> Response:
+        if request.method == "POST":
+            raise end("no answer")
+        return response
+
+    node.after = after
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "kind"), [(UnavailableError, 3, "unavailable"), (KeyboardInterrupt, 130, "interrupted")]
+)
+def test_a_payment_whose_end_was_not_seen_is_repeated_as_told_and_paid_once(
+    bank: CommandLine, terminal, node: FakeNode, end: type[BaseException], code: int, kind: str
+) -> None:
+    """ "Trying again is safe", said the help: the same command again had paid a second time, under a new payment id."""
+    retailer = terminal("org:retailer")
+    pay = ("account", "transfer", "org:bank", "org:processor", "800.00 CNY")
+    unseen(node, end)
+    first = retailer.send(*pay)
+    node.after = None
+    assert (first.code, first.json["error"]) == (code, kind)
+    told = re.search(r"--payment-id ([0-9a-f]{64})", first.json["remedy"])
+    assert told is not None
+    again = retailer.send(*pay, "--payment-id", told[1])
+    assert again.json.get("code") in (None, "ALREADY_PAID")
+    assert retailer.send("account", "show", "org:bank", "CNY").json["amount"] == "49200.00"
+
+
+def test_an_event_whose_end_was_not_seen_is_repeated_as_told_and_recorded_once(terminal, node: FakeNode) -> None:
+    grower = terminal("org:grower")
+    grower.must("commission", f"{LOT}=1000KGM")
+    unseen(node, UnavailableError)
+    first = grower.send("observe", LOT, "--temperature", "3.9")
+    node.after = None
+    told = re.search(r"--event-id (urn:uuid:[0-9a-f-]{36})", first.json["remedy"])
+    assert first.code == ExitCode.UNAVAILABLE and told is not None
+    grower.send("observe", LOT, "--temperature", "3.9", "--event-id", told[1])
+    assert len([event for event in grower.run("trace", LOT).json["events"] if event["readings"]]) == 1
+    unseen(node, UnavailableError)
+    other = grower.send("recall", LOT, "--id", "R", "--reason", "glass")
+    assert "the same again is another one" in other.json["remedy"]
 
 
 def test_an_interrupted_command_says_so_in_json_too(terminal, node: FakeNode) -> None:

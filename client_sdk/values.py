@@ -22,6 +22,12 @@ _EXPONENT = re.compile(r"E[0-9]+")  # 1E3 is a thousand to most people; 1 E3 is 
 _NARROWING = frozenset(
     {"10", "21", "22", "235", "lot", "ser", "cpv"}
 )  # in a query: a lot or serial of the class before it
+_SCOPE = re.compile(r"01/[0-9]{1,13}|00/[0-9]{1,17}")  # digits that are not whole yet
+# What people write for a unit's code. A lot keeps the unit it began with, and refuses all others from then on.
+_MEANT = {
+    "KG": "KGM", "KGS": "KGM", "GR": "GRM", "GM": "GRM", "TON": "TNE", "LB": "LBR", "LBS": "LBR", "OZ": "ONZ",
+    "ML": "MLT", "LIT": "LTR", "PC": "H87", "PCS": "H87",
+}  # fmt: skip
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -95,6 +101,22 @@ def read_goods(text: str) -> Goods:
     if _EXPONENT.fullmatch(unit) and not apart:
         raise ConfigError(f"{amount!r} can be read in two ways; write '{number} {unit}' for the unit {unit}")
     return Goods(read_identifier(name), parse_micro(number), unit)
+
+
+def read_scope(text: str) -> str:
+    """What an accreditation covers: the beginning of key texts, from a company's prefix to one lot or container.
+
+    Raises:
+        ConfigError, EventError: it begins no product's, lot's or container's key text, so it would cover nothing.
+    """
+    if _SCOPE.fullmatch(text):
+        return text
+    if not text.startswith(("01/", "00/")) or read_identifier(text).key != text:
+        raise ConfigError(
+            f"{text[:80]!r} begins no key text; write a product or lot (01/09521234543213, …/10/LOT7), a container, "
+            "or the beginning of their digits"
+        )
+    return text
 
 
 def read_line(text: str, what: str, size_max: int) -> str:

@@ -82,6 +82,11 @@ def _reading(text: str, now_ms: int) -> Reading:
     return Reading(value, time_ms=read_time_ms(time, now_ms) if time else None)
 
 
+def _container(text: str) -> Goods:
+    """What is packed has amounts; what it is packed into has none."""
+    return Goods(read_identifier(text))
+
+
 def _goods(texts: list[str]) -> list[Goods]:
     return [read_goods(text) for text in texts]
 
@@ -212,14 +217,14 @@ COMMANDS = (
         "pack",
         "put goods into a container",
         _add_pack,
-        lambda c, a, at: event_builder.pack(read_goods(a.container), _goods(a.goods), at),
+        lambda c, a, at: event_builder.pack(_container(a.container), _goods(a.goods), at),
         "pack 00/095212345678901235 01/09521234543220/21/A1 01/09521234543220/21/A2",
     ),
     _event_command(
         "unpack",
         "take goods out of a container; without goods, all of them",
         _add_pack,
-        lambda c, a, at: event_builder.unpack(read_goods(a.container), _goods(a.goods), at),
+        lambda c, a, at: event_builder.unpack(_container(a.container), _goods(a.goods), at),
         "unpack 00/095212345678901235",
     ),
     _event_command(

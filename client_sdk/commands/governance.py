@@ -15,6 +15,7 @@ from client_sdk.values import (
     read_identifier,
     read_line,
     read_organisation,
+    read_scope,
     read_time_ms,
 )
 from tallystick.errors import ConfigError
@@ -87,7 +88,12 @@ def _rotate(context: Context, arguments: argparse.Namespace) -> Intent:
 
 def _add_accredit(parser: Parser) -> None:
     parser.add_argument("inspector", help="for instance org:laboratory")
-    parser.add_argument("scopes", nargs="+", metavar="SCOPE", help="beginning of key texts, 01/09521234543213")
+    parser.add_argument(
+        "scopes",
+        nargs="+",
+        metavar="SCOPE",
+        help="beginning of key texts, 01/09521234543213; …/10/LOT7 covers LOT70 too",
+    )
     parser.add_argument("--from", dest="from_time", default="", metavar="TIME", help="default: now")
     parser.add_argument("--until", required=True, metavar="TIME", help="date-time with zone, or +365d")
 
@@ -97,7 +103,10 @@ def _accredit(context: Context, arguments: argparse.Namespace) -> Intent:
     from_ms = read_time_ms(arguments.from_time, now_ms) if arguments.from_time else now_ms
     until_ms = read_time_ms(arguments.until, now_ms)
     return governance.accredit(
-        read_organisation(arguments.inspector), arguments.scopes, from_ms=from_ms, until_ms=until_ms
+        read_organisation(arguments.inspector),
+        [read_scope(text) for text in arguments.scopes],
+        from_ms=from_ms,
+        until_ms=until_ms,
     )
 
 

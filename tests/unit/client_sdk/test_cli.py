@@ -453,6 +453,8 @@ def test_nobody_answering_is_unavailable(terminal, node: FakeNode) -> None:
         ("decode", "/nonexistent"),
         ("verify", "/nonexistent"),
         ("commission", f"{LOT}=1", "--key", "no-such-key"),
+        ("pack", f"{PALLET}=3", LOT),
+        ("accredit", "org:laboratory", "hello", "--until", "+1d"),
         ("transaction", "zz"),
         ("admit", "org:new", "New", "zz"),
         ("escrow", "settle", "ab" * 32, "--to-payee", "x"),

@@ -100,6 +100,9 @@ def read_goods(text: str) -> Goods:
     number, apart, unit = match[1], match[2], match[3] or ""
     if _EXPONENT.fullmatch(unit) and not apart:
         raise ConfigError(f"{amount!r} can be read in two ways; write '{number} {unit}' for the unit {unit}")
+    if unit in _MEANT:
+        meant = f"{number}{_MEANT[unit]}"
+        raise ConfigError(f"{amount!r}: {unit} is no unit of UN/CEFACT Recommendation 20; write {meant}")
     return Goods(read_identifier(name), parse_micro(number), unit)
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 import msgspec
 
-from scripts.write_or_compare import asked_to_check
+from scripts.write_or_compare import asked_to_check, write_or_compare
 from tallystick.bls import Bls
 from tallystick.compact import CompactProof, compact_text, open_contents, write_compact
 from tallystick.compact_records import show_session
@@ -178,13 +178,7 @@ def main() -> int:
     """Write or compare."""
     checking = asked_to_check(__doc__)
     text = json.dumps(vectors(), indent=1) + "\n"
-    if checking:
-        same = FILE.read_text() == text
-        print("as frozen" if same else f"{FILE.name} differs from what the code makes")
-        return 0 if same else 1
-    FILE.write_text(text)
-    print(f"{FILE}: {len(text)} bytes")
-    return 0
+    return write_or_compare(FILE, text, checking)
 
 
 if __name__ == "__main__":

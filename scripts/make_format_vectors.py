@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from msgspec.structs import replace
 
-from scripts.write_or_compare import asked_to_check
+from scripts.write_or_compare import asked_to_check, write_or_compare
 from tallystick import keys
 from tallystick.blocks import HistoryLeaf
 from tallystick.encoding import Message, encode
@@ -222,12 +222,7 @@ def main() -> int:
     """Write the file, or with --check compare it."""
     checking = asked_to_check(__doc__)
     text = json.dumps({"good": good() + membership(), "derived": derived(), "broken": broken()}, indent=1) + "\n"
-    if checking:
-        current = FILE.exists() and FILE.read_text() == text
-        print("vectors are current" if current else f"{FILE.name} differs from what the code writes")
-        return 0 if current else 1
-    FILE.write_text(text)
-    return 0
+    return write_or_compare(FILE, text, checking)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from node.snapshots import chunks as chunking
 from node.snapshots.chunks import Chunk, chunk_hash
-from scripts.write_or_compare import asked_to_check
+from scripts.write_or_compare import asked_to_check, write_or_compare
 from tallystick.encoding import Message, decode, encode
 from tests.snapshot_world import Made, certify, chain, snapshot, validators, world
 
@@ -102,12 +102,7 @@ def main() -> int:
         "refused_chunks": refused_chunks(one),
     }
     text = json.dumps(vectors, indent=1) + "\n"
-    if checking:
-        current = FILE.exists() and FILE.read_text() == text
-        print("vectors are current" if current else f"{FILE.name} differs from what the code writes")
-        return 0 if current else 1
-    FILE.write_text(text)
-    return 0
+    return write_or_compare(FILE, text, checking)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.write_or_compare import asked_to_check
+from scripts.write_or_compare import asked_to_check, write_or_compare
 
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
@@ -26,6 +26,14 @@ def test_a_misspelt_option_ends_the_program_before_it_writes(
         assert ended.value.code == code
     said = capsys.readouterr()
     assert "unrecognized arguments: --chekc" in said.err and "Write it." in said.out
+
+
+def test_a_file_is_compared_without_being_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "vectors.json"
+    assert write_or_compare(file, "new", True) == 1 and not file.exists()
+    assert write_or_compare(file, "old", False) == 0 and write_or_compare(file, "old", True) == 0
+    assert write_or_compare(file, "new", True) == 1 and file.read_text() == "old"
+    assert "vectors.json differs from what the code makes" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("make_*_*.py")), ids=lambda path: path.stem)

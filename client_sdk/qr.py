@@ -32,7 +32,7 @@ def digital_link(identifier: str, host: str) -> str:
         host: ``https://host`` or ``http://host:port``, optionally with a path.
     Raises:
         EventError: no GS1 key, or a wrong check digit.
-        ConfigError: not such a host.
+        ConfigError: not such a host, or a lot or serial that no link can lead to.
     """
     parts = urlsplit(host)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
@@ -42,6 +42,10 @@ def digital_link(identifier: str, host: str) -> str:
     parsed = read_identifier(identifier)
     if not parsed.is_gs1:
         raise ConfigError(f"{identifier!r} is not a GS1 key, so it has no Digital Link")
+    if {".", ".."}.intersection(parsed.key.split("/")):
+        raise ConfigError(
+            f"{parsed.key}: browsers take . and .. for folders, however they are written; no link leads there"
+        )
     return f"{host.rstrip('/')}/{parsed.key}"
 
 

@@ -64,7 +64,7 @@ def read_identifier(text: str) -> Identifier:
         identifier = parse_identifier_lenient(text)
         _refuse_narrowing_query(text, identifier)
         return identifier
-    for sign in "?#":
+    for sign in "?#=":  # the last one begins an amount, which is none of an identifier
         if sign in text:
             raise ConfigError(f"{text[:80]!r} is no key text: write {sign} of a lot or serial as %{ord(sign):02X}")
     return parse_identifier_lenient(f"https://id.gs1.org/{text}")

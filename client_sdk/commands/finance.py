@@ -22,7 +22,7 @@ from client_sdk.values import (
 from tallystick.encoding import ZERO32
 from tallystick.errors import ConfigError
 from tallystick.limits import RATE_BPS_MAX, SPLIT_PARTS_MAX
-from tallystick.money import DayCount, parse_amount
+from tallystick.money import DayCount
 from tallystick.object_ids import slice_id
 from tallystick.records.finance import (
     DealTerms,
@@ -84,7 +84,7 @@ def _optional_id(text: str | None) -> bytes:
 def _add_confirm(parser: Parser) -> None:
     parser.add_argument("obligation", help="its id, hex")
     parser.add_argument("--invoice-number", required=True, metavar="NUMBER", help="as printed on the invoice")
-    parser.add_argument("--amount", metavar="AMOUNT", help="if less than presented, for instance 14000.00")
+    parser.add_argument("--amount", metavar="AMOUNT", help="if less than presented, for instance '14000.00 CNY'")
     parser.add_argument("--auto-debit", action="store_true", help="let your account be debited at maturity")
 
 
@@ -93,7 +93,7 @@ def _confirm(context: Context, arguments: argparse.Namespace) -> Intent:
     terms = _terms(context.reader(), obligation)
     member = context.member_without_keys()
     tag = member.invoice_tag(terms.creditor, arguments.invoice_number)
-    amount = parse_amount(arguments.amount, terms.currency) if arguments.amount else terms.face
+    amount = _in_currency(obligation, terms.currency, arguments.amount) if arguments.amount else terms.face
     return finance.confirm(obligation, tag, amount, auto_debit=arguments.auto_debit)
 
 
@@ -111,11 +111,17 @@ def _minor(context: Context, obligation: bytes, *texts: str) -> list[int]:
     Raises:
         ConfigError: one is of another currency, or there is no such obligation.
     """
-    read, due = [read_money(text) for text in texts], _terms(context.reader(), obligation).currency
-    for _, currency in read:
-        if currency != due:
-            raise ConfigError(f"obligation {obligation.hex()[:16]}… is in {due}, not in {currency}")
-    return [amount for amount, _ in read]
+    for text in texts:
+        read_money(text)  # before anybody is asked
+    due = _terms(context.reader(), obligation).currency
+    return [_in_currency(obligation, due, text) for text in texts]
+
+
+def _in_currency(obligation: bytes, due: str, text: str) -> int:
+    amount, currency = read_money(text)
+    if currency != due:
+        raise ConfigError(f"obligation {obligation.hex()[:16]}… is in {due}, not in {currency}")
+    return amount
 
 
 def _add_reject(parser: Parser) -> None:

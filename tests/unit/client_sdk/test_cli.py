@@ -317,6 +317,8 @@ def test_money_of_another_currency_than_the_claims_is_not_moved(
     for who, words in (
         (retailer, ("pay", obligation, "1.00 EUR")),
         (retailer, ("pay", obligation, "100 JPY")),
+        (retailer, ("confirm", obligation, "--invoice-number", "I", "--amount", "1.00 EUR", "--key", "maker",
+                    "--key", "checker")),
         (processor, ("split", obligation, "--part", "75.00 CNY", "--part", "75.00 EUR")),
         (processor, ("offer", obligation, "--lender", "org:lender-a", "--grant", "ab" * 32, "--advance", "1.00 EUR",
                      "--rate-bps", 600)),
@@ -335,6 +337,8 @@ def test_money_of_another_currency_than_the_claims_is_not_moved(
         currency = () if amount == "12000" else ("--currency", "EUR")
         answer = retailer.send("escrow", "settle", escrow, "--to-payee", amount, *currency)
         assert answer.code == ExitCode.USAGE and said in answer.json["detail"], answer
+    bare = retailer.send("confirm", obligation, "--invoice-number", "I", "--amount", "1.00")
+    assert bare.code == ExitCode.USAGE and "write for instance '15000.00 CNY'" in bare.json["detail"]
     retailer.must("pay", obligation, "1.00 CNY")
     one_part = processor.send("split", obligation, "--part", "75.00 CNY")
     assert one_part.code == ExitCode.USAGE and "--part twice or more" in one_part.json["detail"]

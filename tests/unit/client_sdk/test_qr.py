@@ -27,6 +27,14 @@ def test_a_wrong_check_digit_makes_no_label() -> None:
         qr.digital_link("01/09521002000017/21/A001", "https://id.example.org")
 
 
+@pytest.mark.parametrize("value", ["21/.", "21/..", "10/..", "10/%2E%2E"])
+def test_a_label_that_a_browser_would_take_for_a_folder_is_not_printed(value: str) -> None:
+    """A scan of serial ``..`` opened the page of the whole product."""
+    with pytest.raises(ConfigError, match="no link leads there"):
+        qr.digital_link(f"01/09521002000016/{value}", "https://id.example.org")
+    assert qr.digital_link("01/09521002000016/21/...", "https://id.example.org").endswith("/21/...")
+
+
 @pytest.mark.parametrize("host", ["id.example.org", "ftp://x", "https://", "https://a/?q", "https://u:p@h"])
 def test_a_host_is_a_web_address(host: str) -> None:
     with pytest.raises(ConfigError):

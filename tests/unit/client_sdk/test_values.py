@@ -70,6 +70,8 @@ def test_values(reader: Callable[[str], object], text: str, value: object) -> No
         (read_identifier, "hello"),
         (read_identifier, "01/09521002000016/10/A?B"),
         (read_identifier, "01/09521002000016/10/A#B"),
+        (read_identifier, "01/09521002000016/10/A=5KGM"),
+        (read_goods, "01/09521002000016/10/A=B=5KGM"),
         (read_identifier, "01/09521002000016?10=LOT7"),
         (read_identifier, "https://id.gs1.org/01/09521002000016?10=LOT7"),
         (read_identifier, "https://id.gs1.org/01/09521002000016?17=261231&21=A1"),

@@ -11,7 +11,7 @@ from zlib import compress
 STATIC = Path(__file__).parent / "static"
 MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 PAGE_FILES = (  # of every product page
-    "binding.js", "encoding.js", "hashing.js", "icon.svg", "page.js", "site.css", "verify.js",
+    "binding.js", "compare.js", "encoding.js", "hashing.js", "icon.svg", "page.js", "site.css", "verify.js",
 )  # fmt: skip
 PAGE_MAX = 40 * 1_024  # bytes, compressed: a product page with its scripts, style and the proof inside it
 _HEADERS_OF_GZIP = 12  # bytes that gzip adds to zlib's

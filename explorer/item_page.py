@@ -146,8 +146,6 @@ def step_view(voice: Voice, step: StepFact) -> dict[str, Any]:
         "commitment": step.commitment,
         "recorder": step.recorder,
         "relation": step.relation,
-        "event_time": str(step.public.get("eventTime", "")),
-        "biz_step": step.biz_step,
         "title": voice.step_title(step.biz_step, step.kind),
         "disposition": disposition,
         "time_ms": step.event_time_ms,
@@ -183,18 +181,20 @@ def _verdict(state: str, word: str, reason: str) -> dict[str, str]:
     return {"state": state, "word": word, "reason": reason, "mark": MARKS[state]}
 
 
-def pinned_of(site: Site, words: Words, subject: str, at: int | None) -> dict[str, Any]:
+def pinned_of(site: Site, words: Words, facts: ItemFacts, at: int | None) -> dict[str, Any]:
     """What the page's script needs: what this site pins, what was asked for, and its sentences."""
     trust = site.trust
     return {
-        "subject": subject,
+        "subject": facts.identifier,
         **({"at": at} if at is not None else {}),
         "trust": {
             "chainId": trust.chain_id.hex(),
             "validatorsHashes": {str(epoch): digest.hex() for epoch, digest in trust.validators_hashes.items()},
         },
         "words": {
-            "codes": {str(code): words.proof(code) for code in ProofCode if code not in _ELSEWHERE},
+            "codes": {str(code): words.proof(code) for code in ProofCode if code not in _ELSEWHERE}
+            | {"page-altered": words("verdict.page_altered")},
+            "terms": _terms(words, facts),
             "verdicts": {
                 name: words(f"verdict.{name}")
                 for name in ("proven", "partly", "stated", "unknown", "unproven", "no-crypto")
@@ -206,6 +206,35 @@ def pinned_of(site: Site, words: Words, subject: str, at: int | None) -> dict[st
             "otherWays": words("verdict.other_ways"),
         },
     }
+
+
+def _terms(words: Words, facts: ItemFacts) -> dict[str, str]:
+    """The words that the page has for what is proven, by what they stand for; without those that it does not know."""
+    terms = {
+        f"status.{facts.status.value}": words(f"status.{facts.status.name.lower()}"),
+        f"origin.{facts.origin.value}": words(f"origin.{facts.origin.name.lower()}"),
+    }
+    for step in facts.shown:
+        if step.relation != OWN:
+            terms[f"about.{step.relation}"] = words(_ABOUT[step.relation])
+        if step.correction is not None:
+            terms["correction.title"] = words("correction.title")
+        if "errorDeclaration" in step.public:
+            terms["correction.declares"] = words("correction.declares")
+        for family, word in (("step", step.biz_step), ("disposition", step.disposition)):
+            if word and f"{family}.{word}" in TEXTS:
+                terms[f"{family}.{word}"] = words(f"{family}.{word}")
+        if not step.biz_step:
+            terms[f"history.{step.kind.value}"] = words(f"history.{step.kind.name.lower()}")
+    for recall in facts.recalls:
+        terms[f"severity.{recall.severity}"] = words(f"severity.{recall.severity}")
+    for inspection in facts.inspections:
+        terms[f"inspection.{inspection.verdict.value}"] = _verdict_word(words, inspection.verdict)
+    return terms
+
+
+def _verdict_word(words: Words, verdict: Verdict) -> str:
+    return words("verdict.pass" if verdict is Verdict.PASS else "verdict.fail")
 
 
 def file_name(key: str) -> str:
@@ -240,10 +269,11 @@ def _inspection(voice: Voice, facts: ItemFacts, index: int) -> dict[str, Any]:
     return {
         "about": inspection.about,
         "commitment": inspection.commitment,
-        "verdict": voice.words("verdict.pass" if passed else "verdict.fail"),
+        "verdict": _verdict_word(voice.words, inspection.verdict),
         "mark": "✓" if passed else "✕",
         "css": "pass" if passed else "fail",
         "inspector": known["name"] if known else inspection.inspector,
+        "inspector_id": inspection.inspector,
     }
 
 
@@ -255,10 +285,10 @@ def _recalls(voice: Voice, facts: ItemFacts) -> list[dict[str, Any]]:
         since = times.get(recall.height)
         shown.append(
             {
-                "recall_id": recall.recall_id,
                 "reason": harmless(recall.reason),
                 "severity": voice.words(f"severity.{recall.severity}"),
                 "issuer": known["name"] if known else recall.issuer,
+                "issuer_id": recall.issuer,
                 "since": voice.words.time(since) if since else str(recall.height),
                 "roots": [root for root in recall.roots if has_page(root)],
                 "spreading": recall.spreading,

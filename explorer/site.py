@@ -175,6 +175,6 @@ def _templates(assets: dict[str, Asset]) -> Environment:
         key_path=key_path,
         script_json=script_json,
         asset=lambda name: f"/static/{build_of(assets)}/{name}",
-        scripts=("binding.js", "encoding.js", "hashing.js", "verify.js"),
+        scripts=("binding.js", "compare.js", "encoding.js", "hashing.js", "verify.js"),
     )
     return environment

@@ -85,6 +85,10 @@ PAGES: dict[str, tuple[str, str]] = {
         "召回仍在向其加工产物传递。",
     ),
     "verdict.heading": ("Can this page be believed?", "本页是否可信？"),
+    "verdict.page_altered": (
+        "The proof holds, but this page shows something else than it proves.",
+        "证明成立，但本页显示的内容与其所证明的不符。",
+    ),
     "verdict.waiting": ("Checking the proof in your browser…", "正在您的浏览器中核验证明……"),
     "verdict.noscript": (
         "Your browser has not checked anything, because scripts are off. This site checked the proof itself; to check "
@@ -191,6 +195,12 @@ PAGES: dict[str, tuple[str, str]] = {
         "That the signers told the truth. It is proven who said what, and that nothing was changed or left out since.",
         "签署者所言属实。本页证明的是谁说了什么，以及此后未被更改或遗漏。",
     ),
+    "limits.names": (
+        "Names of members, products and places, and the words for steps and states: they are this site’s own. The ids "
+        "beside them are proven.",
+        "成员、产品和地点的名称，以及环节和状态的用词：由本站提供。经证明的是其旁的标识。",
+    ),
+    "copy.note": ("From this site’s copy, not part of the proof.", "来自本站副本，不属于证明内容。"),
     "limits.site": (
         "That this site gave you an honest checking script. If in doubt, check the proof elsewhere.",
         "本站向您提供了诚实的核验脚本。如有疑问，请在别处核验证明。",

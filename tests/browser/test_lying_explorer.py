@@ -144,7 +144,7 @@ def code_of(page: Page) -> str:
 
 def test_the_honest_page_is_proven_and_shows_both(chromium: Chromium, explorer: Explorer, site: str) -> None:
     page = page_with(chromium, explorer, site, "", None)
-    assert page.evaluate("document.querySelectorAll('[data-recall]').length") == 1
+    assert page.evaluate("document.querySelectorAll('.recall').length") == 1
     assert page.evaluate(f"{WARM_ROW}.textContent").startswith("8.6 °C")
     assert code_of(page) == "proven"
 
@@ -159,7 +159,7 @@ DOCTORED: dict[str, tuple[Callable[[Bundle], None], str]] = {
     "its record": (without_recall, "not-shown"),
     "its record but not its leaf": (with_recall_as_neighbour, "partly"),
     "every record that names it": (unrecalled_records, "not-in-state"),
-    "the level that it comes from": (without_lot_history, "record-altered"),  # the pack's own record names it too
+    "the level that it comes from": (without_lot_history, "page-altered"),  # the pack's own record names it too
 }
 
 
@@ -177,7 +177,7 @@ def test_a_recall_of_the_lot_is_not_hidden_by_leaving_out(
 def test_a_recall_is_not_hidden_by_the_banner_nor_by_an_earlier_state(
     chromium: Chromium, explorer: Explorer, site: str
 ) -> None:
-    assert code_of(page_with(chromium, explorer, site, RECALL_OFF_THE_PAGE, None)) == "record-altered"
+    assert code_of(page_with(chromium, explorer, site, RECALL_OFF_THE_PAGE, None)) == "page-altered"
     before = explorer.node.state.at(20)
     earlier = write_bundle(build_item(PACK, before, before.shown()))
     assert code_of(page_with(chromium, explorer, site, RECALL_OFF_THE_PAGE, earlier)) == "wrong-height"
@@ -189,11 +189,11 @@ def test_a_warm_hour_of_the_pallet_is_not_hidden(chromium: Chromium, explorer: E
     step_off = f"document.querySelector('li[data-commitment=\"{commitment}\"]').remove();"
     chart_off = "document.getElementById('temperature-title').closest('section').remove();"
     edits: tuple[tuple[Callable[[Bundle], None] | None, str, str], ...] = (
-        (None, f"{WARM_ROW}.closest('tr').remove()", "event-altered"),
-        (None, f"{WARM_ROW}.textContent = '4.6 °C'", "event-altered"),
-        (None, f"{WARM_ROW}.querySelector('strong').remove()", "event-altered"),
-        (None, chart_off, "event-altered"),
-        (None, step_off + chart_off, "history-altered"),
+        (None, f"{WARM_ROW}.closest('tr').remove()", "page-altered"),
+        (None, f"{WARM_ROW}.textContent = '4.6 °C'", "page-altered"),
+        (None, f"{WARM_ROW}.querySelector('strong').remove()", "page-altered"),
+        (None, chart_off, "page-altered"),
+        (None, step_off + chart_off, "page-altered"),
         (without_warm_event, step_off + chart_off, "partly"),
         (lambda bundle: without_warm_entry(bundle, commitment), step_off + chart_off, "history-altered"),
         (cooled, f"{WARM_ROW}.textContent = '4.6 °C'", "event-altered"),
@@ -216,7 +216,7 @@ def test_a_page_as_of_a_height_carries_the_proof_of_that_height(
     page.goto(f"{site}/en/{PACK}?at=20")
     page.wait_for(VERDICT)
     assert page.evaluate(VERDICT) == "proven" and page.errors == []
-    assert page.evaluate("document.querySelectorAll('[data-recall]').length") == 0
+    assert page.evaluate("document.querySelectorAll('.recall').length") == 0
     assert "as of height 20" in page.text()
     page.goto(f"{site}/zh/{PACK}?at=20")
     page.wait_for(VERDICT)
@@ -233,13 +233,14 @@ def test_the_correction_of_a_copy_is_not_shown_at_the_original(
     chromium: Chromium, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     explorer = explorer_over(node_of(copied()), tmp_path_factory.mktemp("copied"))
-    original = 'document.querySelector(\'li[data-step="storing"][data-recorder="org:grower"]\')'
+    original = "[...document.querySelectorAll('.step:not(.struck)')].find((one) => one.textContent.includes('Stored'))"
     copy = "document.querySelector('li.struck')"
     with serving(explorer.app) as site:
         for lie, code in (
             ("", "proven"),
-            (f"{copy}.classList.remove('struck'); {original}.classList.add('struck');", "correction-hidden"),
-            (f"{original}.remove();", "history-altered"),
-            (f"{original}.dataset.recorder = 'org:carrier';", "correction-hidden"),
+            (f"const note = {copy}.querySelector('.correction'); {original}.append(note)", "page-altered"),
+            (f"{original}.querySelector('bdi').after({copy}.querySelector('code'))", "page-altered"),
+            (f"{original}.querySelector('h3').replaceWith({copy}.querySelector('h3'))", "page-altered"),
+            (f"{original}.remove();", "page-altered"),
         ):
             assert code_of(page_with(chromium, explorer, site, lie, None, COPIED)) == code, lie

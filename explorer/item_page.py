@@ -25,22 +25,16 @@ _ABOUT = {
     CONTAINER: "journey.of_container",
     INPUT: "journey.of_input",
 }
-# What no product page can come to: codes of other kinds of proofs, and of verifiers that remember.
-_ELSEWHERE = frozenset(
-    {
-        ProofCode.PRUNED,
-        ProofCode.BLOCK_ALTERED,
-        ProofCode.RECEIPT_ALTERED,
-        ProofCode.NO_OBLIGATION,
-        ProofCode.OTHER_CLAIM,
-        ProofCode.LIEN_HIDDEN,
-        ProofCode.NO_CONTRADICTION,
-        ProofCode.REFUSED,
-        ProofCode.NOT_OUR_CODE,
-        ProofCode.FORK_SEEN,
-        ProofCode.ROLLED_BACK,
-        ProofCode.STALE,
-    }
+# What a page's script may come to although this site's own check came to something else, or to nothing.
+_BY_ITSELF = (
+    ProofCode.PROVEN,
+    ProofCode.PARTLY,
+    ProofCode.STATED,
+    ProofCode.UNKNOWN,
+    ProofCode.UNREADABLE,
+    ProofCode.WRONG_SUBJECT,
+    ProofCode.WRONG_HEIGHT,
+    ProofCode.NO_CRYPTO,
 )
 MARKS = {"proven": "✓", "checked": "✓", "partly": "◐", "stated": "“", "unknown": "✕", "unproven": "✕", "server": "·"}
 
@@ -181,9 +175,13 @@ def _verdict(state: str, word: str, reason: str) -> dict[str, str]:
     return {"state": state, "word": word, "reason": reason, "mark": MARKS[state]}
 
 
-def pinned_of(site: Site, words: Words, facts: ItemFacts, at: int | None) -> dict[str, Any]:
-    """What the page's script needs: what this site pins, what was asked for, and its sentences."""
+def pinned_of(site: Site, words: Words, facts: ItemFacts, proof: ProofAnswer, at: int | None) -> dict[str, Any]:
+    """What the page's script needs: what this site pins, what was asked for, and its sentences.
+
+    Of the sentences about proofs that do not hold there is the one that this site's own check came to.
+    """
     trust = site.trust
+    codes = {*_BY_ITSELF, proof.code or ProofCode.UNREADABLE}
     return {
         "subject": facts.identifier,
         **({"at": at} if at is not None else {}),
@@ -192,8 +190,9 @@ def pinned_of(site: Site, words: Words, facts: ItemFacts, at: int | None) -> dic
             "validatorsHashes": {str(epoch): digest.hex() for epoch, digest in trust.validators_hashes.items()},
         },
         "words": {
-            "codes": {str(code): words.proof(code) for code in ProofCode if code not in _ELSEWHERE}
+            "codes": {str(code): words.proof(code) for code in ProofCode if code in codes}
             | {"page-altered": words("verdict.page_altered")},
+            "other": _raw(words, "verdict.other"),
             "terms": _terms(words, facts),
             "verdicts": {
                 name: words(f"verdict.{name}")

@@ -148,7 +148,7 @@ def _known(
     return page(
         site, request, voice.words, "item.html", height=voice.model.at, page=item_page(voice, facts), at=at,
         verdict=verdict_of(voice.words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
-        pinned=pinned_of(site, voice.words, facts, at), elsewhere=site.config.elsewhere,
+        pinned=pinned_of(site, voice.words, facts, proof, at), elsewhere=site.config.elsewhere,
     )  # fmt: skip
 
 
@@ -177,7 +177,7 @@ def _unknown(
         site, request, words, "unknown.html", status=404, height=model.at, title=words("unknown.title"), text=text,
         key=identifier.key, file_name=file_name(identifier.key), near=class_key if issued else None, at=at,
         verdict=verdict_of(words, facts, proof, at), checkable=bool(proof.data), proof=folded(proof.data),
-        pinned=pinned_of(site, words, facts, at),
+        pinned=pinned_of(site, words, facts, proof, at),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 // validators finalised. Specification: docs/spec/proofs.md, sections 1 to 3.
 
 import {
-  Certificate, ClosingHeader, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, isWellFormed, same, unb64,
+  Certificate, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, isWellFormed, same, unb64,
   unhex, utf8,
 } from './encoding.js';
 import { digests, sha256, tagged } from './hashing.js';
@@ -418,7 +418,8 @@ async function writeOutAnchor(shown) {
   return { setHash: sets[0], chain, finalisation: await known.whole(shown.finalisation), epochs };
 }
 
-const FINALIZE = 3;
+export const FINALIZE = 3;
+const EPOCHS_MAX = 64;
 const DESCENDANTS_MAX = 256;
 const BITS = 31;
 
@@ -438,7 +439,9 @@ export async function verifyAnchor(shown, trust, signatures) {
   }
   const finalisation = decodeMessage(written.finalisation, Certificate, 8192);
   const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
-  const known = (await knownSets(written.epochs, trust, signatures))[header.epoch];
+  const sets = written.epochs.length === 0 ? trust.validatorsHashes
+    : await (await import('./epochs.js')).knownSets(written.epochs, trust, signatures);
+  const known = sets[header.epoch];
   const [setHash, ...hashes] = await digests([written.setHash, ...written.chain.map(({ hash: named }) => named)]);
   if (known === undefined || hex(setHash) !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
@@ -465,60 +468,8 @@ export async function verifyAnchor(shown, trust, signatures) {
   return { header, executed: header.executed, signers, validators, validatorCount: validators.length, chainId, signatures };
 }
 
-const EPOCHS_MAX = 64;
-
-/** Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to. */
-async function knownSets(epochs, trust, signatures) {
-  const known = { ...trust.validatorsHashes };
-  const first = Math.min(...Object.keys(known).map(Number));
-  for (const shown of epochs) {
-    const boundary = decodeMessage(shown.boundary.bytes, Header, 1024);
-    const closing = shown.closing && decodeMessage(shown.closing.bytes, ClosingHeader, 1024);
-    const finalisation = decodeMessage(shown.finalisation, Certificate, 8192);
-    decodeMessage(unb64(shown.next_validators), ValidatorSet, 16384);
-    const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
-    const { epoch } = boundary;
-    if (epoch < first) continue; // it leads up to what is pinned
-    const [set, nextSet, boundaryHash, closingHash] = await digests([
-      shown.setHash, tagged(0x21, unb64(shown.next_validators)), shown.boundary.hash, shown.closing?.hash ?? ZERO32,
-    ]);
-    const next = hex(nextSet);
-    if (known[epoch] === undefined || hex(set) !== known[epoch]) {
-      throw new ProofError('unknown-validators', `not the pinned validators of epoch ${epoch}`);
-    }
-    if (hex(boundary.chainId) !== trust.chainId || (closing !== null && hex(closing.chainId) !== trust.chainId)) {
-      throw new ProofError('wrong-chain', 'the end of an epoch of another chain');
-    }
-    if (hex(boundary.validatorsHash) !== known[epoch] || hex(boundary.nextValidatorsHash) !== next) {
-      throw new ProofError('unknown-validators', 'the boundary block names other validators');
-    }
-    checkEnd(boundary, boundaryHash, closing, closingHash, finalisation);
-    checkCertificate(finalisation, validators, unhex(trust.chainId), signatures);
-    if ((known[epoch + 1] ?? next) !== next) {
-      throw new ProofError('unknown-validators', `other validators of epoch ${epoch + 1} are pinned`);
-    }
-    known[epoch + 1] = next;
-  }
-  return known;
-}
-
-/** The certificate finalises the boundary block, itself or through a closing header that names it. */
-function checkEnd(boundary, boundaryHash, closing, closingHash, { statement }) {
-  if (same(boundary.validatorsHash, boundary.nextValidatorsHash)) {
-    throw new ProofError('not-in-chain', `height ${boundary.height} ends no epoch`);
-  }
-  const named = closing ?? boundary;
-  if (closing !== null && (!same(closing.boundaryHash, boundaryHash) || closing.epoch !== boundary.epoch)) {
-    throw new ProofError('not-in-chain', 'the closing header names another boundary block');
-  }
-  const namedHash = closing === null ? boundaryHash : closingHash;
-  const about = statement.kind === FINALIZE && same(statement.blockHash, namedHash);
-  if (!about || statement.epoch !== boundary.epoch || statement.view !== named.view) {
-    throw new ProofError('not-in-chain', 'the certificate does not finalise the boundary block');
-  }
-}
-
-function checkCertificate(certificate, validators, chainId, signatures) {
+/** Check that a quorum of distinct validators signed a certificate's statement; gives their organisations. */
+export function checkCertificate(certificate, validators, chainId, signatures) {
   const signers = [];
   for (let i = 0; i < BITS; i++) if ((certificate.signers >>> i) & 1) signers.push(i);
   if (signers.length !== certificate.signatures.length) throw new ProofError('quorum-short', 'signers and signatures differ');

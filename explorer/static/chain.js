@@ -2,12 +2,26 @@
 // Specification: docs/spec/proofs.md, sections 7 and 8.
 
 import { leafHash, rootFromPath } from './binding.js';
-import { Header, HistoryLeaf, ProofError, Receipt, decodeMessage, hex, same, unb64 } from './encoding.js';
+import {
+  Header, ProofError, bytesOf, decodeMessage, hash, hex, listOf, natural, oneOf, same, struct, textOf, time, unb64,
+} from './encoding.js';
 import { digests, tagged } from './hashing.js';
 
 const LEAF_SIZE_MAX = 256;
 const HEADER_SIZE_MAX = 1024;
 const RECEIPT_SIZE_MAX = 4 * 1048576;
+
+const HistoryLeaf = struct({
+  height: natural, blockHash: hash, timeMs: time, stateRoot: hash, receiptsRoot: hash, receiptCount: natural,
+});
+const outcome = struct({
+  commitment: hash, status: oneOf(3), reason: natural, firstHeight: natural, firstTransactionIndex: natural,
+});
+const change = struct({ key: bytesOf(1, 512), leaf: hash });
+const Receipt = struct({
+  kind: oneOf(3), height: natural, index: natural, subject: hash, reason: natural, detail: textOf(0, 256),
+  events: listOf(outcome, 0, 1000), changes: listOf(change, 0, Number.MAX_SAFE_INTEGER),
+});
 
 /** What the history tree holds of a height, checked against the history root of an anchor. */
 export async function verifyHeight(shown, anchor) {

@@ -190,7 +190,7 @@ class Reader {
   }
 }
 
-// --- shapes: each is a function from a reader to a value ---
+// --- shapes: each is a function from a reader to a value; those of rarer kinds of proofs stand in their modules ---
 const within = (least, most) => (reader) => {
   const value = reader.uint();
   if (value < least || value > most) throw new Malformed('number out of bounds');
@@ -205,6 +205,11 @@ const textOf = (least, most) => (reader) => {
   const value = reader.text();
   const count = value.length <= most && value.length >= 2 * least ? value.length : [...value].length;
   if (count < least || count > most) throw new Malformed('text of a wrong length');
+  return value;
+};
+const matching = (pattern) => (reader) => {
+  const value = reader.text();
+  if (!pattern.test(value)) throw new Malformed('text of a wrong form');
   return value;
 };
 const listOf = (shape, least, most) => (reader) => {
@@ -240,10 +245,6 @@ export const Header = struct({
   parentView: natural, proposer: within(0, 30), timeMs: time, transactionCount: within(0, 250), transactionRoot: hash,
   dueWork: bool, validatorsHash: hash, nextValidatorsHash: hash, executed,
 });
-export const ClosingHeader = struct({
-  chainId: hash, epoch: natural, view: natural, parentHash: hash, parentView: natural, proposer: within(0, 30),
-  boundaryHash: hash,
-});
 export const Certificate = struct({
   statement, signers: within(1, 2 ** 31 - 1), signatures: listOf(signature, 1, 31),
 });
@@ -270,9 +271,6 @@ export const SessionPublic = struct({
 export const Transformation = struct({
   organisation: name, commitment: hash, inputs: listOf(name, 0, 1000), outputs: listOf(name, 0, 1000),
 });
-export const Correction = struct({
-  declaredBy: hash, reason: text, correctiveEventIds: listOf(textOf(0, 512), 0, 32), height: natural,
-});
 export const Statements = struct({ history });
 export const Inspection = struct({
   inspector: name, verdict: oneOf(2), commitment: hash, report: hash, height: natural,
@@ -286,46 +284,7 @@ export const Key = struct({
   untilHeight: natural,
 });
 
-export const HistoryLeaf = struct({
-  height: natural, blockHash: hash, timeMs: time, stateRoot: hash, receiptsRoot: hash, receiptCount: natural,
-});
-const outcome = struct({
-  commitment: hash, status: oneOf(3), reason: natural, firstHeight: natural, firstTransactionIndex: natural,
-});
-const change = struct({ key: bytesOf(1, 512), leaf: hash });
-export const Receipt = struct({
-  kind: oneOf(3), height: natural, index: natural, subject: hash, reason: natural, detail: textOf(0, 256),
-  events: listOf(outcome, 0, 1000), changes: listOf(change, 0, NATURAL_MAX),
-});
-
-const said = struct({ step: within(0, 3), blockHash: hash, signature });
-export const Evidence = struct({ key: hash, epoch: natural, view: natural, first: said, second: said });
-export const EvidenceRecord = struct({
-  organisation: name, kind: oneOf(4), evidence: Evidence, reporter: name, height: natural,
-});
-
-const currency = (reader) => {
-  const value = reader.text();
-  if (!/^[A-Z]{3}$/.test(value)) throw new Malformed('not a currency');
-  return value;
-};
-const amount = within(0, 10 ** 15);
-const byte = within(0, 255);
-const sliceCount = within(0, 64);
-const windowMs = within(0, 90 * 24 * 3600000);
-export const ObligationPublic = struct({ state: oneOf(10) });
-export const ObligationMembers = struct({
-  creditor: name, debtor: name, bank: name, currency, face: within(1, 10 ** 15), confirmed: amount, paid: amount,
-  dueMs: time, graceMs: windowMs, cureMs: windowMs, acceptDeadlineMs: time, order: hash, despatch: hash,
-  receipt: hash, invoice: hash, tag: hash, autoDebit: bool, sliceCount, rejectReason: byte,
-});
-export const ObligationTag = struct({ obligation: hash, height: natural });
-export const SlicePublic = struct({ state: oneOf(6) });
-export const SliceMembers = struct({
-  obligation: hash, index: sliceCount, parent: sliceCount, owner: name, amount, paid: amount, deal: hash,
-});
-export const LienPublic = struct({ state: oneOf(2), height: natural });
-export const LienMembers = struct({ holder: name, deal: hash });
+export { bool, bytesOf, hash, listOf, matching, name, natural, oneOf, signature, struct, text, textOf, time, within };
 
 /** One message from its bytes; anything but its one canonical spelling raises a ProofError with `code`. */
 export function decodeMessage(bytes, shape, sizeMax, code = 'unreadable') {

@@ -4,7 +4,8 @@
 import { PROPOSAL, VOTE, verifies } from './binding.js';
 import { verifyHeight } from './chain.js';
 import {
-  Evidence, EvidenceRecord, Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hex, same, unb64,
+  Header, ProofError, ValidatorSet, ZERO32, big64, concat, decodeMessage, hash, hex, name, natural, oneOf, same, signature,
+  struct, unb64, within,
 } from './encoding.js';
 import { digests, tagged } from './hashing.js';
 import { ShownState, shownOr } from './verify.js';
@@ -14,6 +15,12 @@ const PROPOSE = 0;
 const NULLIFY = 2;
 // Pairs of steps that exclude each other, and what that is called on the ledger.
 const KINDS = { '0,0': 1, '1,1': 2, '3,3': 3, '2,3': 4 };
+
+const said = struct({ step: within(0, 3), blockHash: hash, signature });
+const Evidence = struct({ key: hash, epoch: natural, view: natural, first: said, second: said });
+const EvidenceRecord = struct({
+  organisation: name, kind: oneOf(4), evidence: Evidence, reporter: name, height: natural,
+});
 
 /** Two statements, that their signer sat in that epoch of this chain, and what the ledger recorded. */
 export async function verifyEvidence(bundle, anchor, subject) {

@@ -95,7 +95,7 @@ async function check() {
     show(result.verdict, sentencesOf(result, performance.now() - started));
   } catch (error) {
     const code = error instanceof ProofError ? error.code : 'unreadable'; // a fault of ours proves nothing either
-    show(code, [words.codes[code] ?? words.codes.unreadable]);
+    show(code, [words.codes[code] ?? fill(words.other, { code })]);
     if (code !== error.code) throw error;
   }
 }

@@ -2,8 +2,8 @@
 // Loaded only for bundles of this kind. Specification: docs/spec/proofs.md, section 9.
 
 import {
-  LienMembers, LienPublic, ObligationMembers, ObligationPublic, ObligationTag, ProofError, SliceMembers, SlicePublic,
-  ZERO32, big64, concat, decodeMessage, hex, same, unb64, utf8,
+  ProofError, ZERO32, big64, bool, concat, decodeMessage, hash, hex, matching, name, natural, oneOf, same, struct, time, unb64, utf8,
+  within,
 } from './encoding.js';
 import { digests, tagged } from './hashing.js';
 import { NotShown, ShownState } from './verify.js';
@@ -12,6 +12,25 @@ const SPACE = { obligation: 33, tag: 34, slice: 35, lien: 36 };
 const LIEN_HELD = 1;
 const RECORD_SIZE_MAX = 65536;
 const SALT_SIZE = 32;
+
+const currency = matching(/^[A-Z]{3}$/);
+const amount = within(0, 10 ** 15);
+const byte = within(0, 255);
+const sliceCount = within(0, 64);
+const windowMs = within(0, 90 * 24 * 3600000);
+const ObligationPublic = struct({ state: oneOf(10) });
+const ObligationMembers = struct({
+  creditor: name, debtor: name, bank: name, currency, face: within(1, 10 ** 15), confirmed: amount, paid: amount,
+  dueMs: time, graceMs: windowMs, cureMs: windowMs, acceptDeadlineMs: time, order: hash, despatch: hash,
+  receipt: hash, invoice: hash, tag: hash, autoDebit: bool, sliceCount, rejectReason: byte,
+});
+const ObligationTag = struct({ obligation: hash, height: natural });
+const SlicePublic = struct({ state: oneOf(6) });
+const SliceMembers = struct({
+  obligation: hash, index: sliceCount, parent: sliceCount, owner: name, amount, paid: amount, deal: hash,
+});
+const LienPublic = struct({ state: oneOf(2), height: natural });
+const LienMembers = struct({ holder: name, deal: hash });
 
 const keyOf = (space, ...parts) => concat(Uint8Array.of(space), ...parts);
 const idOfSlice = (obligation, index) => tagged(0x29, Uint8Array.of(SPACE.slice), obligation, big64(index));

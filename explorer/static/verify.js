@@ -2,11 +2,11 @@
 // No library, no build step; Ed25519 and SHA-256 are the browser's. Specification: docs/spec/proofs.md.
 
 import {
-  Known, PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, peaksRoot, readBundle, recordLeaf, rootFromPath,
-  rootFromSharedPath, verifyAnchor,
+  Known, PartialTrie, Signatures, TRANSACTION, isSupported, leafHash, peaksOf, readBundle, recordLeaf, rootFromSharedPath,
+  verifyAnchor,
 } from './binding.js';
 import {
-  Correction, Head, HistoryEntry, Inspection, ItemPublic, Key, ProofError, Recall, SessionPublic, Statements,
+  Head, HistoryEntry, Inspection, ItemPublic, Key, ProofError, Recall, SessionPublic, Statements,
   Transformation, ZERO32, concat, decodeMessage, hex, readCanonical, same, unb64, utf8,
 } from './encoding.js';
 import { digests, sha256, tagged } from './hashing.js';
@@ -50,8 +50,8 @@ export function namedBy({ subject, key, obligation }) {
 async function verifyKind(bundle, anchor, subject, at) {
   if (STATES.includes(bundle.kind)) await earlier(bundle.as_of ?? null, anchor, subject, at);
   if (bundle.kind === 'item') return verifyItem(bundle, anchor);
-  if (bundle.kind === 'event') return verifyEvent(bundle, anchor);
-  if (bundle.kind === 'record') return verifyRecord(bundle, anchor);
+  if (bundle.kind === 'event') return (await import('./single.js')).verifyEvent(bundle, anchor);
+  if (bundle.kind === 'record') return (await import('./single.js')).verifyRecord(bundle, anchor);
   if (bundle.kind === 'receivable') return (await import('./receivable.js')).verifyReceivable(bundle, anchor);
   if (bundle.kind === 'evidence') return (await import('./evidence.js')).verifyEvidence(bundle, anchor, subject);
   const { verifyBlock, verifyReceipt } = await import('./chain.js'); // a product page never needs it
@@ -82,36 +82,6 @@ async function verifyItem(bundle, anchor) {
   return { verdict: verdictOf(closure), anchor, closure, events: state.events, signers };
 }
 
-async function verifyEvent(bundle, anchor) {
-  const state = await ShownState.read(anchor, bundle, { histories: [], events: [bundle.event] });
-  const [event] = state.events.values();
-  const item = await shownOr('not-shown', () => state.record(itemKey(bundle.subject), ItemPublic));
-  if (bundle.entry === null || item === null) {
-    throw new ProofError('refused', 'the event is not in the history of the item');
-  }
-  const entryBytes = await state.known.whole(bundle.entry);
-  const entry = decodeMessage(entryBytes, HistoryEntry, 256);
-  if (!same(entry.commitment, event.commitment)) throw new ProofError('event-altered', 'the entry is for another event');
-  const path = bundle.path.map(unb64);
-  const named = [rootFromPath(leafHash(entryBytes), bundle.index, item.history.count, path), peaksRoot(item.history.peaks)];
-  const [root, wanted] = await digests(named);
-  if (!same(root, wanted)) {
-    throw new ProofError('history-altered', 'the entry is not in the history of the item');
-  }
-  const [link] = await digests([correctionLink(entry)]);
-  const correction = await shownOr('correction-hidden', () => state.record(hashKey(SPACE.correction, link), Correction));
-  const signer = await signerOf(event, entry, state);
-  return { verdict: 'proven', anchor, item, entry, event, correction, signer };
-}
-
-async function verifyRecord(bundle, anchor) {
-  const state = await ShownState.read(anchor, bundle);
-  const key = unb64(bundle.key);
-  const whole = (reader) => reader.bytes.slice(reader.take(reader.bytes.length));
-  const value = await shownOr('not-shown', () => state.record(key, whole));
-  return { verdict: 'proven', anchor, key, value };
-}
-
 /** Which event an entry stands for: its commitment and who recorded it, for two may have recorded one with the same bytes. */
 export const nameOf = ({ commitment, organisation }) => `${hex(commitment)} ${organisation}`;
 
@@ -129,7 +99,7 @@ function verdictOf(closure) {
 
 // Whose capture the ledger recorded: the keys' organisation is that of the entry; null where it is not shown (section 4).
 // Two organisations may have recorded one event: the capture of one is not shown for the entry of the other.
-async function signerOf(event, entry, state, recorded = new Set()) {
+export async function signerOf(event, entry, state, recorded = new Set()) {
   if (event.signers.length === 0) return null;
   try {
     for (const signer of event.signers) {
@@ -149,6 +119,7 @@ async function signerOf(event, entry, state, recorded = new Set()) {
   return { organisation: entry.organisation };
 }
 
+/** What a bundle shows, or shows not to be there; with `code` where it shows neither. */
 export async function shownOr(code, read) {
   try {
     return await read();
@@ -313,16 +284,16 @@ async function checkCapture({ head, headBytes, begin, shown, leaves }, { chainId
 }
 
 // --- the walk ---
-const SPACE = { correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
+export const SPACE = { correction: 6, item: 7, session: 8, transformation: 9, inspection: 11, recall: 12, statements: 14 };
 const KIND = { pack: 5, unpack: 6, produce: 8, inspect: 9, correct: 13, recall: 14 };
 const INPUT_DEPTH = 1;
 const PARTS_MAX = 2000;
 
 const textKey = (space, text) => concat(Uint8Array.of(space), utf8(text));
-const hashKey = (space, hash) => concat(Uint8Array.of(space), hash);
-const itemKey = (identifier) => textKey(SPACE.item, identifier);
+export const hashKey = (space, hash) => concat(Uint8Array.of(space), hash);
+export const itemKey = (identifier) => textKey(SPACE.item, identifier);
 /** Names what stands in the key of the correction of an entry's event by who recorded it. */
-const correctionLink = ({ organisation, commitment }) => sha256(utf8(organisation), Uint8Array.of(0), commitment);
+export const correctionLink = ({ organisation, commitment }) => sha256(utf8(organisation), Uint8Array.of(0), commitment);
 const memberKey = (publicKey) => hashKey(3, publicKey);
 
 async function statementsKey(identifier) {

@@ -85,6 +85,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "召回仍在向其加工产物传递。",
     ),
     "verdict.heading": ("Can this page be believed?", "本页是否可信？"),
+    "verdict.other": ("The proof does not hold ({code}).", "证明不成立（{code}）。"),
     "verdict.page_altered": (
         "The proof holds, but this page shows something else than it proves.",
         "证明成立，但本页显示的内容与其所证明的不符。",

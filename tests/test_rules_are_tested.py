@@ -128,24 +128,24 @@ def texts_within(value: Any) -> Iterator[str]:
 
 
 @cache
-def named_in_tests() -> tuple[frozenset[str], str]:
-    """Texts that tests and vectors consist of, and those of tests one below the other."""
+def named_in_tests() -> frozenset[str]:
+    """What tests name: whole texts, also of vectors; what stands in brackets, as errors print it; and within texts all
+    that is more than a mere word.
+    """
     files = [path for path in sorted((ROOT / "tests").rglob("*.py")) if path != Path(__file__).resolve()]
     written = {text for path in files for text in texts_of(parsed(path))}
-    vectors = sorted((ROOT / "tests" / "vectors").rglob("*.json"))
-    shown = {text for path in vectors for text in texts_within(json.loads(path.read_text())) if len(text) < 64}
-    return frozenset(written | shown), "\n".join(sorted(written))
+    found = {text for text in written if RULE.fullmatch(text)}
+    for text in written:
+        found.update(re.findall(r"\[([a-z0-9.-]+)(?:\]| at )", text))
+        found.update(name for name in re.findall(r"[\w-]+(?:\.[\w-]+)*", text) if not name.isalnum())
+    for path in sorted((ROOT / "tests" / "vectors").rglob("*.json")):
+        found.update(text for text in texts_within(json.loads(path.read_text())) if RULE.fullmatch(text))
+    return frozenset(found)
 
 
 def is_named(rule: str) -> bool:
-    """Whether a test names a rule: as a whole text, as errors print it, or, if it is no mere word, within a text."""
-    whole, all_texts = named_in_tests()
-    if rule in whole:
-        return True
-    if re.search(rf"\[{re.escape(rule)}(\]| at )", all_texts):
-        return True
-    within = rf"(?<![\w.-]){re.escape(rule)}(?![\w-]|\.\w)"
-    return not rule.isalnum() and re.search(within, all_texts) is not None
+    """Whether a test names a rule."""
+    return rule in named_in_tests()
 
 
 def test_every_rule_that_the_product_refuses_by_is_named_in_a_test() -> None:

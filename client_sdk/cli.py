@@ -21,6 +21,8 @@ from tallystick.errors import ConfigError, TallystickError
 from tallystick.plain_text import harmless
 
 TRACEBACK_VARIABLE = "TALLYSTICK_TRACEBACK"  # set by who hunts a bug
+_MAKERS = ("configure", "keygen", "pin")  # a configuration that they name may be yet to come
+_OFFLINE = ("trust", "verify")  # all they need of it may be what ``pin`` put beside it
 _EXIT_CODES = """exit status:
   0  done
   1  refused: a rule of the ledger, or a node's door, said no; the message names rule and remedy
@@ -125,7 +127,8 @@ def _run(
 def _config(arguments: argparse.Namespace) -> Config:
     if arguments.config is None:
         return load_config(default_path())
-    return load_config(arguments.config, must_exist=arguments.command not in ("configure", "keygen", "pin"))
+    pinned = arguments.command in _OFFLINE and Config(arguments.config.expanduser().absolute()).trust_file.exists()
+    return load_config(arguments.config, must_exist=not pinned and arguments.command not in _MAKERS)
 
 
 def build_parser(only: str | None = None) -> tuple[_Parser, dict[str, Command]]:

@@ -157,9 +157,9 @@ def read_secret(path: Path) -> bytes:
     """The 32 bytes of a capture secret's file.
 
     Raises:
-        ConfigError: missing, or not 64 hexadecimal digits.
+        ConfigError: missing, readable by others, or not 64 hexadecimal digits.
     """
-    text = secure_files.read(path, "capture secret", size_max=1_024).strip()
+    text = secure_files.read_private(path, "capture secret", size_max=1_024).strip()
     if re.fullmatch(rb"[0-9a-f]{64}", text) is None:
         raise ConfigError(f"capture secret {path} is not 64 hexadecimal digits")
     return bytes.fromhex(text.decode())

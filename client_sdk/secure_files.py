@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,6 +91,19 @@ def read(path: Path, what: str, *, size_max: int = FILE_SIZE_MAX) -> bytes:
         raise ConfigError(f"cannot read {what} {path}: {error.strerror}") from error
     if len(data) > size_max:
         raise ConfigError(f"{what} {path} has more than {size_max} bytes")
+    return data
+
+
+def read_private(path: Path, what: str, *, size_max: int) -> bytes:
+    """The bytes of a file that nobody but its owner may read.
+
+    Raises:
+        ConfigError: as ``read``; or group or others may read or write it.
+    """
+    data = read(path, what, size_max=size_max)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise ConfigError(f"{what} {path} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
     return data
 
 

@@ -69,8 +69,9 @@ class CommandLine:
             node.ledger.let_read(organisation)
         for name, use in USES.items():
             store.create(name, PASSPHRASE, seed=seed(organisation, use), cheap=True)
-        (self.folder / "capture.secret").write_text("11" * 32)
-        (self.folder / "invoice.secret").write_text("22" * 32)
+        for name, secret in (("capture.secret", "11" * 32), ("invoice.secret", "22" * 32)):
+            (self.folder / name).touch(mode=0o600)
+            (self.folder / name).write_text(secret)
         (self.folder / "pass").write_text(PASSPHRASE)
         write_config(
             Config(

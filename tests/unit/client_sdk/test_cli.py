@@ -16,6 +16,7 @@ from client_sdk.commands import GROUPS
 from client_sdk.errors import ExitCode
 from client_sdk.transport import Request, Response
 from tallystick import keys
+from tallystick.encoding import encode
 from tallystick.errors import UnavailableError
 from tallystick.evidence import Said, evidence_of, write_evidence_file
 from tallystick.payloads.membership import SubmitEvidence
@@ -429,6 +430,21 @@ def test_blocks_and_receipts_of_any_height_are_proven_kept_and_verified_offline(
     assert grower.send("prove", "block", "-1").code == ExitCode.USAGE
     proof.write_text(proof.read_text().replace('"path":["', '"path":["00', 1))
     assert grower.run("verify", proof).code == ExitCode.UNPROVEN
+
+
+def test_what_was_pinned_beside_a_configuration_to_come_is_enough_offline(terminal, tmp_path: Path) -> None:
+    """As the help of ``pin`` shows; afterwards ``trust`` and ``verify`` had asked for the configuration."""
+    grower = terminal("org:grower")
+    grower.must("commission", f"{LOT}=1000KGM")
+    genesis, proof = tmp_path / "genesis.bin", tmp_path / "proof.json"
+    genesis.write_bytes(encode(grower._node.ledger.world.genesis))
+    grower.run("trace", LOT, "--save", proof)
+    pocket = ("--config", tmp_path / "pocket" / "config.toml")
+    assert grower.run("trust", *pocket).code == ExitCode.USAGE
+    assert grower.run("pin", genesis, *pocket).code == 0
+    assert grower.run("trust", *pocket).json["pinned_epoch"] == 0
+    assert grower.run("verify", proof, *pocket).json["verdict"] == "proven"
+    assert "'tallystick configure' writes one" in grower.run("trace", LOT, *pocket).json["detail"]
 
 
 def test_a_serial_that_was_never_issued_is_unknown(terminal) -> None:

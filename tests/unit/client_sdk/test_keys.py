@@ -140,6 +140,10 @@ def test_a_secret_is_64_digits_and_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "capture.secret"
     secret = create_secret(path)
     assert read_secret(path) == secret
+    path.chmod(0o640)
+    with pytest.raises(ConfigError, match=r"can be read by others .mode 0640.; run: chmod 600"):
+        read_secret(path)
+    path.chmod(0o600)
     with pytest.raises(ConfigError, match="never overwritten"):
         create_secret(path)
     path.write_text("not hex")

@@ -394,15 +394,43 @@ CONTRAST = """
 """
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_enough_contrast(chromium: Chromium, site: str, scheme: str) -> None:
+def test_text_has_enough_contrast(chromium: Chromium, site: str, scheme: str, media: str) -> None:
     page = chromium.page()
-    page.media(prefers_color_scheme=scheme, prefers_reduced_motion="reduce")
+    page.media(prefers_color_scheme=scheme, prefers_reduced_motion="reduce", media=media)
     for path in (PACK, FOREIGN, NEVER, "", "block/20"):
         page.goto(f"{site}/en/{path}")
         if "/" in path and path[0] == "0":
             page.wait_for(VERDICT)
         assert page.evaluate(CONTRAST) == [], path
+    page.close()
+
+
+def test_what_is_folded_is_printed(chromium: Chromium, site: str) -> None:
+    page = open_page(chromium, f"{site}/en/{PACK}")
+    visible = "document.querySelector('details table').checkVisibility({ contentVisibilityAuto: true })"
+    assert page.evaluate(visible) is False
+    page.media(media="print")
+    assert page.evaluate(visible) is True
+    page.close()
+
+
+def test_every_control_shows_that_it_has_the_keyboard(chromium: Chromium, site: str) -> None:
+    page = open_page(chromium, f"{site}/en/{PACK}")
+    reached = set()
+    for _ in range(80):
+        for kind in ("keyDown", "keyUp"):
+            key = {"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+            page.command("Input.dispatchKeyEvent", key)
+        focus = (
+            "(() => { const one = document.activeElement, style = getComputedStyle(one); "
+            "return [one.outerHTML.slice(0, 200), one === document.body || style.outline.includes('solid 3px')] })()"
+        )
+        element, shown = page.evaluate(focus)
+        assert shown, element
+        reached.add(element)
+    assert len(reached) > 40
     page.close()
 
 

@@ -35,6 +35,9 @@ from tallystick.records.goods import EventStatus, HistoryKind
 from tallystick.votes import Certificate
 
 BLOCKS_PER_PAGE = 40
+# Signs that no reader sees, or that turn what follows round: in JSON they have another spelling.
+_SPELT_OUT = {sign: f"\\u{sign:04x}" for sign in (*range(0x7F, 0xA0), *range(0x200B, 0x2010), *range(0x2028, 0x202F),
+                                                  *range(0x2060, 0x2070), 0x61C, 0xFEFF)}  # fmt: skip
 _STATUS = {EventStatus.EFFECTIVE: "effective", EventStatus.STATED: "stated", EventStatus.REFUSED: "refused"}
 _STATUS_MARKS = {"effective": "✓", "stated": "“", "refused": "✕"}
 
@@ -219,7 +222,7 @@ def _event_view(voice: Voice, row: Fact) -> dict[str, Any]:
         "corrects": None if corrects is None else corrects.hex(),
         "block_time_ms": row["block_time_ms"],
         "things": model.things_of(commitment),
-        "json": json.dumps(public, ensure_ascii=False, indent=2),
+        "json": json.dumps(public, ensure_ascii=False, indent=2).translate(_SPELT_OUT),
     }
 
 

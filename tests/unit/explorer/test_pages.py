@@ -17,7 +17,7 @@ from explorer import schema
 from explorer.facts import ItemFacts
 from explorer.item_page import Voice
 from explorer.read_model import ReadModel
-from tests.unit.explorer.chain import BATCH, FOREIGN, LOT_A, NEVER, PACK, PALLET, PRODUCT, FakeNode
+from tests.unit.explorer.chain import BATCH, FOREIGN, LOT_A, NEVER, PACK, PALLET, PRODUCT, FakeNode, node_of, story
 from tests.unit.explorer.sites import Explorer, explorer_over
 
 PATHS = ("/", f"/{PACK}", f"/{BATCH}", f"/{PRODUCT}", f"/{PALLET}", f"/{FOREIGN}", f"/{NEVER}", "/blocks", "/block/20",
@@ -112,6 +112,21 @@ def test_what_is_no_height_is_not_taken_for_the_newest(explorer: Explorer, given
     assert explorer.get(f"/en/{PACK}?17=261231&17=x").status == 200, (
         "attributes of a Digital Link are nobody's business"
     )
+
+
+def test_the_json_of_an_event_spells_out_what_would_turn_it_round(tmp_path: Path) -> None:
+    world = story()
+    report = {"type": "Temperature", "value": 1.0, "uom": "CEL", "stringValue": "a\u202eb\u2069\u200f\x7f\u4e2d"}
+    sensors = [{"sensorReport": [report]}]
+    told = world.event(action="OBSERVE", bizStep="holding", epcList=[FOREIGN], sensorElementList=sensors)
+    world.must(world.capture("org:retailer", told))
+    explorer = explorer_over(node_of(world), tmp_path)
+    with explorer.engine.connect() as connection:
+        query = select(schema.events.c.commitment).where(schema.events.c.biz_step == "holding")
+        (commitment,) = connection.execute(query).scalars().all()
+    text = explorer.get(f"/en/event/{commitment.hex()}").text
+    assert "a\\u202eb\\u2069\\u200f\\u007f\u4e2d" in text
+    assert not set(text) & {"\u202e", "\u2069", "\u200f", "\x7f"}
 
 
 def test_a_recall_is_not_shown_as_of_a_height_before_it(recalled: Explorer) -> None:

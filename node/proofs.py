@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from node.entitled import check_entitled
@@ -12,6 +12,7 @@ from node.epochs import Epochs
 from node.history_tree import history_path
 from node.ledger import Ledger
 from node.past import Past, TooFarError
+from node.recent_transactions import RecentTransactions
 from node.state import State
 from node.tables import BlockRow
 from tallystick.blocks import Header, HistoryLeaf
@@ -44,7 +45,7 @@ from tallystick.records.base import Record, Space, read_public
 from tallystick.records.finance import obligation_key
 from tallystick.records.goods import HistoryEntry
 from tallystick.records.membership import EvidenceRecord
-from tallystick.transactions import SignedTransaction, decode_transaction
+from tallystick.transactions import SignedTransaction
 from tallystick.trie import Trie
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate
@@ -61,6 +62,7 @@ class CertifiedHeight:
     Attributes:
         height: whose state ``trie`` and ``record`` are.
         book: who sat in earlier epochs.
+        read: transactions that were read before.
     """
 
     ledger: Ledger
@@ -72,6 +74,7 @@ class CertifiedHeight:
     height: int
     epochs: tuple[EpochStep, ...] = ()
     book: Epochs | None = None
+    read: RecentTransactions = field(default_factory=RecentTransactions)
 
     def anchor(self) -> AnchorShown:
         """See ``CertifiedState``."""
@@ -95,7 +98,7 @@ class CertifiedHeight:
 
     def transaction(self, height: int, index: int) -> SignedTransaction:
         """See ``CertifiedState``."""
-        return decode_transaction(self.ledger.transactions(height)[index], self.header.chain_id)
+        return self.read.at(self.ledger, self.header.chain_id, height, index)
 
     def history_leaf(self, height: int) -> HistoryLeaf:
         """See ``CertifiedHistory``."""
@@ -165,6 +168,7 @@ class ProofService:
         self._ledger = ledger
         self._state = state
         self._epochs = epochs
+        self._read = RecentTransactions()
         if keepers is not None:
             self._keepers = keepers
 
@@ -330,6 +334,15 @@ class ProofService:
             ends = self._epochs.steps(max(0, epoch - EPOCHS_SHOWN), epoch)
             height = row.header.executed.height
             return CertifiedHeight(
-                self._ledger, self._state, row.header, row.finalisation, validators, trie, height, ends, self._epochs
+                self._ledger,
+                self._state,
+                row.header,
+                row.finalisation,
+                validators,
+                trie,
+                height,
+                ends,
+                self._epochs,
+                self._read,
             )
         raise UnavailableError("no height is certified yet; try again in a second")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -35,6 +37,7 @@ from tallystick.records.base import MEMBERS_ONLY_SPACES
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 FRESH = {"Cache-Control": "no-cache"}
 JSON = "application/json"
+REQUEST_S = 0.003  # processor time of making a proof that one request pays for: long histories cost more than one
 
 
 def json_response(value: Any, status: int = 200, headers: Mapping[str, str] = FRESH) -> Response:
@@ -52,12 +55,21 @@ class PublicDoor:
     """Handlers of the public door."""
 
     def __init__(
-        self, node: NodeQueries, proofs: ProofQueries, metrics: Metrics, limit: RateLimit, heartbeat_ms: int
+        self,
+        node: NodeQueries,
+        proofs: ProofQueries,
+        metrics: Metrics,
+        limit: RateLimit,
+        heartbeat_ms: int,
+        *,
+        worked_s: Callable[[], float] = time.thread_time,
     ) -> None:
+        """``worked_s``: processor time of this thread, in seconds."""
         self._node = node
         self._proofs = proofs
         self._metrics = metrics
         self._limit = limit
+        self._worked_s = worked_s
         self._stale_ms = 3 * heartbeat_ms
         self._genesis = encode(node.genesis)
 
@@ -145,7 +157,16 @@ class PublicDoor:
             )
 
     async def _within_limit(self, request: Request) -> None:
-        self._limit.take(request.client.host if request.client else "")
+        self._limit.take(_address(request))
+
+    @contextmanager
+    def _paid(self, request: Request) -> Iterator[None]:
+        """A proof is made on the loop that also votes: who asks pays by the time it took, beyond the first part."""
+        started_s = self._worked_s()
+        try:
+            yield
+        finally:
+            self._limit.charge(_address(request), max(0.0, (self._worked_s() - started_s) / REQUEST_S - 1.0))
 
     async def head(self) -> Response:
         """What a verifier starts from."""
@@ -202,13 +223,17 @@ class PublicDoor:
             )
         return Response(encode(step), headers=IMMUTABLE, media_type=MSGPACK)
 
-    async def item_proof(self, id: ItemQuery, at: AtQuery = None) -> Response:
+    async def item_proof(self, request: Request, id: ItemQuery, at: AtQuery = None) -> Response:
         """An identifier that was never issued gives a proof of its absence, not a 404."""
-        return json_response(self._proofs.item(id, height_of(at)))
+        with self._paid(request):
+            return json_response(self._proofs.item(id, height_of(at)))
 
-    async def event_proof(self, commitment: CommitmentQuery, item: ItemQuery, at: AtQuery = None) -> Response:
+    async def event_proof(
+        self, request: Request, commitment: CommitmentQuery, item: ItemQuery, at: AtQuery = None
+    ) -> Response:
         """The commitment must be in that item's history."""
-        return json_response(self._proofs.event(bytes.fromhex(commitment), item, height_of(at)))
+        with self._paid(request):
+            return json_response(self._proofs.event(bytes.fromhex(commitment), item, height_of(at)))
 
     async def block_proof(self, height: HeightQuery) -> Response:
         """Of any executed height, however old, under the newest certified header."""
@@ -228,3 +253,7 @@ class PublicDoor:
                 path="/query/key",
             )
         return json_response(self._proofs.record(bytes.fromhex(key), height_of(at)))
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

@@ -42,9 +42,9 @@ class RateLimit:
         self._refuse_below(name, min(float(count), self._burst), left)
         self._put(name, left - count)
 
-    def charge(self, name: str) -> None:
-        """Take one whether it is there or not: the price of a request that failed."""
-        self._put(name, max(self._left(name) - 1.0, -self._burst))
+    def charge(self, name: str, count: float = 1.0) -> None:
+        """Take so much whether it is there or not: for a request that failed, or cost more than it seemed to."""
+        self._put(name, max(self._left(name) - count, -self._burst))
 
     def _left(self, name: str) -> float:
         left, since_s = self._buckets.get(name, (self._burst, 0.0))

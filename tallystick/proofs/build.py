@@ -75,6 +75,8 @@ class _Recorder:
         self.records: dict[bytes, Record | None] = {}
         self.histories: dict[bytes, tuple[HistoryEntry, ...]] = {}
         self.events: dict[bytes, _Placed] = {}
+        self._keys: dict[bytes, bytes] = {}  # what links may lead to, by hash: sessions are hashed once a container
+        self._read: dict[tuple[int, int], SignedTransaction] = {}  # by place: many events may be of one capture
 
     def public(self, key: bytes) -> bytes | None:
         if key not in self.records:
@@ -83,10 +85,11 @@ class _Recorder:
         return None if record is None else record.public
 
     def linked_key(self, link: bytes, entry: HistoryEntry) -> bytes:
-        for key in self._candidates(entry):
-            if key_hash(key) == link:
-                return key
-        raise NotShown
+        if link not in self._keys:
+            self._keys.update((key_hash(key), key) for key in self._candidates(entry))
+        if link not in self._keys:
+            raise NotShown
+        return self._keys[link]
 
     def _candidates(self, entry: HistoryEntry) -> list[bytes]:
         if entry.kind in (HistoryKind.CONSUME, HistoryKind.PRODUCE):
@@ -123,7 +126,10 @@ class _Recorder:
         return self.state.prove([key_hash(key) for key in self.records])
 
     def _placed(self, entry: HistoryEntry) -> _Placed:
-        return _Placed(self.state.transaction(entry.height, entry.transaction_index), entry.event_index)
+        place = entry.height, entry.transaction_index
+        if place not in self._read:
+            self._read[place] = self.state.transaction(*place)
+        return _Placed(self._read[place], entry.event_index)
 
 
 def build_item(subject: str, state: CertifiedState, as_of: HeightShown | None = None) -> ItemBundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 
 from node.api.auth import NONCES_MAX
 from node.api.members import ANSWER_SIZE_MAX
+from node.api.public import REQUEST_S
 from tallystick.api import BlockAnswer, CertifiedHeader, HistoryAnswer, TransactionState, TransactionStatus
 from tallystick.encoding import decode, encode
 from tallystick.epochs import EpochProof, EpochStep
@@ -270,6 +272,24 @@ def test_who_fails_too_often_is_not_even_listened_to(tmp_path: Path) -> None:
     world = World(tmp_path, with_limits(public_requests_per_second=1, public_burst=3))
     assert [world.get("/v1/status").status for _ in range(5)] == [401, 401, 401, 429, 429]
     assert world.call("GET", "/v1/status", headers=world.sign("GET", "/v1/status"), address="192.0.2.2").status == 200
+
+
+def test_a_proof_that_takes_long_costs_its_reader_more_than_one_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World(tmp_path, with_limits(public_requests_per_second=1, public_burst=10))
+    proof, bundle = "/v1/proofs/item?id=01/09521234543213", world.proofs.item
+
+    def laborious(identifier: str, at: int | None = None) -> object:
+        end_s = time.thread_time() + 4.5 * REQUEST_S
+        while time.thread_time() < end_s:
+            pass
+        return bundle(identifier, at)
+
+    assert [world.get(proof).status for _ in range(5)] == [200] * 5  # 5 of 10
+    monkeypatch.setattr(world.proofs, "item", laborious)
+    assert [world.get(proof).status for _ in range(2)] == [200, 429]  # of the 5 left it takes 4.5
+    assert world.call("GET", proof, address="192.0.2.2").status == 200
 
 
 # --- members' door: submit -------------------------------------------------------------------------------------

@@ -74,7 +74,8 @@ function compareFrame(count) {
   check(all('.subject ~ .recall, .recall:not(main > *)').length === 0);
   const isWhole = all('.facts > *').length === all('.facts > div > dd[data-fact]').length;
   const areSteps = all('.step > h3 > .seal').length === count && all('.step, .journey > *, .seal').length === 2 * count;
-  check(areSteps && isWhole);
+  const isNothingMore = all('.step > *').length === 3 * count + all('.step > .correction > :is(strong, span)[data-p]').length;
+  check(areSteps && isWhole && isNothingMore);
 }
 
 // --- what is proven, in the order of the page ---

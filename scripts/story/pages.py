@@ -55,7 +55,7 @@ class Pages:
         Args:
             wrong, right: commitments of the reading that was declared erroneous and of the one that corrects it.
         """
-        self.wait_until_shown(f"/{PACKS_B[0]}", "RC-2026-11")
+        self.wait_until_shown(f"/{PACKS_B[0]}", "Salmonella")
         for language in ("en", "zh"):
             status, good = self.get(f"/{PACKS_A[0]}", language)
             if status != 200 or PACKS_A[0].rsplit("/", 1)[1] not in good:

@@ -15,7 +15,6 @@ from tallystick.archive.errors import ArchiveError
 from tallystick.errors import (
     CertificateError,
     DecodeError,
-    EventError,
     ProofError,
     RefusedError,
     TallystickError,
@@ -24,6 +23,7 @@ from tallystick.errors import (
 )
 from tallystick.plain_text import one_line
 from tallystick.reasons import WORDS, Reason
+from tallystick.remedies import remedy_of
 
 
 class ExitCode(IntEnum):
@@ -163,8 +163,8 @@ def describe(error: TallystickError) -> dict[str, str]:
     if isinstance(error, ArchiveError):
         fields |= {"code": error.rule, "detail": error.detail, "path": error.path, "remedy": error.remedy}
     if isinstance(error, DecodeError):
-        fields |= {"code": error.rule, "detail": error.detail, "path": error.path}
-    if isinstance(error, (EventError, UnsettledError, InterruptionError)):
+        fields |= {"code": error.rule, "detail": error.detail, "path": error.path, "remedy": remedy_of(error)}
+    if isinstance(error, (UnsettledError, InterruptionError)):
         fields |= {"remedy": error.remedy}
     return fields
 

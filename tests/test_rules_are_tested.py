@@ -19,7 +19,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from tallystick.errors import DecodeError, EventError
 from tallystick.proofs import ProofCode
+from tallystick.remedies import remedy_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCT = ("tallystick", "consensus", "contracts", "node", "client_sdk", "explorer")
@@ -151,6 +153,17 @@ def is_named(rule: str) -> bool:
 def test_every_rule_that_the_product_refuses_by_is_named_in_a_test() -> None:
     rules = {rule: places for rule, places in collected().items() if rule}
     assert {rule: places for rule, places in rules.items() if RULE.fullmatch(rule) and not is_named(rule)} == {}
+
+
+def test_every_rule_about_bytes_or_events_says_what_to_do() -> None:
+    """Of rules that other errors name, those errors say it."""
+    raised = {"DecodeError", "EventError", "report", "notice", "note", "raise_issue", "_fault", "fault"}
+    takers = {name: place for name, place in takes_a_rule(map(parsed, sources())).items() if name in raised}
+    rules = {rule for path in sources() for rule, _ in rules_given(parsed(path), takers) if rule}
+    assert len(rules) > 120
+    assert {rule for rule in rules if not remedy_of(DecodeError(rule, ""))} == set()
+    assert remedy_of(EventError("gs1.key", "", "", "its own")) == "its own"
+    assert remedy_of(DecodeError("no.such-rule", "")) == ""
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from node.proofs import StatePrunedError
 from tallystick.api import Problem
 from tallystick.errors import (
     DecodeError,
-    EventError,
     ProofError,
     RefusedError,
     SignatureError,
@@ -20,6 +19,7 @@ from tallystick.errors import (
     UnavailableError,
     VerificationError,
 )
+from tallystick.remedies import remedy_of
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:tallystick:problem:"
@@ -43,25 +43,6 @@ KINDS: dict[str, tuple[int, str]] = {
     "unavailable": (503, "Not possible at the moment"),
     "starting": (503, "This node has nothing final yet"),
 }
-
-REMEDIES: dict[str, str] = {
-    "too-long": "split it, or shorten its contents",
-    "malformed": "encode it as docs/spec/transactions.md says, or with the SDK",
-    "non-canonical": "encode it in the one canonical spelling, or with the SDK",
-    "transaction.version": "update the software that signed it",
-    "transaction.chain": "sign for this network's chain id; see /v1/genesis",
-    "transaction.signatures": "send every named signer's signature, in order, and no other",
-    "transaction.signers": "name each signer once",
-    "transaction.contents": "send the contents that the head describes",
-    "transaction.digest": "send the contents that were signed for, unchanged",
-    "transaction.repeated-event": "send each event once",
-    "transaction.expired": "sign it again, valid for longer",
-    "transaction.valid-too-long": "sign it again, valid for at most seven days",
-    "event.members-slot": "send a members' part with its salt of 32 bytes, or neither",
-    "event.sealed-slot": "send a sealed root with its count, or neither",
-    "request.digest": "send the body that was signed for, or sign again",
-}
-
 
 PRUNED_REMEDY = (
     "what that block was is proven at /v1/proofs/block; events up to it are those of the newest proof whose entries "
@@ -113,8 +94,7 @@ def problem_of(error: TallystickError) -> ProblemError:
     """The problem that an error of the tree becomes; a ``StorageError`` never reaches this."""
     match error:
         case DecodeError(rule=rule, detail=detail, path=path):
-            remedy = error.remedy if isinstance(error, EventError) else ""
-            return _of_rule(rule, detail, path, remedy or REMEDIES.get(rule, ""))
+            return _of_rule(rule, detail, path, remedy_of(error))
         case SignatureError():
             return ProblemError("signature", str(error), "sign with the key that is named, for this chain")
         case PrunedError(detail=detail, remedy=remedy):

@@ -284,6 +284,7 @@ def _recalls(voice: Voice, facts: ItemFacts) -> list[dict[str, Any]]:
         since = times.get(recall.height)
         shown.append(
             {
+                "recall_id": recall.recall_id,
                 "reason": harmless(recall.reason),
                 "severity": voice.words(f"severity.{recall.severity}"),
                 "issuer": known["name"] if known else recall.issuer,

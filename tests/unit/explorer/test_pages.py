@@ -83,6 +83,7 @@ def test_what_matters_most_comes_first(recalled: Explorer) -> None:
     assert places == sorted(places)
     assert "Salmonella found in lot H1" in text and "Class I: serious health risk" in text
     assert "已召回：请勿使用" in recalled.get(f"/zh/{PACK}").text
+    assert 'data-recall="recall-1"' in text
 
 
 def test_no_name_or_reason_turns_the_words_around_it_round(recalled: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:

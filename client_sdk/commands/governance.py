@@ -92,7 +92,7 @@ def _add_accredit(parser: Parser) -> None:
         "scopes",
         nargs="+",
         metavar="SCOPE",
-        help="beginning of key texts, 01/09521234543213; …/10/LOT7 covers LOT70 too",
+        help="key text, 01/09521234543213 or …/10/LOT7, or how its digits begin",
     )
     parser.add_argument("--from", dest="from_time", default="", metavar="TIME", help="default: now")
     parser.add_argument("--until", required=True, metavar="TIME", help="date-time with zone, or +365d")

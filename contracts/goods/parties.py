@@ -89,7 +89,16 @@ def is_accredited(context: EventContext, identifier: str) -> bool:
     now_ms = context.work.block.time_ms
     if accreditation is None or accreditation.revoked or not accreditation.from_ms <= now_ms < accreditation.until_ms:
         raise Refusal(Reason.NOT_ACCREDITED, context.organisation)
-    return any(identifier.startswith(scope) for scope in accreditation.scopes)
+    return any(_covers(scope, identifier) for scope in accreditation.scopes)
+
+
+def _covers(scope: str, identifier: str) -> bool:
+    """Whether a scope is this key text, what it is below, or the beginning of its first key's digits.
+
+    Lots and serials are whole or not at all: ``…/10/LOT7`` is not the beginning of ``…/10/LOT70``.
+    """
+    below = identifier[len(scope) :]
+    return identifier.startswith(scope) and (below[:1] in ("", "/") or scope.count("/") == 1)
 
 
 def require_party(context: EventContext, item: Item) -> None:

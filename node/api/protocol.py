@@ -17,11 +17,12 @@ HEAD_DEADLINE_S = 10.0
 
 _PROBLEM = (
     f'{{"type":"{TYPE_PREFIX}http","title":"Not an HTTP/1.1 request taken here","status":400,"code":"http",'
-    f'"remedy":"send a head of at most {HEAD_SIZE_MAX} bytes within {HEAD_DEADLINE_S:.0f} s, without trailers"}}'
+    f'"remedy":"send a head of at most {HEAD_SIZE_MAX} bytes within {HEAD_DEADLINE_S:.0f} s, with one Host, '
+    'without trailers"}'
 ).encode()
 
 
-class HeadTooLong(Exception):
+class RefusedHead(Exception):
     """Raised inside the parser, which then reports a broken request."""
 
 
@@ -51,12 +52,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head or len(self.headers) >= 100:
-            raise HeadTooLong
+            raise RefusedHead
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_SIZE_MAX:
-            raise HeadTooLong  # it came whole in one piece
+            raise RefusedHead  # it came whole in one piece
+        if self.parser.get_http_version() == "1.1" and [name for name, _ in self.headers].count(b"host") != 1:
+            raise RefusedHead  # RFC 9112, 3.2
         self._in_head = False
         self._head_size = 0
         self._stop_deadline()

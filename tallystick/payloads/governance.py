@@ -53,7 +53,7 @@ class RotateKey(Message, frozen=True, tag=5):
 
 
 class Accredit(Message, frozen=True, tag=6):
-    """Accredit an inspector for identifiers that start with one of the scopes. Signed by an accreditor."""
+    """Accredit an inspector for what the scopes cover (docs/spec/goods.md, 6.1). Signed by an accreditor."""
 
     inspector: Name
     scopes: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=64)]

@@ -105,7 +105,7 @@ class Accreditation(Message, frozen=True):
     """Leave to inspect. Key: ``accreditation_key(organisation)``. Public.
 
     Attributes:
-        scopes: identifier-key prefixes, for instance ``01/09521234543213``; sorted.
+        scopes: key texts, or the beginning of a product's or container's digits; sorted. docs/spec/goods.md, 6.1.
         from_ms, until_ms: half-open term in block time.
     """
 

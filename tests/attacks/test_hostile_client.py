@@ -212,6 +212,25 @@ def test_bytes_that_are_no_http(shop: Shop) -> None:
             assert answer == b"" or answer.startswith(b"HTTP/1.1 400"), answer
 
 
+@pytest.mark.usefixtures("nothing_changed")
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"HEAD /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", b"200"),
+        (b"GET /health HTTP/1.0\r\n\r\n", b"200"),
+        (b"GET /health HTTP/1.1\r\nconnection: close\r\n\r\n", b"400"),
+        (b"GET /health HTTP/1.1\r\nhost: x\r\nhost: y\r\nconnection: close\r\n\r\n", b"400"),
+    ],
+)
+def test_a_request_names_one_host_and_head_brings_no_body(shop: Shop, head: bytes, status: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", shop.port), timeout=PATIENCE_S) as link:
+        link.sendall(head)
+        answer = b"".join(iter(lambda: link.recv(65_536), b""))
+    told, _, body = answer.partition(b"\r\n\r\n")
+    assert told.split()[1] == status
+    assert (body == b"") is head.startswith(b"HEAD")
+
+
 def is_cut(link: socket.socket, more: bytes) -> bool:
     """Say a little more; whether the other end has closed."""
     try:

@@ -90,6 +90,31 @@ def test_an_inspection_without_accreditation_scope_or_verdict_is_refused(world: 
     assert inspection_key(LOT) not in world.state.records
 
 
+@pytest.mark.parametrize(
+    ("scope", "covered"),
+    [
+        ("01", True),
+        ("01/0", True),
+        (GRAIN, True),
+        (LOT, True),
+        (LOT[:-1], False),
+        (f"{LOT}0", False),
+        (f"{GRAIN}/10", True),
+        (f"{GRAIN}/1", False),
+        ("00/0", False),
+    ],
+)
+def test_an_accreditation_covers_whole_lots_and_serials_and_beginnings_of_digits(scope: str, covered: bool) -> None:
+    world = World()
+    world.make("org:grower", lots={LOT: (10, "KGM")})
+    world.admit_laboratory(scope)
+    event = inspecting(world)
+    if covered:
+        world.must(world.capture("org:laboratory", event))
+    else:
+        assert reason(world, "org:laboratory", event) is Reason.OUT_OF_SCOPE
+
+
 def test_an_accreditation_that_ended_gives_no_leave(world: World) -> None:
     world.block(after_ms=366 * DAY_MS)
     assert reason(world, "org:laboratory", inspecting(world)) is Reason.NOT_ACCREDITED

@@ -274,6 +274,13 @@ def test_who_fails_too_often_is_not_even_listened_to(tmp_path: Path) -> None:
     assert world.call("GET", "/v1/status", headers=world.sign("GET", "/v1/status"), address="192.0.2.2").status == 200
 
 
+@pytest.mark.parametrize("path", ["/health", "/v1/genesis", "/v1/proofs/item?id=01/09521234543213", "/v1/epochs/7"])
+def test_head_is_answered_as_get_is_at_the_public_door(world: World, path: str) -> None:
+    asked, told = world.get(path), world.call("HEAD", path)
+    assert (told.status, told.headers) == (asked.status, asked.headers)
+    assert world.call("HEAD", "/v1/status").status == 405
+
+
 def test_a_proof_that_takes_long_costs_its_reader_more_than_one_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

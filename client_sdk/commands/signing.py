@@ -4,47 +4,97 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from client_sdk import secure_files
 from client_sdk.commands.base import Command, Context, Parser, add_sending_options
 from client_sdk.decoder import decode_for_people, to_json
-from client_sdk.drafts import complete, load_draft, save_draft, sign_draft
-from client_sdk.errors import ExitCode
+from client_sdk.drafts import Draft, complete, load_draft, save_draft, sign_draft
+from client_sdk.errors import ExitCode, words_of
+from client_sdk.named_terms import Named, NamedTerms, amounts_of, names_objects
 from client_sdk.output import outcome_fields, outcome_words
 from client_sdk.values import read_id
 from tallystick.api import TransactionState
+from tallystick.encoding import Message
 from tallystick.epcis import format_timestamp
-from tallystick.errors import ConfigError, DecodeError
+from tallystick.errors import ConfigError, DecodeError, TallystickError, VerificationError
 from tallystick.limits import TRANSACTION_SIZE_MAX
 from tallystick.plain_text import one_line
 from tallystick.transactions import SignedTransaction, decode_transaction
 
+LOOK_UP_MAX_S = 5.0  # who signs away from every node is not kept waiting
+
 
 def _add_sign(parser: Parser) -> None:
     parser.add_argument("draft", type=Path, help="draft file; signed in place")
+    parser.add_argument("--check", action="store_true", help="only show what would be signed; sign nothing")
+    parser.add_argument("--offline", action="store_true", help="ask no node for the terms of what the draft names")
 
 
 def _sign(context: Context, arguments: argparse.Namespace) -> int:
     named: list[str] = arguments.key or []
-    if not named:
-        raise ConfigError("who signs? give --key NAME")
+    if not named and not arguments.check:
+        raise ConfigError("who signs? give --key NAME, or --check to see only what there is to be signed")
     draft = load_draft(arguments.draft, context.chain_id)
-    kind = type(draft.value()).__name__
-    _, shown = decode_for_people(draft.payload, "payload")
-    until = format_timestamp(draft.read_head().valid_until_ms)
-    context.output.note(f"you are signing, valid until {until}:\n{to_json(shown).decode()}")
-    for name in named:
+    fields = _show_contents(context, draft)
+    for name in () if arguments.check else named:
         draft = sign_draft(draft, context.open_key(name))
-    save_draft(draft, arguments.draft)
+    if not arguments.check:
+        save_draft(draft, arguments.draft)
     missing = [key.hex() for key in draft.missing()]
     words = (
         f"still to be signed by {', '.join(missing)}"
         if missing
         else f"complete; next: tallystick submit {arguments.draft}"
     )
-    fields = {"transaction": draft.id.hex(), "payload": kind, "missing": missing, "draft": str(arguments.draft)}
-    context.output.result(fields, f"signed {arguments.draft}: {words}")
+    fields |= {"missing": missing, "draft": str(arguments.draft), "checked": arguments.check}
+    done = "nothing was signed; " if arguments.check else f"signed {arguments.draft}: "
+    context.output.result(fields, done + words)
     return ExitCode.OK
+
+
+def _show_contents(context: Context, draft: Draft) -> dict[str, Any]:
+    """Tell a person what is to be signed, before it is; the same as fields.
+
+    Raises:
+        VerificationError: a node shows terms that do not hold.
+    """
+    value, until = draft.value(), draft.read_head().valid_until_ms
+    _, shown = decode_for_people(draft.payload, "payload")
+    terms, why = _terms(context, value)
+    amounts = amounts_of(value, terms)
+    lines = [f"to be signed: {type(value).__name__}, valid until {format_timestamp(until)}"]
+    lines += [f"  {line}" for one in terms for line in one.words]
+    lines += [f"  {name}: {text if isinstance(text, str) else ', '.join(text)}" for name, text in amounts.items()]
+    if why:
+        lines.append(f"  what it names could not be looked up, so only ids and minor units are shown: {why}")
+    context.output.note("\n".join([*map(one_line, lines), to_json(shown).decode()]))
+    return {
+        "transaction": draft.id.hex(),
+        "payload": type(value).__name__,
+        "valid_until_ms": until,
+        "contents": shown,
+        "amounts": amounts,
+        "terms": [one.fields for one in terms],
+        "not_looked_up": why,
+    }
+
+
+def _terms(context: Context, value: Message) -> tuple[tuple[Named, ...], str]:
+    """What a payload names, or why that could not be looked up. What a node falsifies is no such reason: it raises."""
+    arguments = context.arguments
+    if not names_objects(value):
+        return (), ""
+    if arguments.offline:
+        return (), "--offline was given"
+    arguments.timeout = min(arguments.timeout, LOOK_UP_MAX_S)
+    try:
+        organisation: str = arguments.organisation or context.config.organisation
+        return NamedTerms(context.reader(), organisation).of(value), ""
+    except VerificationError:
+        raise
+    except TallystickError as error:
+        return (), words_of(error).replace("\n  ", "; ")
 
 
 def _add_submit(parser: Parser) -> None:
@@ -94,10 +144,13 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "sign",
         "sign a draft, one of several signers",
-        ("sign confirm.draft --key checker",),
+        ("sign confirm.draft --check", "sign confirm.draft --key checker"),
         _add_sign,
         _sign,
-        description="Shows what the draft's head binds before it signs. Works offline.",
+        description=(
+            "Shows what the draft's head binds before it signs, and what it names (obligation, escrow, account)\n"
+            "with parties and amounts, proven. Without a node it says that these could not be looked up, and signs."
+        ),
     ),
     Command(
         "submit",

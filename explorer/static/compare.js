@@ -7,11 +7,12 @@ import { classOf, nameOf } from './verify.js';
 
 const LIFTED = 3;
 const RECALL = 14;
-const READINGS_MAX = 500; // in the page's table; of more, some are left out
-const SCALES = { CEL: [1, 0], KEL: [1, -273.15], FAH: [5 / 9, -160 / 9] };
-const RELATIONS = ['own', 'lot', 'class', 'container', 'input']; // the nearest first
+// In the page's table; of more, some are left out.
+const READINGS_MAX = 500;
+const SCALES = new Map([['CEL', [1, 0]], ['KEL', [1, -273.15]], ['FAH', [5 / 9, -160 / 9]]]);
+// The nearest first.
+const RELATIONS = ['own', 'lot', 'class', 'container', 'input'];
 const MONTHS = 'January February March April May June July August September October November December'.split(' ');
-const DATE_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 // What a page of ours is made of, and what it never has: other voices, and ways to hide or to replace a text.
 const PARTS = '.notice, .recall, .subject, .verdict, .proof, .limits, section[aria-labelledby], script';
 const FOREIGN = ['[style]', '[lang]', '[dir]', '[title]', '[inert]', '[aria-label]', '[aria-hidden]:not(.mark)',
@@ -35,10 +36,8 @@ export function timeText(milliseconds) {
   return document.documentElement.lang === 'en' ? `${day} ${MONTHS[month]} ${year}, ${clock}` : `${year}年${month + 1}月${day}日 ${clock}`;
 }
 
-// Of a fraction, the fourth digit rounds, as on the ledger. Not a number for what is no moment.
-const momentOf = (text) => (
-  DATE_TIME.test(text) ? Date.parse(text.replace(/(\.\d{3})\d+/, '$1')) + Number(/\.\d{3}[5-9]/.test(text)) : NaN
-);
+// Of a fraction, the fourth digit rounds, as on the ledger, which takes no other date-times. Not a number for none.
+const momentOf = (text = '') => Date.parse(text.replace(/(\.\d{3})\d+/, '$1')) + Number(/\.\d{3}[5-9]/.test(text));
 
 /** Compare the page with what was proven; raises what is wrong. `subject` and `at` are what it says it is about. */
 export function compare(result, { subject, at, words: { terms } }) {
@@ -50,7 +49,8 @@ export function compare(result, { subject, at, words: { terms } }) {
   const proven = claimsOf(result, steps, (family, word) => terms[`${family}.${word}`] ?? String(word));
   const marked = all('[data-p]');
   check(marked.length === proven.length && marked.every((one, i) => isVisible(one) && claimIn(one) === lean(proven[i])));
-  compareTemperatures(readingsOf(steps));
+  // Statements have no curve.
+  compareTemperatures(result.closure.statements[0] ? [] : readingsOf(steps));
 }
 
 const keyAt = ({ origin, pathname }) => (
@@ -84,7 +84,8 @@ function claimsOf({ closure, signers }, steps, term) {
   const { subject, parts } = closure;
   const item = parts.get(subject)?.item;
   if (!item && steps.length === 0) return [subject];
-  const link = (key, text = key) => `${decodeURIComponent(key)} ${text}`;
+  // As a browser reads it, to whom a lot '.' is a folder.
+  const link = (key, text = key) => `${keyAt(new URL(`/${key}`, location))} ${text}`;
   const claims = [];
   for (const recall of [...closure.recalls.values()].sort((one, other) => other.height - one.height)) {
     if (recall.state === LIFTED) continue;
@@ -115,7 +116,7 @@ function claimsOf({ closure, signers }, steps, term) {
   steps.filter(({ relation }) => relation !== 'input').forEach(stepClaims);
   if (!item) return claims;
   const made = [...closure.transformations.values()].filter(({ outputs }) => outputs.includes(subject));
-  for (const key of new Set(made.flatMap(({ inputs }) => inputs).filter(hasPage))) claims.push(decodeURIComponent(key), key);
+  for (const key of new Set(made.flatMap(({ inputs }) => inputs).filter(hasPage))) claims.push(link(key, ''), key);
   steps.filter(({ relation }) => relation === 'input').forEach(stepClaims);
   for (const key of new Set([...closure.sessions.values()].map(({ session }) => session.identifier))) claims.push(link(key));
   for (const { identifier, inspection } of parts.values()) {
@@ -160,7 +161,7 @@ function readingsOf(steps) {
     if (relation === 'input' || correction || value.errorDeclaration !== undefined) continue;
     for (const element of list(value.sensorElementList)) {
       for (const report of list(element?.sensorReport)) {
-        const scale = SCALES[report?.uom ?? 'CEL'];
+        const scale = SCALES.get(report?.uom ?? 'CEL');
         if (report?.type !== 'Temperature' || scale === undefined) continue;
         const told = momentOf(report.time ?? element.sensorMetadata?.time);
         const moment = new Date(Number.isNaN(told) ? momentOf(value.eventTime) : told);
@@ -171,8 +172,10 @@ function readingsOf(steps) {
       }
     }
   }
-  return readings.sort((one, other) => one.celsius - other.celsius);
+  return readings.sort(byCelsius);
 }
+
+const byCelsius = (one, other) => one.celsius - other.celsius;
 
 // Every reading must be in the page's table, and no other; of very many, those that matter.
 function compareTemperatures(readings) {
@@ -184,7 +187,8 @@ function compareTemperatures(readings) {
     return { time: lean(cell.previousElementSibling.textContent), celsius: parseFloat(text), alarm: alarm !== null, isPlain };
   });
   const isOf = (row) => (one) => Math.abs(row.celsius - one.celsius) < 0.01 && row.alarm === one.alarm && row.time === one.time;
-  const left = [...rows];
+  // In the order of the readings: so those are told apart that rounding brings near one another.
+  const left = [...rows].sort(byCelsius);
   for (const one of isThinned ? readings.filter((each) => each.alarm || ends.includes(each)) : readings) {
     const at = left.findIndex(isOf(one));
     check(at >= 0);
@@ -199,7 +203,8 @@ function compareTemperatures(readings) {
 // The curve goes through the rows of the table, at the heights that the numbers beside it say.
 function compareChart(rows, ends) {
   const numbers = (text) => text.match(/-?\d+(\.\d+)?/g).map(Number);
-  const isNear = (one, other, by) => Math.abs(one - other) <= by;
+  // No number holds more than 15 digits.
+  const isNear = (one, other, by) => Math.abs(one - other) <= by + Math.abs(other / 1e15);
   const [count, low, high] = numbers(document.querySelector('figcaption').textContent);
   const isTold = count === rows.length && isNear(low, ends[0].celsius, 0.06) && isNear(high, ends[1].celsius, 0.06);
   const ticks = all('.chart [x="28"]').map((tick) => [Number(tick.textContent), tick.getAttribute('y') - 4]);

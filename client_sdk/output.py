@@ -32,6 +32,7 @@ class Output:
     command: str
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
     stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     def result(self, fields: Mapping[str, Any], words: str, *, drawing: str = "") -> None:
         """Print a result: ``fields`` as one JSON line, or ``words``, under a picture in a terminal's own colours.
@@ -49,6 +50,20 @@ class Output:
         except OSError as error:
             raise UnwrittenError(error.strerror or str(error)) from error
 
+    def keep(self, fields: Mapping[str, Any]) -> None:
+        """What was found or done so far: with ``--json`` an error's one object has it too."""
+        self._kept.update(fields)
+
+    def partly(self, fields: Mapping[str, Any], words: str) -> None:
+        """The result of a part, before an error about the rest: people read both, programs one object.
+
+        Raises:
+            UnwrittenError: as ``result``.
+        """
+        self.keep(fields)
+        if not self.json:
+            self.result(fields, words)
+
     def note(self, words: str) -> None:
         """Tell a person something beside the result; nothing with ``--json``."""
         if not self.json:
@@ -63,7 +78,7 @@ class Output:
     def error(self, error: TallystickError, exit_code: int) -> None:
         """Print an error: with ``--json`` on standard output, so that one stream has every answer."""
         if self.json:
-            self.result({**describe(error), "exit": exit_code}, "")
+            self.result({**self._kept, **describe(error), "exit": exit_code}, "")
         else:
             self.stderr.write(harmless(f"tallystick {self.command}: {words_of(error)}\n"))
             self.stderr.flush()

@@ -67,12 +67,23 @@ def _check(context: Context, arguments: argparse.Namespace, data: bytes) -> int:
 
 
 def _noted(context: Context, prepared: Prepared) -> dict[str, object]:
-    """Say every warning; what there is, as fields."""
+    """Say every warning; what there is, as fields.
+
+    Raises:
+        ConfigError: there is nothing.
+    """
     for warning in prepared.warnings:
         kind = "left out" if warning.refused else "warning"
         context.output.note(f"{kind}: {warning.detail} [{warning.rule} at {warning.path}]")
     warnings = [{"rule": w.rule, "detail": w.detail, "path": w.path, "left_out": w.refused} for w in prepared.warnings]
-    return {"events": len(prepared.events), "repeated": len(prepared.repeated), "warnings": warnings}
+    counts = {"events": len(prepared.events), "repeated": len(prepared.repeated), "warnings": warnings}
+    context.output.keep(counts)
+    if not prepared.events:
+        raise ConfigError(
+            "there is no event to capture"
+            + (": every one was left out" if any(w.refused for w in prepared.warnings) else "")
+        )
+    return counts
 
 
 def _report(context: Context, counts: dict[str, object], result: BulkResult, journal: Path) -> int:
@@ -94,7 +105,8 @@ def _report(context: Context, counts: dict[str, object], result: BulkResult, jou
         "journal": str(journal),
         "chunks": chunks,
     }
-    context.output.result(fields, words)
+    tell = context.output.partly if result.refused else context.output.result
+    tell(fields, words)
     for chunk in sorted(result.refused):
         first = sum(result.sizes[:chunk])
         context.output.note(

@@ -33,14 +33,16 @@ def _receivables(context: Context, arguments: argparse.Namespace) -> int:
     shown, denied = Query(reader, context.organisation).receivables(grants)
     words = [_receivable_words(receivable) for receivable in shown]
     words += [f"grant {grant_id.hex()}: {error}" for grant_id, error in denied.items()]
-    context.output.result(
+    nothing = bool(arguments.grant and denied and not shown)
+    tell = context.output.partly if nothing else context.output.result
+    tell(
         {
             "receivables": [_receivable_fields(receivable) for receivable in shown],
             "denied": [{"grant": grant_id.hex(), **_denial(error)} for grant_id, error in denied.items()],
         },
         "\n".join(words) or "nothing is granted to you",
     )
-    if arguments.grant and denied and not shown:
+    if nothing:
         raise next(iter(denied.values()))
     return ExitCode.OK
 

@@ -296,7 +296,7 @@ def test_a_payable_is_confirmed_by_two_granted_offered_and_financed(
     assert (waiting["only_claim_since_height"], waiting["slices"]) == (None, [])
     denied = rival.send("receivables", "--grant", grant)
     assert denied.code == ExitCode.REFUSED
-    assert denied.lines[0]["denied"][0]["reason"] == "GRANT_MISSING"
+    assert denied.json["denied"][0]["reason"] == "GRANT_MISSING"
     assert rival.send("receivables").json["receivables"] == []
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,12 +15,31 @@ from tallystick.plain_text import one_line
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 EXIT_REFUSED = 1
+EXIT_USAGE = 2
 EXIT_DAMAGED = 3
 
 
-def say_error(sentence: str, code: int = EXIT_REFUSED) -> int:
-    """Print one sentence on standard error; returns the exit code."""
-    print(f"tallystick-node: {one_line(' '.join(sentence.split()))}", file=sys.stderr)
+class UsageError(Exception):
+    """What argparse would print, and the program or command whose help says more."""
+
+    def __init__(self, program: str, message: str) -> None:
+        super().__init__(message)
+        self.program = program
+
+
+def say_error(
+    sentence: str, code: int = EXIT_REFUSED, *, as_json: bool = False, more: Mapping[str, Any] | None = None
+) -> int:
+    """Print one sentence on standard error, or with ``--json`` one object on standard output; returns the exit code.
+
+    Args:
+        more: fields of the object beside ``ok``, ``error`` and ``exit``.
+    """
+    told = one_line(" ".join(sentence.split()))
+    if as_json:
+        print_json({"ok": False, **(more or {}), "error": told, "exit": code})
+    else:
+        print(f"tallystick-node: {told}", file=sys.stderr)
     return code
 
 

@@ -84,11 +84,11 @@ def _places(options: argparse.Namespace) -> tuple[Path, Path]:
 
 def _say(as_json: bool, report: CheckReport | None, error: Disagreement | None, kept_from: int = 0) -> int:
     if error is not None:
-        if as_json:
-            print_json({"ok": False, "height": error.height, "key": error.key, "error": str(error)})
         where = f"height {error.height}: " if error.height >= 0 else ""
         about = f" (key {error.key})" if error.key else ""
-        return say_error(f"{where}{error}{about}; {error.remedy}", EXIT_DAMAGED)
+        sentence = str(error) if as_json else f"{where}{error}{about}; {error.remedy}"
+        more = {"height": error.height, "key": error.key, "remedy": error.remedy}
+        return say_error(sentence, EXIT_DAMAGED, as_json=as_json, more=more)
     assert report is not None
     if as_json:
         print_json({"ok": True, "kept_from": kept_from, **asdict(report)})

@@ -315,7 +315,8 @@ def test_a_record_that_was_changed_is_named_by_its_key(copy: Path, capsys: pytes
     change_row(copy, bytes((Table.RECORDS,)) + key, lambda data: encode(Record(b"other")))
     assert check(copy, "--json") == 3
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["key"] == key.hex()
+    told = json.loads(captured.out)
+    assert (told["ok"], told["key"], told["exit"], captured.err) == (False, key.hex(), 3, "")
     change_row(copy, bytes((Table.RECORDS,)) + key, lambda data: None)
     assert check(copy) == 3
     one_sentence(capsys, "a record is missing", key.hex())
@@ -361,6 +362,8 @@ def test_a_locked_folder_is_refused(copy: Path, capsys: pytest.CaptureFixture[st
         for command in (run, check):
             assert command(copy) == 1
             last_line(capsys, "locked: another process (", "stop it first")
+        assert check(copy, "--json") == 1
+        assert "locked" in json.loads(capsys.readouterr().out)["error"]
     with FolderLock(copy / "data"), pytest.raises(ConfigError, match="locked"):
         FolderLock(copy / "data")
 

@@ -15,6 +15,33 @@ from tallystick.errors import ConfigError
 FILE_SIZE_MAX = 256 * 1_048_576  # bytes; a journal of a large upload
 
 
+def require_new(*paths: Path | None) -> None:
+    """Before the work whose outcome goes into these files: each can be written, and none is there yet.
+
+    Args:
+        paths: None where none was named.
+    Raises:
+        ConfigError: one exists, its folder does not, or two are the same.
+    """
+    named = [path for path in paths if path is not None]
+    for path in named:
+        require_folder(path)
+        if os.path.lexists(path):
+            raise _taken(path)
+    if len({path.absolute() for path in named}) < len(named):
+        raise ConfigError(f"{named[0]} is named twice: give each its own name")
+
+
+def require_folder(path: Path) -> None:
+    """A folder that a person names is there already: one misspelt is not made.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}: make it first, or name another")
+
+
 def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file that did not exist; never over another one.
 
@@ -28,7 +55,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         temporary.chmod(mode)
         os.link(temporary, path)  # fails where the name is taken; a rename would overwrite
     except FileExistsError as error:
-        raise ConfigError(f"{path} exists already; it is never overwritten: choose another name") from error
+        raise _taken(path) from error
     except OSError as error:
         raise ConfigError(f"cannot write {path}: {error.strerror}") from error
     finally:
@@ -105,6 +132,10 @@ def read_private(path: Path, what: str, *, size_max: int) -> bytes:
     if mode & 0o077:
         raise ConfigError(f"{what} {path} can be read by others (mode {mode:04o}); run: chmod 600 {path}")
     return data
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(f"{path} exists already; it is never overwritten: choose another name")
 
 
 def _write_beside(path: Path, data: bytes) -> Path:

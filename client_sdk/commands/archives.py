@@ -75,6 +75,7 @@ def _export(context: Context, arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     if out.exists() and not arguments.force:
         raise ConfigError(f"{out} exists already: choose another name, or give --force to write over it")
+    secure_files.require_folder(out)
     progress = context.output.progress("members", None)
     with progress:
         data, archive = export(

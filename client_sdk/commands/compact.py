@@ -63,6 +63,7 @@ def _add_compact(parser: Parser) -> None:
 def _compact(context: Context, arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.scale <= 64:
         raise ConfigError("--scale is 1 to 64 pixels")
+    secure_files.require_new(arguments.out, arguments.qr, arguments.svg)
     store = context.trust()
     path = Path(arguments.id)
     if path.is_file():
@@ -154,13 +155,13 @@ def _write(arguments: argparse.Namespace, data: bytes, text: str) -> list[str]:
     written = []
     matrix = qr.compact_matrix(text) if arguments.qr or arguments.svg else ()
     if arguments.out is not None:
-        secure_files.replace(arguments.out, data, mode=0o644)
+        secure_files.write_new(arguments.out, data, mode=0o644)
         written.append(str(arguments.out))
     if arguments.qr is not None:
-        secure_files.replace(arguments.qr, qr.to_png(matrix, arguments.scale), mode=0o644)
+        secure_files.write_new(arguments.qr, qr.to_png(matrix, arguments.scale), mode=0o644)
         written.append(str(arguments.qr))
     if arguments.svg is not None:
-        secure_files.replace(arguments.svg, qr.to_svg(matrix, arguments.module_mm), mode=0o644)
+        secure_files.write_new(arguments.svg, qr.to_svg(matrix, arguments.module_mm), mode=0o644)
         written.append(str(arguments.svg))
     return written
 

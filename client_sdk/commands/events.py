@@ -92,6 +92,7 @@ def _goods(texts: list[str]) -> list[Goods]:
 
 
 def _capture_one(context: Context, event: JsonObject, what: str) -> int:
+    secure_files.require_new(context.arguments.save)
     member, _ = context.member((KeyUse.CAPTURE,))
     prepared = member.prepare([event])
     opens = event.get("action") == "ADD" or event["type"] == "TransformationEvent"

@@ -54,10 +54,11 @@ def _add_trace(parser: Parser) -> None:
 
 def _trace(context: Context, arguments: argparse.Namespace) -> int:
     at = read_height(arguments.at) if arguments.at is not None else None
+    secure_files.require_new(arguments.save)
     reader = context.reader()
     item, bundle = reader.item_with_bundle(read_identifier(arguments.id).uri, at)
     if arguments.save is not None:
-        secure_files.replace(arguments.save, bundle)
+        secure_files.write_new(arguments.save, bundle)
     _show_item(context, item, reader.trust.newest, {})
     return ExitCode.OK
 

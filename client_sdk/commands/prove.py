@@ -52,6 +52,7 @@ def _prove(context: Context, arguments: argparse.Namespace) -> int:
     at = read_height(arguments.at) if arguments.at is not None else None
     if at is not None and arguments.kind in ("block", "receipt"):
         raise ConfigError(f"a {arguments.kind} has its own height; leave --at out")
+    secure_files.require_new(arguments.save)
     verified: Shown
     if arguments.kind == "block":
         verified, bundle = reader.block(read_height(arguments.what))
@@ -63,7 +64,7 @@ def _prove(context: Context, arguments: argparse.Namespace) -> int:
         grant = read_id(arguments.grant) if arguments.grant is not None else None
         verified, bundle = reader.receivable(read_id(arguments.what), grant, at)
     if arguments.save is not None:
-        secure_files.replace(arguments.save, bundle)
+        secure_files.write_new(arguments.save, bundle)
     show_chain_proof(context, verified, reader.trust.newest)
     return ExitCode.OK
 

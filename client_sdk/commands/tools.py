@@ -59,14 +59,15 @@ def _add_qr(parser: Parser) -> None:
 def _qr(context: Context, arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.scale <= 64:
         raise ConfigError("--scale is 1 to 64 pixels")
+    secure_files.require_new(arguments.png, arguments.svg)
     link = qr.digital_link(arguments.id, arguments.host)
     matrix = qr.matrix_of(link)
     written = []
     if arguments.png is not None:
-        secure_files.replace(arguments.png, qr.to_png(matrix, arguments.scale), mode=0o644)
+        secure_files.write_new(arguments.png, qr.to_png(matrix, arguments.scale), mode=0o644)
         written.append(str(arguments.png))
     if arguments.svg is not None:
-        secure_files.replace(arguments.svg, qr.to_svg(matrix, arguments.module_mm), mode=0o644)
+        secure_files.write_new(arguments.svg, qr.to_svg(matrix, arguments.module_mm), mode=0o644)
         written.append(str(arguments.svg))
     drawn = "" if written else qr.to_terminal(matrix, colour=_in_colour(arguments)) + "\n"
     fields = {"link": link, "modules": len(matrix) - 2 * qr.QUIET_ZONE, "files": written}

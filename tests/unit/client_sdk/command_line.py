@@ -72,6 +72,7 @@ class CommandLine:
         for name, secret in (("capture.secret", "11" * 32), ("invoice.secret", "22" * 32)):
             (self.folder / name).touch(mode=0o600)
             (self.folder / name).write_text(secret)
+        (self.folder / "pass").touch(mode=0o600)
         (self.folder / "pass").write_text(PASSPHRASE)
         write_config(
             Config(

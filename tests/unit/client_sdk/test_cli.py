@@ -423,6 +423,7 @@ def test_blocks_and_receipts_of_any_height_are_proven_kept_and_verified_offline(
     assert grower.run("verify", proof).json == receipt | {"command": "verify"}
     assert "took effect" in grower.run("verify", proof, json_output=False).out
     for height in (0, made["height"]):
+        proof = tmp_path / f"{height}.proof.json"
         block = grower.send("prove", "block", height, "--save", proof).json
         assert (block["height"], block["verdict"]) == (height, "proven")
         assert grower.run("verify", proof).json == block | {"command": "verify"}

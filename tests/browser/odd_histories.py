@@ -233,7 +233,7 @@ class Odd:
         if random.random() < 0.2:
             report["exception"] = random.choice(("ALARM_CONDITION", "ERROR_CONDITION", "urn:vendor:alert:x"))
         if random.random() < 0.1:
-            report["booleanValue"] = True
+            report |= {"booleanValue": True, "stringValue": random.choice(TEXTS)}
         return report
 
     def number(self) -> int | float:

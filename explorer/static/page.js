@@ -61,8 +61,10 @@ async function readProof() {
   }
 }
 
-// A proof that was asked for apart may know of more than the page: then both are asked for anew, once.
-const isOutrun = () => !document.getElementById('proof') && performance.getEntriesByType('navigation')[0]?.type !== 'reload';
+// A proof that was asked for apart may know of more than the page: then both are asked for anew, once; a browser that does
+// not say how it came here could go on for ever.
+const cameBy = () => performance.getEntriesByType('navigation')[0]?.type ?? 'reload';
+const isOutrun = () => !document.getElementById('proof') && cameBy() !== 'reload';
 
 function base64(bytes) {
   let binary = '';

@@ -412,7 +412,7 @@ def test_what_is_folded_is_printed(chromium: Chromium, site: str) -> None:
     visible = "document.querySelector('details table').checkVisibility({ contentVisibilityAuto: true })"
     assert page.evaluate(visible) is False
     page.media(media="print")
-    assert page.evaluate(visible) is True
+    page.wait_for(visible)  # with the next frame
     page.close()
 
 

@@ -128,10 +128,10 @@ def read_passphrase(
         purpose: what it opens, for the prompt.
         confirm: ask twice (for a new key).
     Raises:
-        ConfigError: it is empty, the two answers differ, or there is nobody to ask.
+        ConfigError: it is empty, others can read its file, the two answers differ, or there is nobody to ask.
     """
     if file is not None:
-        lines = secure_files.read(file, "passphrase file", size_max=65_536).splitlines() or [b""]
+        lines = secure_files.read_private(file, "passphrase file", size_max=65_536).splitlines() or [b""]
         try:
             return _not_empty(lines[0].decode("utf-8"))
         except UnicodeDecodeError as error:

@@ -83,7 +83,11 @@ def add_online_options(parser: Parser) -> None:
         "--key", action="append", metavar="NAME", help="sign with this key; several in signing order (default: [keys])"
     )
     group.add_argument(
-        "--passphrase-file", action="append", type=Path, metavar="FILE", help="first line opens the keys (repeatable)"
+        "--passphrase-file",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        help="first line opens the keys; mode 0600 (repeatable)",
     )
     group.add_argument(
         "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="how long to wait (default 30)"

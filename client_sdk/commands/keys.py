@@ -21,7 +21,7 @@ from tallystick.plain_text import one_line
 def _add_keygen(parser: Parser) -> None:
     parser.add_argument("name", help="of the new key, or with --secret of the file")
     parser.add_argument("--secret", action="store_true", help="make a capture or invoice secret instead of a key")
-    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line seals the key")
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="its first line seals the key; mode 0600")
 
 
 def _keygen(context: Context, arguments: argparse.Namespace) -> int:

@@ -588,6 +588,7 @@ def test_the_list_of_keys_names_every_use_of_each_and_a_file_that_is_none(termin
 
 def test_a_wrong_passphrase_is_said_so(terminal) -> None:
     grower = terminal("org:grower")
+    (grower.folder / "wrong").touch(mode=0o600)
     (grower.folder / "wrong").write_text("no")
     answer = grower.run("ship", LOT, "--to", "org:carrier", "--passphrase-file", grower.folder / "wrong")
     assert answer.code == ExitCode.USAGE and "wrong passphrase" in answer.json["detail"]

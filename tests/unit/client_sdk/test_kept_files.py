@@ -65,3 +65,10 @@ def test_what_is_new_is_written(grower: CommandLine, tmp_path: Path) -> None:
     for place, words in enumerate(WRITING):
         assert typed(grower, words, tmp_path / f"new{place}").code == ExitCode.OK
         assert (tmp_path / f"new{place}").stat().st_size > 0
+
+
+def test_a_passphrase_that_others_can_read_opens_nothing(grower: CommandLine) -> None:
+    (grower.folder / "pass").chmod(0o644)
+    answer = grower.send("commission", f"{LOT}B=10KGM")
+    assert answer.code == ExitCode.USAGE
+    assert "can be read by others (mode 0644)" in answer.json["detail"] and "chmod 600" in answer.json["detail"]

@@ -116,6 +116,7 @@ def test_a_key_has_a_plain_name(tmp_path: Path, name: str) -> None:
 
 def test_a_passphrase_comes_from_the_file_then_the_environment_then_a_person(tmp_path: Path) -> None:
     file = tmp_path / "pass"
+    file.touch(mode=0o600)
     file.write_text("from file\nsecond line\n")
     variables = {"TALLYSTICK_PASSPHRASE": "from environment"}
     assert read_passphrase("key", file, variables=variables) == "from file"

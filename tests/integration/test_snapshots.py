@@ -30,6 +30,7 @@ from node.snapshots.rebuild import SnapshotLieError
 from node.snapshots.service import SnapshotQuestion, SnapshotService
 from tallystick.api import TransactionState
 from tallystick.encoding import decode, encode
+from tallystick.limits import EXECUTION_LAG_MAX
 from tests.integration.network import PATIENCE_MS, PATIENCE_S, Network, play
 
 AWAY = "org:retailer"
@@ -58,7 +59,8 @@ async def leave_behind(network: Network) -> int:
     await network.until(lambda: min(network.heights().values()) >= 5)
     away = network.nodes[AWAY]
     await network.stop(AWAY)
-    height = away._disk.executor.tip.executed.height  # it may have executed some more while it stopped
+    # What was final when it stopped it executes by itself when it comes back, and asks for what follows.
+    height = away._disk.executor.tip.executed.height + EXECUTION_LAG_MAX
     await network.until(lambda: all(node.ledger.floor.bodies_from > height + 1 for node in network.nodes.values()))
     return height
 
@@ -66,7 +68,14 @@ async def leave_behind(network: Network) -> int:
 async def come_back(network: Network) -> Node:
     """The one that was away joins: its first run ends with a database from a snapshot, its second begins there."""
     await network.start(AWAY)
-    ended = await asyncio.wait_for(network.nodes[AWAY].failure(), PATIENCE_S)
+    node = network.nodes[AWAY]
+    try:
+        ended = await asyncio.wait_for(node.failure(), PATIENCE_S)
+    except TimeoutError:
+        floors = {name: node.ledger.floor.bodies_from for name, node in network.nodes.items()}
+        pytest.fail(
+            f"no snapshot was ready: heights {network.heights()}, floors {floors}, {node._parts.joining.progress}"
+        )
     await network.stop(AWAY)
     assert isinstance(ended, SnapshotReadyError), ended
     await network.start(AWAY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,21 +55,12 @@ class PublicDoor:
     """Handlers of the public door."""
 
     def __init__(
-        self,
-        node: NodeQueries,
-        proofs: ProofQueries,
-        metrics: Metrics,
-        limit: RateLimit,
-        heartbeat_ms: int,
-        *,
-        worked_s: Callable[[], float] = time.thread_time,
+        self, node: NodeQueries, proofs: ProofQueries, metrics: Metrics, limit: RateLimit, heartbeat_ms: int
     ) -> None:
-        """``worked_s``: processor time of this thread, in seconds."""
         self._node = node
         self._proofs = proofs
         self._metrics = metrics
         self._limit = limit
-        self._worked_s = worked_s
         self._stale_ms = 3 * heartbeat_ms
         self._genesis = encode(node.genesis)
 
@@ -162,11 +153,11 @@ class PublicDoor:
     @contextmanager
     def _paid(self, request: Request) -> Iterator[None]:
         """A proof is made on the loop that also votes: who asks pays by the time it took, beyond the first part."""
-        started_s = self._worked_s()
+        started_s = time.thread_time()
         try:
             yield
         finally:
-            self._limit.charge(_address(request), max(0.0, (self._worked_s() - started_s) / REQUEST_S - 1.0))
+            self._limit.charge(_address(request), max(0.0, (time.thread_time() - started_s) / REQUEST_S - 1.0))
 
     async def head(self) -> Response:
         """What a verifier starts from."""

@@ -26,6 +26,7 @@ from node.executor import ExecuteBlock
 from node.founding import read_founding
 from node.ledger import Ledger
 from node.logs import log_fields
+from node.loop_pauses import LoopPauses
 from node.metrics import Metrics
 from node.network.peers import Peers
 from node.parts import Parts
@@ -102,6 +103,7 @@ class Node:
         self._parts.engines.start()
         self._parts.transport.dial()
         self._beats = self._beside(self._beat())
+        self._pauses = LoopPauses(self._loop, self.metrics.loop_pause.observe)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -172,6 +174,7 @@ class Node:
         if self._voting is not None:
             self._voting.cancel()
         self._beats.cancel()
+        self._pauses.close()
         await self._parts.close()
         self._disk.close()
 

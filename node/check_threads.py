@@ -17,7 +17,17 @@ from dataclasses import dataclass, field
 from time import thread_time
 from typing import Any
 
-from node.checking import Check, Checker, Claim, OnTheLoop, StatementsDone, TransactionsDone, Verified
+from node.checking import (
+    Check,
+    Checker,
+    Claim,
+    OnTheLoop,
+    StatementsDone,
+    TransactionsDone,
+    Verified,
+    count_checks,
+)
+from node.counters import Counters as NodeCounters
 from node.network.peers import Peer
 from tallystick.admission import Checked, check_signatures, read_contents
 from tallystick.errors import VerificationError
@@ -98,12 +108,19 @@ class _Lane:
 class InThreads:
     """A ``Checker`` with threads of its own, which start with the first question."""
 
-    def __init__(self, threads: int, loop: asyncio.AbstractEventLoop, fatal: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        threads: int,
+        loop: asyncio.AbstractEventLoop,
+        fatal: Callable[[BaseException], None],
+        counters: NodeCounters,
+    ) -> None:
         """``fatal`` is told what no signature may cause."""
         self.slices = threads + 1  # one for each thread, and one that is made ready meanwhile
         self._count = threads
         self._loop = loop
         self._fatal = fatal
+        self._counters = counters
         self._statements, self._transactions = self._lanes = _Lane(), _Lane()
         self._ready = threading.Condition()
         self._finished: deque[_Part] = deque()
@@ -136,7 +153,9 @@ class InThreads:
         def answer(job: _Job) -> None:
             checked: list[Checked] = [part.result for part in job.parts]
             outcomes: list[Verified] = [outcome for part in checked for outcome in read_contents(part)]
-            done(outcomes, sum(part.seconds for part in job.parts))
+            seconds = sum(part.seconds for part in job.parts)
+            count_checks(self._counters, transactions, seconds)
+            done(outcomes, seconds)
 
         self._ask(self._transactions, answer, [_checking(part) for part in slices])
 
@@ -246,9 +265,11 @@ class InThreads:
                 peer.link.charge(seconds / len(claims))
 
 
-def make_checker(threads: int, loop: asyncio.AbstractEventLoop, fatal: Callable[[BaseException], None]) -> Checker:
+def make_checker(
+    threads: int, loop: asyncio.AbstractEventLoop, fatal: Callable[[BaseException], None], counters: NodeCounters
+) -> Checker:
     """Who checks the signatures of a node; with 0 threads the loop does."""
-    return InThreads(threads, loop, fatal) if threads else OnTheLoop()
+    return InThreads(threads, loop, fatal, counters) if threads else OnTheLoop(counters)
 
 
 def _judging(claims: Sequence[tuple[_Once, ...]]) -> Callable[[], list[VerificationError | None]]:

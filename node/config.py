@@ -24,6 +24,7 @@ from tallystick.errors import ConfigError
 from tallystick.settings import Complaint, Table, choice, parse_settings, text, whole, yes_or_no
 
 CONFIG_SIZE_MAX = 1_048_576  # bytes; a configuration is a page, not a book
+KEYS_MAX = 1_000_000_000_000  # of a setting that counts records
 HEIGHTS_MAX = 1_000_000_000  # of a setting that counts heights; who wants more writes "all"
 KEEP_BLOCKS_MIN = 256  # heights: what a neighbour that was away for a moment asks for
 
@@ -114,6 +115,7 @@ class NodeConfig:
         peers: organisation id to address; what is not named here stands in the organisation's seat.
         joining: the organisation's seat, or its keys, came after genesis.
         tree_versions: newest heights as of which the node proves its answers; None: all that it executes.
+        tree_keys_in_memory: records up to which the state tree is kept in memory whole.
         check_threads: threads that check signatures; 0: the event loop does.
         read_tokens: file of read tokens, or None when there are none.
     """
@@ -129,6 +131,7 @@ class NodeConfig:
     read_tokens: Path | None = None
     joining: bool = False
     tree_versions: int | None = limits.PROVABLE_HEIGHTS
+    tree_keys_in_memory: int = limits.TREE_KEYS_IN_MEMORY
     check_threads: int = 0
     timing: Timing = Timing()
     log: LogConfig = LogConfig()
@@ -188,6 +191,7 @@ def load_config(file: Path) -> NodeConfig:
         read_tokens=top.optional("read_tokens", folder, None),
         joining=top.optional("joining", yes_or_no, False),
         tree_versions=top.optional("tree_versions", _tree_versions, window),
+        tree_keys_in_memory=top.optional("tree_keys_in_memory", whole(0, KEYS_MAX), limits.TREE_KEYS_IN_MEMORY),
         check_threads=top.optional("check_threads", whole(0, limits.CHECK_THREADS_MAX), 0),
         timing=_timing(top.table("timing")),
         log=_log(top.table("log")),

@@ -17,6 +17,7 @@ peer_listen = "{peer_listen}"  # the other nodes, mutual TLS 1.3
 api_listen = "{api_listen}"    # HTTP for members and the public; put TLS in front of it
 
 # tree_versions = 64           # heights back as of which answers are proven, or "all"
+# tree_keys_in_memory = 1500000 # records up to which the whole state tree is in memory; 0: its pages always in a file
 # check_threads = 0            # threads that check signatures; 0: none, the event loop does
 
 # Where the other nodes are, if not where their cards say:

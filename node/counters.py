@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 
 @dataclass(slots=True)
 class Counters:
-    """Counts since the start of the process."""
+    """Counts since the start of the process; ``signature_check_seconds`` are of processor time."""
 
     transactions_admitted: int = 0
     transactions_refused: int = 0
     transactions_duplicate: int = 0
     transactions_evicted: int = 0
     transactions_fetched: int = 0
+    signature_checks: int = 0
+    signature_check_seconds: float = 0.0
     gossip_dropped: int = 0
     transactions_executed: int = 0
     events_executed: int = 0
@@ -31,6 +33,6 @@ class Counters:
     peer_messages_refused: int = 0
     engine_steps: int = 0
 
-    def as_dict(self) -> dict[str, int]:
+    def as_dict(self) -> dict[str, float]:
         """Every count by name."""
         return asdict(self)

@@ -53,7 +53,7 @@ class Disk:
             if not self.ledger.check_format(founding.chain_id, str(config.data)):
                 writes = genesis_writes(founding.genesis)
                 found(self.ledger, founding.chain_id, founding.genesis.time_ms, writes)
-            tree = TreeFile(config.data, founding.chain_id)
+            tree = TreeFile(config.data, founding.chain_id, keys_in_memory=config.tree_keys_in_memory)
             self._open.append(tree)
             self.executor = Executor(self.ledger, execute, tree=tree, versions=config.tree_versions)
         except BaseException:

@@ -6,7 +6,7 @@ says which of them deserve an alarm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -16,6 +16,7 @@ from tallystick.api import StatusAnswer
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+WAITS = (*SECONDS, 0.03, 0.075, 0.15, 0.3, 0.75)  # finer where a tail of latencies is looked for
 
 # What ``node.counters.Counters`` counts, in words; a test keeps the two together.
 COUNTERS: dict[str, str] = {
@@ -24,6 +25,8 @@ COUNTERS: dict[str, str] = {
     "transactions_duplicate": "Transactions that were known already",
     "transactions_evicted": "Transactions that expired in the mempool",
     "transactions_fetched": "Transactions of proposals that had to be fetched from peers",
+    "signature_checks": "Signatures of transactions checked",
+    "signature_check_seconds": "Processor time spent on checking signatures of transactions",
     "gossip_dropped": "Transactions from peers that had sent too much in vain; not looked at",
     "transactions_executed": "Transactions executed",
     "events_executed": "Events executed",
@@ -48,6 +51,7 @@ class Metrics:
 
     Attributes:
         block_execution, block_storage, submit_to_final: histograms in seconds, fed by the node.
+        signer_sync, loop_pause: the same, of what everything else on the loop waits for.
         requests, request_seconds: the HTTP doors', by route and status.
         faults: requests that ended in a fault of this software; any is an alarm.
     """
@@ -55,7 +59,13 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self.block_execution = self._histogram("block_execution_seconds", "Executing one block")
-        self.block_storage = self._histogram("block_storage_seconds", "Writing and syncing one batch")
+        self.block_storage = self._histogram("block_storage_seconds", "Writing and syncing one batch", WAITS)
+        self.signer_sync = self._histogram(
+            "signer_sync_seconds", "Syncing the signer's record, before what it holds is sent", WAITS
+        )
+        self.loop_pause = self._histogram(
+            "loop_pause_seconds", "How late the event loop came back, asked fifty times a second", WAITS
+        )
         self.submit_to_final = self._histogram(
             "submit_to_final_seconds", "From admission here to finality, once for all admitted in one turn"
         )
@@ -68,7 +78,7 @@ class Metrics:
         self.requests_open = Gauge("tallystick_http_requests_open", "HTTP requests in progress", registry=self.registry)
         self.faults = Counter("tallystick_http_faults", "Requests ended by a fault", registry=self.registry)
 
-    def watch(self, status: Callable[[], StatusAnswer], counters: Callable[[], Mapping[str, int]]) -> None:
+    def watch(self, status: Callable[[], StatusAnswer], counters: Callable[[], Mapping[str, float]]) -> None:
         """Show a node's status and counters at every scrape."""
         self.registry.register(_NodeCollector(status, counters))
 
@@ -76,12 +86,12 @@ class Metrics:
         """The text that Prometheus reads."""
         return generate_latest(self.registry)
 
-    def _histogram(self, name: str, help_: str) -> Histogram:
-        return Histogram(f"tallystick_{name}", help_, buckets=SECONDS, registry=self.registry)
+    def _histogram(self, name: str, help_: str, buckets: Sequence[float] = SECONDS) -> Histogram:
+        return Histogram(f"tallystick_{name}", help_, buckets=sorted(buckets), registry=self.registry)
 
 
 class _NodeCollector(Collector):
-    def __init__(self, status: Callable[[], StatusAnswer], counters: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(self, status: Callable[[], StatusAnswer], counters: Callable[[], Mapping[str, float]]) -> None:
         self._status = status
         self._counters = counters
 

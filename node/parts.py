@@ -103,7 +103,7 @@ class Parts:
     def _join_waiting_room(self) -> None:
         """The clock, the mempool, contents of blocks, who waits for which transaction, and who checks signatures."""
         executor = self._disk.executor
-        self.checker = make_checker(self._config.check_threads, self._loop, self._life.fatal)
+        self.checker = make_checker(self._config.check_threads, self._loop, self._life.fatal, self._counters)
         row = self._disk.ledger.block(executor.tip.executed.height)
         proven = row.header.executed.height if row is not None and row.header is not None else 0
         self.clock = ChainClock(self._wall, clock_offset_ms(executor.state))
@@ -177,6 +177,7 @@ class Parts:
             fetcher=self.fetcher,
             peers=self.peers,
             counters=self._counters,
+            synced=self._metrics.signer_sync.observe,
             loop=self._loop,
             fatal=self._life.fatal,
             evidence=self.accuser.accuse,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter
 
 from consensus.chain import is_boundary
 from consensus.effects import (
@@ -78,11 +79,13 @@ class Performer:
         fetcher: Fetcher,
         peers: Peers,
         counters: Counters,
+        synced: Callable[[float], None],
         loop: asyncio.AbstractEventLoop,
         fatal: Callable[[BaseException], None],
         evidence: Callable[[Accuse], None],
     ) -> None:
-        """``evidence`` is told of every contradiction; ``fatal`` ends the process."""
+        """``evidence`` is told of every contradiction; ``fatal`` ends the process; ``synced`` is told how many seconds
+        each sync of the signer's log took."""
         self._evidence = evidence
         self._give = give
         self._log = log
@@ -94,6 +97,7 @@ class Performer:
         self._fetcher = fetcher
         self._peers = peers
         self._counters = counters
+        self._synced = synced
         self._loop = loop
         self._fatal = fatal
         self._alarms: dict[tuple[str, int], float] = {}  # what and who: when it may be logged again
@@ -120,8 +124,10 @@ class Performer:
 
     def sync(self) -> None:
         """One sync of the signer's log, if a promise waits for it."""
+        started = perf_counter()
         if self._log().sync():
             self._counters.signer_log_syncs += 1
+            self._synced(perf_counter() - started)
 
     def send(self, effect: Broadcast | Send) -> None:
         """Send to all peers, or to one."""

@@ -93,7 +93,7 @@ class Queries:
     # --- the node -----------------------------------------------------------------------------------------
 
     @property
-    def counters(self) -> Mapping[str, int]:
+    def counters(self) -> Mapping[str, float]:
         """Counts since the start, by name."""
         return self._counters.as_dict()
 

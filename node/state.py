@@ -94,7 +94,7 @@ class State:
         if key in self._cache:
             return self._cache[key]
         hash_ = key_hash(key)
-        if self.trie.get(hash_) is None:
+        if self._tries[self.height].get(hash_) is None:
             if len(self._hashes) >= ABSENT_MAX:
                 self._hashes.clear()
             self._hashes[key] = hash_

@@ -11,6 +11,7 @@ is thrown away and the tree is built from the records. Why this way: docs/decisi
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import time
@@ -20,16 +21,20 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import SupportsIndex, overload
 
 from node.logs import log_fields
-from tallystick.trie import ENTRY_SIZE, Trie
+from node.page_file import PageFile
+from tallystick.limits import TREE_KEYS_IN_MEMORY
+from tallystick.subtrees import ENTRY_SIZE, Entries, Shelf
+from tallystick.trie import Trie
 
 TREE_FILE = "state_tree"
 MAGIC = b"tstree\x00\x01"  # its last byte is the format's version
 HEAD_SIZE = 8 + 32 + 8 + 8 + 32
 CHANGES_MIN = 4_096  # changed keys before the file is written anew: about 0.1 s of the next start
 CHANGES_SHARE = 8  # or one key in so many, whichever is more: 512 bytes written for every key changed
-CHUNK_SIZE = 524_288  # bytes written at once
+CHUNK_SIZE = 524_288  # bytes written or read at once, whole entries
 PAUSE_S = 0.002  # between two chunks, so that the loop gets its turns
 
 logger = logging.getLogger("tallystick.node")
@@ -48,9 +53,16 @@ class SavedTree:
 
 
 class TreeFile:
-    """The file of one data folder, and the thread that writes it."""
+    """The file of one data folder, and the thread that writes it.
 
-    def __init__(self, folder: Path, chain_id: bytes) -> None:
+    A tree that has more than a number of keys when it is read lies in pages of another file (``page_file``), itself and
+    all that it is updated to.
+    """
+
+    def __init__(self, folder: Path, chain_id: bytes, *, keys_in_memory: int = TREE_KEYS_IN_MEMORY) -> None:
+        """Args: keys_in_memory: of a tree that is in memory whole."""
+        self._folder = folder
+        self._keys_in_memory = keys_in_memory
         self._path = folder / TREE_FILE
         self._chain_id = chain_id
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tree")
@@ -64,12 +76,23 @@ class TreeFile:
             TreeFileError: it cannot be read, is damaged, or belongs to another chain or format.
         """
         try:
-            with self._path.open("rb") as stream:
-                return read_tree(stream.read(HEAD_SIZE), stream.read(), self._chain_id)
+            with self._path.open("rb", buffering=0) as stream:
+                head, size = stream.read(HEAD_SIZE), os.fstat(stream.fileno()).st_size - HEAD_SIZE
+                shelf = self._shelf_for(size // ENTRY_SIZE)
+                entries = stream.read() if shelf is None else EntriesOfFile(stream.fileno(), size)
+                return read_tree(head, entries, self._chain_id, shelf)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise TreeFileError(f"it cannot be read: {error.strerror}") from error
+
+    def laid(self, trie: Trie) -> Trie:
+        """A tree that was built in memory, in pages if it has too many keys to stay there."""
+        shelf = self._shelf_for(len(trie))
+        return trie if shelf is None else trie.shelved(shelf)
+
+    def _shelf_for(self, keys: int) -> PageFile | None:
+        return PageFile(self._folder) if keys > self._keys_in_memory else None
 
     def changed(self, count: int, height: int, trie: Trie) -> None:
         """So many more keys have changed up to a height, which is durable; begins to write when it is time."""
@@ -123,7 +146,35 @@ def tree_head(chain_id: bytes, height: int, count: int) -> bytes:
     return head + sha256(head).digest()
 
 
-def read_tree(head: bytes, entries: bytes, chain_id: bytes) -> SavedTree:
+class EntriesOfFile:
+    """The entries of an open file, of which no more is in memory than is looked at: ``tallystick.subtrees.Entries``."""
+
+    def __init__(self, descriptor: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, at: SupportsIndex) -> int: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> bytes: ...
+
+    def __getitem__(self, at: SupportsIndex | slice) -> int | bytes:
+        """Raises ``OSError``: the disk failed, or the file has become shorter."""
+        if not isinstance(at, slice):
+            place = at.__index__()
+            return self[place : place + 1][0]
+        start, stop, _ = at.indices(self._size)
+        data = os.pread(self._descriptor, stop - start, HEAD_SIZE + start)
+        if len(data) != stop - start:
+            raise OSError(errno.EIO, "it has become shorter")
+        return data
+
+
+def read_tree(head: bytes, entries: Entries, chain_id: bytes, shelf: Shelf | None = None) -> SavedTree:
     """The tree that a file's head and entries are.
 
     Raises:
@@ -138,10 +189,16 @@ def read_tree(head: bytes, entries: bytes, chain_id: bytes) -> SavedTree:
         raise TreeFileError("it belongs to another chain")
     if len(entries) != count * ENTRY_SIZE:
         raise TreeFileError(f"it has {len(entries)} bytes of entries where {count} need {count * ENTRY_SIZE}")
-    keys = (entries[at : at + 32] for at in range(0, len(entries), ENTRY_SIZE))
-    if any(first >= second for first, second in pairwise(keys)):
+    if any(first >= second for first, second in pairwise(_keys(entries))):
         raise TreeFileError("its entries are not in order")
-    return SavedTree(height, Trie.of_sorted(entries))
+    return SavedTree(height, Trie.of_sorted(entries, shelf=shelf))
+
+
+def _keys(entries: Entries) -> Iterator[bytes]:
+    for start in range(0, len(entries), CHUNK_SIZE):
+        chunk = entries[start : start + CHUNK_SIZE]
+        for at in range(0, len(chunk), ENTRY_SIZE):
+            yield chunk[at : at + 32]
 
 
 def _chunks(head: bytes, trie: Trie) -> Iterator[bytes]:

@@ -30,21 +30,25 @@ def newest_trie(ledger: Ledger, height: int, state_root: bytes, file: TreeFile |
         if trie is not None and trie.root == state_root:
             return trie
         logger.warning("the saved state tree does not agree with the blocks; building it from the records")
-    trie = rebuilt(ledger)
+    trie = rebuilt(ledger, file)
     if file is not None and trie.root == state_root:
         file.changed(len(trie), height, trie)
     return trie
 
 
-def rebuilt(ledger: Ledger) -> Trie:
+def rebuilt(ledger: Ledger, file: TreeFile | None = None) -> Trie:
     """The tree over all records: slow, and needs nothing else."""
     trie = Trie()
     changes: dict[bytes, bytes | None] = {}
     for key, record in ledger.records():
         changes[key_hash(key)] = record.leaf_hash()
         if len(changes) == KEYS_PER_UPDATE:
-            trie, changes = trie.update(changes), {}
-    return trie.update(changes)
+            trie, changes = _laid(trie.update(changes), file), {}
+    return _laid(trie.update(changes), file)
+
+
+def _laid(trie: Trie, file: TreeFile | None) -> Trie:
+    return trie if file is None or trie.has_shelf else file.laid(trie)
 
 
 def changes_of(ledger: Ledger, height: int) -> dict[bytes, bytes | None]:

@@ -22,7 +22,7 @@ from tallystick.compact import CompactProof, compact_text, open_contents, write_
 from tallystick.compact_records import show_session
 from tallystick.encoding import encode
 from tallystick.records.goods import session_key
-from tallystick.trie import bucket_hash
+from tallystick.subtrees import bucket_hash
 from tests import compact_world as w
 from tests.recorded_bls import FILE, computing
 

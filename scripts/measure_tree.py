@@ -6,27 +6,36 @@
 ``storage``, docs/decisions/0006-state-tree-on-disk.md: ways to keep the tree over a restart. *leaves*: a row key hash
 -> leaf hash per changed key in the height's batch. *buckets*: a row per changed bucket there. *file*: nothing there,
 and one file with all entries now and then, as ``node.tree_file`` does.
+``pages``, docs/decisions/0010-state-tree-in-pages.md: a tree in memory against one whose pages lie in a file, the same
+batches in turns.
 
 What a node on such a tree costs is for ``./scripts/bench --state``. All times are processor time.
 
-Usage: python -m scripts.measure_tree buckets|closure|storage [KEYS ...]
+Usage: python -m scripts.measure_tree buckets|closure|storage|pages [KEYS ...]
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import random
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from statistics import median
 
+from node.app import GC_THRESHOLDS
+from node.page_file import PageFile
 from node.storage import LevelStore, Put
 from node.tree_file import CHANGES_MIN, CHANGES_SHARE, TreeFile
-from scripts.benchmark.tree import BATCH, SEED, cpu, storing_us, tree_cost
-from tallystick.trie import Subtree, Trie
+from scripts.benchmark.tree import BATCH, SEED, cpu, sha256_seconds, storing_us, tree_cost
+from tallystick.limits import PROVABLE_HEIGHTS
+from tallystick.subtrees import ENTRY_SIZE, Subtree
+from tallystick.trie import Trie
 
 BUCKETS = (4, 8, 16, 32)
 BUCKET_COUNTS = (10_000, 100_000, 1_000_000)
@@ -37,6 +46,7 @@ PROOFS = 500
 ROUNDS = 100  # batches of changed keys that are stored
 CHAIN = bytes(32)
 ROWS_PER_WRITE = 50_000
+PAGED_BATCH, PAGED_ROUNDS = 400, 50  # keys changed at once, as a full block does, and how often
 Changes = dict[bytes, bytes]
 
 
@@ -173,6 +183,28 @@ def measure_file(folder: Path, trie: Trie) -> str:
     return row("file", storing, written, starting)
 
 
+def measure_pages(folder: Path, count: int) -> str:
+    """One row: a changed key in both trees, in hashes of 65 bytes taken before and after each batch."""
+    entries, chance = entries_of(count), random.Random(SEED)
+    shelves = (None, PageFile(folder))
+    trees = [deque([Trie.of_sorted(entries, shelf=shelf)], PROVABLE_HEIGHTS) for shelf in shelves]
+    keys = [entries[at : at + 32] for at in range(0, len(entries), ENTRY_SIZE)]
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    costs: tuple[list[float], list[float]] = ([], [])
+    for number in range(PAGED_ROUNDS):
+        changes = dict.fromkeys(chance.sample(keys, PAGED_BATCH), key(number))
+        for versions, measured in zip(trees, costs, strict=True):
+            before = sha256_seconds()
+            took, updated = cpu(lambda versions=versions, changes=changes: versions[-1].update(changes))  # type: ignore[misc]
+            versions.append(updated)
+            measured.append(2 * took / PAGED_BATCH / (before + sha256_seconds()))
+    assert trees[0][-1].root == trees[1][-1].root
+    gc.unfreeze()
+    return f"| {count:,} | {median(costs[0]):.0f} | {median(costs[1]):.0f} |"
+
+
 def changes_of(number: int, count: int) -> Changes:
     """A batch of changes spread over all keys."""
     return {key((number * BATCH + i) * 7_919 % count): key(-number) for i in range(BATCH)}
@@ -225,16 +257,26 @@ def print_storage(counts: tuple[int, ...]) -> None:
             shutil.rmtree(folder)
 
 
+def print_pages(counts: tuple[int, ...]) -> None:
+    """The table of decision 10."""
+    print("| keys | in memory | in pages |\n|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="tallystick-tree-") as folder:
+        for count in counts:
+            print(measure_pages(Path(folder), count), flush=True)
+
+
 def main() -> None:
     """Print the table asked for."""
     parser = argparse.ArgumentParser(prog="python -m scripts.measure_tree", description=__doc__.splitlines()[0])
-    parser.add_argument("table", choices=("buckets", "closure", "storage"))
+    parser.add_argument("table", choices=("buckets", "closure", "storage", "pages"))
     parser.add_argument("keys", type=int, nargs="*", metavar="KEYS", help="sizes of the tree")
     options = parser.parse_args()
     if options.table == "buckets":
         print_buckets(tuple(options.keys) or BUCKET_COUNTS)
     elif options.table == "closure":
         print_closure(tuple(options.keys) or STORAGE_COUNTS)
+    elif options.table == "pages":
+        print_pages(tuple(options.keys) or BUCKET_COUNTS)
     else:
         print_storage(tuple(options.keys) or STORAGE_COUNTS)
 

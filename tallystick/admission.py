@@ -54,14 +54,6 @@ def verify_decoded(signed: SignedTransaction) -> VerifiedTransaction:
     return _read_contents(signed)
 
 
-def verify_all(transactions: Sequence[SignedTransaction]) -> list[VerifiedTransaction | DecodeError | SignatureError]:
-    """``verify_decoded`` of many, the outcome of each in its place; all signatures first, then all contents.
-
-    One step for all before the next step keeps its code in the processor's cache.
-    """
-    return read_contents(check_signatures(transactions))
-
-
 class Checked(NamedTuple):
     """Transactions whose signatures were checked, and which of them failed, by place; ``check_signatures`` makes it."""
 
@@ -70,7 +62,10 @@ class Checked(NamedTuple):
 
 
 def check_signatures(transactions: Sequence[SignedTransaction]) -> Checked:
-    """The first half of ``verify_all``: nearly all of it is libsodium's time, so it may be done beside other work."""
+    """The first half of ``verify_decoded`` for many: nearly all of it is libsodium's time, so a thread may do it.
+
+    One step for all transactions before the next step keeps its code in the processor's cache.
+    """
     failed: dict[int, SignatureError] = {}
     for index, signed in enumerate(transactions):
         try:
@@ -81,7 +76,7 @@ def check_signatures(transactions: Sequence[SignedTransaction]) -> Checked:
 
 
 def read_contents(checked: Checked) -> list[VerifiedTransaction | DecodeError | SignatureError]:
-    """The second half of ``verify_all``: the outcome of each in its place."""
+    """The second half of ``verify_decoded`` for many: the outcome of each in its place."""
     failed = checked.failed
     outcomes: list[VerifiedTransaction | DecodeError | SignatureError] = []
     for index, signed in enumerate(checked.transactions):

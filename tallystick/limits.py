@@ -40,6 +40,7 @@ VIEW_MAX = 2**53 - 1  # so that every number of a header is exact in a browser
 # --- state ------------------------------------------------------------------------------------------------
 BUCKET_KEYS_MAX = 4  # keys of a trie bucket; docs/decisions/0002 has the measurement
 TREE_SHAPE_SIZE_MAX = 65_536  # bytes of the shape of a partial tree: some 20,000 keys; 6 bits can cost two hashes
+TREE_KEYS_IN_MEMORY = 1_500_000  # of a state tree that a node keeps in memory whole, unless its operator says: 300 MB
 PROVABLE_HEIGHTS = 64  # newest heights against whose state roots a node answers proofs
 RECORD_SIZE_MAX = 65_536  # bytes of one half of a record
 KEY_SIZE_MAX = 512  # bytes of one record key

@@ -17,7 +17,8 @@ from itertools import islice
 from tallystick.errors import ProofError
 from tallystick.hashing import TAG_TRIE_NODE
 from tallystick.limits import BUCKET_KEYS_MAX, TREE_SHAPE_SIZE_MAX
-from tallystick.trie import SHAPE_SIZE_BYTES, bucket_hash
+from tallystick.subtrees import bucket_hash
+from tallystick.trie import SHAPE_SIZE_BYTES
 
 DEPTH_MAX = 256
 _BRANCH, _HIDDEN, _OWN = "1", "0", "1"

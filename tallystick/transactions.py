@@ -146,15 +146,28 @@ class SignedTransaction:
 
     Attributes:
         raw: the bytes as they travel and are stored.
+        size: how many they are.
         id: 32 bytes, the head's hash.
         commitments: one 32-byte commitment per event, in order.
         witness_leaf: 32-byte leaf of the block's transaction tree; binds id and signatures.
     """
 
-    __slots__ = ("commitments", "events", "head", "head_bytes", "id", "payload", "raw", "signatures", "witness_leaf")
+    __slots__ = (
+        "commitments",
+        "events",
+        "head",
+        "head_bytes",
+        "id",
+        "payload",
+        "raw",
+        "signatures",
+        "size",
+        "witness_leaf",
+    )
 
     def __init__(self, raw: bytes, wire: WireTransaction, head: Head, commitments: tuple[bytes, ...]) -> None:
         self.raw = raw
+        self.size = len(raw)
         self.head = head
         self.head_bytes = wire.head
         self.signatures = wire.signatures
@@ -162,12 +175,7 @@ class SignedTransaction:
         self.payload = wire.payload
         self.commitments = commitments
         self.id = transaction_id(wire.head)
-        self.witness_leaf = leaf_hash(self.id + tagged(TAG_WITNESS, *wire.signatures))
-
-    @property
-    def size(self) -> int:
-        """Bytes on the wire."""
-        return len(self.raw)
+        self.witness_leaf = leaf_hash(self.id + sha256(TAG_WITNESS + b"".join(wire.signatures)).digest())
 
     @property
     def payload_salt(self) -> bytes:
@@ -186,7 +194,7 @@ class SignedTransaction:
 
 def transaction_id(head: bytes) -> bytes:
     """The id of a transaction with these head bytes."""
-    return tagged(TAG_TRANSACTION_ID, head)
+    return sha256(TAG_TRANSACTION_ID + head).digest()
 
 
 def payload_digest(payload: bytes) -> bytes:

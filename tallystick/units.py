@@ -14,7 +14,8 @@ from tallystick.hashing import TAG_UNIT, tagged
 from tallystick.proofs.codes import ProofCode
 from tallystick.records.base import Space, key_hash
 from tallystick.records.goods import item_key
-from tallystick.trie import EMPTY, Trie, branch_hash, bucket_hash
+from tallystick.subtrees import branch_hash, bucket_hash
+from tallystick.trie import EMPTY, Trie
 
 UNIT_PREFIX = "00/"  # key texts of logistic units (SSCC)
 BUCKET_UNITS = 1

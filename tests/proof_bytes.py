@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TypeVar
 
-from tallystick.proofs.anchor import read_message
+from tallystick.proofs.messages import read_message
 
 T = TypeVar("T")
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from msgspec import structs
 
+from tallystick.encoding import encode
 from tallystick.merkle import leaf_hash, root_from_shared_path
-from tallystick.proofs import EventBundle, ItemBundle, read_bundle
-from tallystick.proofs.anchor import read_message
-from tallystick.proofs.bundle import AnchorShown, EventShown, SignedShown
+from tallystick.proofs import EventBundle, EvidenceBundle, ItemBundle, RecordBundle, read_bundle
+from tallystick.proofs.bundle import AnchorShown, EpochShown, EventShown, Pieces, SignedShown
+from tallystick.proofs.messages import read_message
 from tallystick.proofs.pieces import DIGEST, Known
 from tallystick.proofs.written import WrittenOut, write_out, write_out_anchor
 from tallystick.transactions import Head
@@ -24,6 +24,8 @@ Bundle = dict[str, Any]
 def written_out(bundle: Bundle) -> Bundle:
     """The bundle with all byte strings whole."""
     bundle = {**bundle, "anchor": written_out_anchor(bundle["anchor"])}
+    if bundle["kind"] in ("record", "evidence"):
+        return _with_one_record(bundle)
     if bundle["kind"] not in ("item", "event"):
         return bundle
     shown = read_bundle(json.dumps(bundle).encode())
@@ -48,13 +50,30 @@ def written_out(bundle: Bundle) -> Bundle:
     return whole
 
 
-def written_out_anchor(shown: Bundle | AnchorShown) -> Bundle:
+def written_out_anchor(anchor: Bundle | AnchorShown) -> Bundle:
     """The anchor with all byte strings whole, as plain JSON."""
-    anchor = shown if isinstance(shown, AnchorShown) else msgspec.convert(shown, AnchorShown)
+    anchor = anchor if isinstance(anchor, AnchorShown) else msgspec.convert(anchor, AnchorShown)
     written = write_out_anchor(anchor)
-    epochs = [structs.replace(end, **whole._asdict()) for end, whole in zip(anchor.epochs, written.epochs, strict=True)]
-    whole: Bundle = msgspec.to_builtins(structs.replace(anchor, **{**written._asdict(), "epochs": epochs}))
+    first, *sets = map(encode, written.sets)
+    epochs = [
+        EpochShown(end.boundary, end.finalisation, following, end.closing)
+        for end, following in zip(written.epochs, sets, strict=True)
+    ]
+    descendants: list[Pieces] = [*written.descendants]
+    shown = AnchorShown(anchor.chain_id, written.header, written.finalisation, first, descendants, epochs)
+    whole: Bundle = msgspec.to_builtins(shown)
     return whole
+
+
+def _with_one_record(bundle: Bundle) -> Bundle:
+    shown = read_bundle(json.dumps(bundle).encode())
+    assert isinstance(shown, RecordBundle | EvidenceBundle)
+    if shown.record is None:
+        return bundle
+    named = (shown.key,) if isinstance(shown, RecordBundle) else ()
+    written = write_out(Known(shown.anchor.chain_id, named), [shown.record], (), ())
+    (record,) = _records({"records": [bundle["record"]]}, written)
+    return {**bundle, "record": record}
 
 
 def _records(bundle: Bundle, written: WrittenOut) -> list[Bundle]:

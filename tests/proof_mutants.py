@@ -61,7 +61,7 @@ def mutants(bundle: Bundle) -> Iterator[Mutant]:
         yield from path_steps(bundle, ("path",), {"receipt-altered"})
         for index in (-1, bundle["index"] + 1, 10**6):
             yield mutant(f"index={index}", {"receipt-altered", "not-in-tree"}, bundle, ("index",), index)
-    if "as_of" in bundle:
+    if bundle.get("as_of") is not None:
         yield from _height(bundle, ("as_of",))
         yield mutant("as_of left out", {"wrong-height"}, bundle, ("as_of",), None)
     if "obligation" in bundle:
@@ -84,7 +84,7 @@ def _pieces(value: Any, at: Path = (), whole: Bundle | None = None) -> Iterator[
         for name, inner in value.items():
             yield from _pieces(inner, (*at, name), bundle)
     elif isinstance(value, list):
-        in_pieces = any(isinstance(one, str) for one in value) and any(isinstance(one, int) for one in value)
+        in_pieces = any(isinstance(one, int) for one in value)
         for place, inner in enumerate(value):
             if not in_pieces:
                 yield from _pieces(inner, (*at, place), bundle)

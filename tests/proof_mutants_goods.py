@@ -195,7 +195,6 @@ def epoch_mutants(bundle: Bundle) -> Iterator[Mutant]:
         yield mutant(f"{at} left out", strange, bundle, ("anchor", "epochs"), without(ends, index))
         sets = {"epoch": strange, "validators_hash": strange, "next_validators_hash": strange}
         yield from changed_message(bundle, (*at, "boundary"), Header, off, {**sets, "chain_id": {"wrong-chain"}})
-        yield from changed_message(bundle, (*at, "validators"), ValidatorSet, strange)
         yield from changed_message(bundle, (*at, "next_validators"), ValidatorSet, strange)
         if end.get("closing") is not None:
             foreign = {"chain_id": {"wrong-chain"}}

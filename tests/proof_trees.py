@@ -6,7 +6,7 @@ from typing import Any
 
 from tallystick.hashing import TAG_RECORD_MEMBERS, tagged
 from tallystick.records.base import key_hash, leaf_of_halves
-from tallystick.trie import ENTRY_SIZE
+from tallystick.subtrees import ENTRY_SIZE
 from tests.proof_bytes import ZEROS, b64, unb64
 
 Bundle = dict[str, Any]

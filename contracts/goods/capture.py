@@ -155,7 +155,7 @@ def _take_effect(context: EventContext, lines: Sequence[Line]) -> EventStatus:
     """Decide between effective and stated, and do it."""
     event = context.event
     old, new = _old_and_new(event, lines)
-    uncontrolled = [identifier for identifier, _ in old if context.item(identifier.key) is None]
+    uncontrolled = [identifier for identifier, _ in old if context.item(identifier.key) is None] if old else []
     if len(uncontrolled) == len(old):
         if not _opens(context, old, new):
             return _state(context, lines)

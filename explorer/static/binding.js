@@ -299,7 +299,7 @@ const hash = (value) => b64(value) && value.length === 44 && value[42] !== '=' &
 const string = (value) => typeof value === 'string' && isWellFormed(value);
 const whole = (value) => Number.isInteger(value);
 const list = (shape) => (value) => Array.isArray(value) && value.every(shape);
-// Bytes, whole or in pieces of which numbers name hashes (docs/spec/proofs.md, section 1.1).
+// Bytes, whole or in pieces of which numbers name what is known (docs/spec/proofs.md, section 1.1).
 const piece = (value) => b64(value) || whole(value);
 const pieces = (value) => (Array.isArray(value) ? value.length <= PIECES_MAX && value.every(piece) : b64(value));
 const PIECES_MAX = 1024;
@@ -316,13 +316,13 @@ const object = (members, defaults = {}) => (value) => {
 const only = (word) => (value) => value === word;
 
 const epochEnd = object(
-  { validators: b64, boundary: pieces, finalisation: pieces, next_validators: b64, closing: maybe(pieces) }, { closing: null },
+  { boundary: pieces, finalisation: pieces, next_validators: pieces, closing: maybe(pieces) }, { closing: null },
 );
 const anchor = object(
   {
-    chain_id: hash, header: pieces, descendants: list(pieces), finalisation: pieces, validators: b64, epochs: list(epochEnd),
+    chain_id: hash, header: pieces, descendants: list(pieces), finalisation: pieces, validators: pieces, epochs: list(epochEnd),
   },
-  { epochs: [] },
+  { descendants: [], epochs: [] },
 );
 const ZEROS = `${'A'.repeat(43)}=`;
 const record = object({ key: pieces, public: pieces, members_hash: hash }, { members_hash: ZEROS });
@@ -378,10 +378,10 @@ export function readBundle(bundle) {
   return kind === 'record' ? { record: null, ...bundle } : { header: null, ...bundle };
 }
 
-/** The hashes that numbers name so far: 0 is 32 zero bytes, 1 the chain id, then each in the order it came. */
+/** What numbers name so far: 0 is 32 zero bytes, 1 the chain id, 2 the root of an empty tree, then each in turn. */
 export class Known {
-  constructor(chainId, hashes) {
-    this.hashes = [ZERO32, chainId, ...hashes];
+  constructor(chainId, named = []) {
+    this.named = [ZERO32, chainId, sha256(), ...named];
   }
 
   /** A byte string, whole or in pieces, as bytes. */
@@ -389,33 +389,31 @@ export class Known {
     if (!Array.isArray(pieces)) return unb64(pieces);
     const parts = pieces.map((piece) => {
       if (typeof piece === 'string') return unb64(piece);
-      if (!(piece >= 0 && piece < this.hashes.length)) throw new ProofError('unreadable', `${piece} names no hash that is known`);
-      return this.hashes[piece];
+      if (!(piece >= 0 && piece < this.named.length)) throw new ProofError('unreadable', `${piece} names nothing that is known`);
+      return this.named[piece];
     });
     return concat(...(await digests(parts)));
   }
 }
 
-/** An anchor's headers and certificates put together: hashes of sets are known from the beginning, of blocks after them. */
-async function writeOutAnchor(shown) {
-  const ends = shown.epochs ?? [];
-  const sets = [shown, ...ends].map(({ validators }) => tagged(0x21, unb64(validators)));
-  const known = new Known(unb64(shown.chain_id), sets);
+/** A set of validators, read, with its hash. */
+export const readSet = (bytes) => ({ hash: tagged(0x21, bytes), members: decodeMessage(bytes, ValidatorSet, 16384).members });
+
+/** An anchor's sets, headers and certificates put together: hashes of sets are known from the beginning, of blocks after them. */
+async function writeOutAnchor(shown, descendants, later) {
+  const known = new Known(unb64(shown.chain_id));
+  const sets = await (later ? later.setsOf(shown, known) : known.whole(shown.validators).then((bytes) => [readSet(bytes)]));
+  known.named.push(...sets.map(({ hash }) => hash));
   const take = async (pieces, tag) => {
     const bytes = await known.whole(pieces);
     const hash = tagged(tag, bytes);
-    known.hashes.push(hash);
+    known.named.push(hash);
     return { bytes, hash };
   };
-  const epochs = [];
-  for (const [i, end] of ends.entries()) {
-    const boundary = await take(end.boundary, 0x20);
-    const closing = (end.closing ?? null) === null ? null : await take(end.closing, 0x23);
-    epochs.push({ ...end, setHash: sets[i + 1], boundary, closing, finalisation: await known.whole(end.finalisation) });
-  }
+  const ends = later && (await later.writeOutEnds(shown.epochs, sets, known, take));
   const chain = [];
-  for (const header of [shown.header, ...shown.descendants]) chain.push(await take(header, 0x20));
-  return { setHash: sets[0], chain, finalisation: await known.whole(shown.finalisation), epochs };
+  for (const header of [shown.header, ...descendants]) chain.push(await take(header, 0x20));
+  return { set: sets[sets.length - 1], chain, finalisation: await known.whole(shown.finalisation), ends };
 }
 
 export const FINALIZE = 3;
@@ -428,21 +426,22 @@ const BITS = 31;
  * Its votes, and whatever else is signed, hold once `signatures` are settled.
  */
 export async function verifyAnchor(shown, trust, signatures) {
-  if (shown.descendants.length > DESCENDANTS_MAX || (shown.epochs ?? []).length > EPOCHS_MAX) {
+  const { epochs = [], descendants = [] } = shown;
+  if (descendants.length > DESCENDANTS_MAX || epochs.length > EPOCHS_MAX) {
     throw new ProofError('unreadable', 'too many descendants or ends of epochs');
   }
-  const written = await writeOutAnchor(shown);
+  const later = epochs.length > 0 && (await import('./epochs.js'));
+  const written = await writeOutAnchor(shown, descendants, later);
   const chain = written.chain.map(({ bytes }) => decodeMessage(bytes, Header, 1024));
   const [header] = chain;
   if (hex(unb64(shown.chain_id)) !== trust.chainId || chain.some((each) => hex(each.chainId) !== trust.chainId)) {
     throw new ProofError('wrong-chain', 'the proof is from another chain');
   }
   const finalisation = decodeMessage(written.finalisation, Certificate, 8192);
-  const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
-  const sets = written.epochs.length === 0 ? trust.validatorsHashes
-    : await (await import('./epochs.js')).knownSets(written.epochs, trust, signatures);
+  const validators = written.set.members;
+  const sets = later ? await later.knownSets(written.ends, trust, signatures) : trust.validatorsHashes;
   const known = sets[header.epoch];
-  const [setHash, ...hashes] = await digests([written.setHash, ...written.chain.map(({ hash: named }) => named)]);
+  const [setHash, ...hashes] = await digests([written.set.hash, ...written.chain.map(({ hash: named }) => named)]);
   if (known === undefined || hex(setHash) !== known || chain.some((each) => hex(each.validatorsHash) !== known)) {
     throw new ProofError('unknown-validators', `validators of epoch ${header.epoch} are not the pinned ones`);
   }

@@ -248,11 +248,8 @@ export const Header = struct({
 export const Certificate = struct({
   statement, signers: within(1, 2 ** 31 - 1), signatures: listOf(signature, 1, 31),
 });
-export const ValidatorSet = struct({
-  members: listOf(
-    struct({ organisation: name, key: hash, blsKey: bytesOf(0, 48), blsPossession: bytesOf(0, 96) }), 1, 31,
-  ),
-});
+export const Member = struct({ organisation: name, key: hash, blsKey: bytesOf(0, 48), blsPossession: bytesOf(0, 96) });
+export const ValidatorSet = struct({ members: listOf(Member, 1, 31) });
 export const Head = struct({
   version: natural, chainId: hash, nonce: bytesOf(16, 16), signers: listOf(hash, 1, 8), validUntilMs: time,
   kind: oneOf(2), eventCount: within(0, 1000), digest: hash,

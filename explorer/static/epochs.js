@@ -1,16 +1,46 @@
 // Who votes after the validators that a reader pinned: an epoch ends with a block that names the next ones. Loaded only for
 // bundles with ends of epochs. Specification: docs/spec/proofs.md, section 2, step 2; docs/spec/epochs.md.
 
-import { FINALIZE, checkCertificate } from './binding.js';
+import { FINALIZE, Known, checkCertificate, readSet } from './binding.js';
 import {
-  Certificate, Header, ProofError, ValidatorSet, ZERO32, decodeMessage, hash, hex, natural, same, struct, unb64, unhex, within,
+  Certificate, Header, Member, ProofError, ZERO32, decodeMessage, hash, hex, listOf, natural, same, struct, unhex, within,
 } from './encoding.js';
-import { digests, tagged } from './hashing.js';
+import { digests } from './hashing.js';
 
 const ClosingHeader = struct({
   chainId: hash, epoch: natural, view: natural, parentHash: hash, parentView: natural, proposer: within(0, 30),
   boundaryHash: hash,
 });
+
+const encoded = (shape) => (reader) => {
+  const from = reader.at;
+  shape(reader);
+  return reader.bytes.slice(from, reader.at);
+};
+const EncodedSet = struct({ members: listOf(encoded(Member), 1, 31) });
+
+/** The set of each epoch that is shown, the header's at last; to each the members of those before it are known. */
+export async function setsOf({ validators, epochs }, { named }) {
+  const members = new Known(named[1]);
+  const sets = [];
+  for (const pieces of [validators, ...epochs.map((end) => end.next_validators)]) {
+    const bytes = await members.whole(pieces);
+    sets.push(readSet(bytes));
+    members.named.push(...decodeMessage(bytes, EncodedSet, 16384).members);
+  }
+  return sets;
+}
+
+/** Ends of epochs, written out; `take` makes the hash of what it writes out known. */
+export async function writeOutEnds(epochs, sets, known, take) {
+  const ends = [];
+  for (const [i, end] of epochs.entries()) {
+    const boundary = await take(end.boundary, 0x20);
+    const closing = (end.closing ?? null) === null ? null : await take(end.closing, 0x23);
+    ends.push({ set: sets[i], next: sets[i + 1], boundary, closing, finalisation: await known.whole(end.finalisation) });
+  }
+  return ends;
+}
 
 /** Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to. */
 export async function knownSets(epochs, trust, signatures) {
@@ -20,12 +50,10 @@ export async function knownSets(epochs, trust, signatures) {
     const boundary = decodeMessage(shown.boundary.bytes, Header, 1024);
     const closing = shown.closing && decodeMessage(shown.closing.bytes, ClosingHeader, 1024);
     const finalisation = decodeMessage(shown.finalisation, Certificate, 8192);
-    decodeMessage(unb64(shown.next_validators), ValidatorSet, 16384);
-    const validators = decodeMessage(unb64(shown.validators), ValidatorSet, 16384).members;
     const { epoch } = boundary;
     if (epoch < first) continue; // it leads up to what is pinned
     const [set, nextSet, boundaryHash, closingHash] = await digests([
-      shown.setHash, tagged(0x21, unb64(shown.next_validators)), shown.boundary.hash, shown.closing?.hash ?? ZERO32,
+      shown.set.hash, shown.next.hash, shown.boundary.hash, shown.closing?.hash ?? ZERO32,
     ]);
     const next = hex(nextSet);
     if (known[epoch] === undefined || hex(set) !== known[epoch]) {
@@ -38,7 +66,7 @@ export async function knownSets(epochs, trust, signatures) {
       throw new ProofError('unknown-validators', 'the boundary block names other validators');
     }
     checkEnd(boundary, boundaryHash, closing, closingHash, finalisation);
-    checkCertificate(finalisation, validators, unhex(trust.chainId), signatures);
+    checkCertificate(finalisation, shown.set.members, unhex(trust.chainId), signatures);
     if ((known[epoch + 1] ?? next) !== next) {
       throw new ProofError('unknown-validators', `other validators of epoch ${epoch + 1} are pinned`);
     }

@@ -145,7 +145,7 @@ export class ShownState {
   static async read(anchor, bundle, { histories = [], events = [] } = {}) {
     const state = new ShownState();
     const records = bundle.records ?? [bundle.record].filter(Boolean);
-    const known = new Known(anchor.chainId, (bundle.hashes ?? []).map(unb64));
+    const known = new Known(anchor.chainId, (bundle.kind === 'record' ? [bundle.key] : bundle.hashes ?? []).map(unb64));
     const written = await writeOut(known, records, histories, events);
     Object.assign(state, { known, histories: written.histories });
     const shown = await readEvents(events, written.commitments, bundle.signed, anchor, known);
@@ -206,10 +206,10 @@ export class ShownState {
 /** Everything in pieces put together (section 1.1): what follows from one part is known to the next. */
 async function writeOut(known, records, histories, events) {
   const commitments = await digests(events.map(commitmentOf));
-  known.hashes.push(...commitments);
+  known.named.push(...commitments);
   const keys = await Promise.all(records.map(({ key }) => known.whole(key)));
   const keyHashes = await digests(keys.map((key) => sha256(key)));
-  known.hashes.push(...keyHashes);
+  known.named.push(...keyHashes);
   const written = new Map();
   for (const history of histories) {
     const entries = await Promise.all(history.entries.map((entry) => known.whole(entry)));
@@ -218,7 +218,7 @@ async function writeOut(known, records, histories, events) {
   await digests([...written.values()].flatMap(({ peaks }) => peaks));
   for (const history of written.values()) {
     history.peaks = await digests(history.peaks);
-    known.hashes.push(...history.peaks);
+    known.named.push(...history.peaks);
   }
   const publics = await Promise.all(records.map((record) => known.whole(record.public)));
   return { commitments, keys, keyHashes, histories: written, publics };
@@ -259,7 +259,7 @@ async function captureOf(place, signed, known, captures) {
   const begin = cut ? await known.whole(shown.head.slice(0, -1)) : null;
   const headBytes = cut ? concat(begin, ZERO32) : await known.whole(shown.head);
   const head = decodeMessage(headBytes, Head, 1024);
-  if (!same(head.chainId, known.hashes[1])) throw new ProofError('wrong-chain', 'an event was signed for another chain');
+  if (!same(head.chainId, known.named[1])) throw new ProofError('wrong-chain', 'an event was signed for another chain');
   if (head.kind !== EVENTS) throw new ProofError('event-altered', 'the signed head is not a capture');
   captures.set(place, { head, headBytes, begin, shown, leaves: new Map() });
   return captures.get(place);

@@ -21,14 +21,14 @@ from scripts.benchmark.soak import soak
 from scripts.benchmark.state import SIZES, measure_state, print_state
 from scripts.story.cast import FOUNDERS
 from scripts.story.network import Network, NetworkError
-from tallystick.limits import CHECK_THREADS_MAX
+from tallystick.limits import CHECK_THREADS_MAX, TREE_KEYS_IN_MEMORY
 
 
-def state_bench(sizes: list[int] | None, plot: Path | None) -> int:
+def state_bench(sizes: list[int] | None, plot: Path | None, keys_in_memory: int) -> int:
     """Measure what the size of the state costs; a table, then one JSON line."""
     folder = Path(tempfile.mkdtemp(prefix="tallystick-state-"))
     try:
-        figures = measure_state(folder, tuple(sizes or SIZES))
+        figures = measure_state(folder, tuple(sizes or SIZES), keys_in_memory)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print_state(figures)
@@ -48,6 +48,13 @@ def main() -> int:
     parser.add_argument("--proofs", action="store_true", help="what verifying costs, in Python and in Chromium")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="with --state: also draw block time and memory (SVG)")
     parser.add_argument(
+        "--tree-keys-in-memory",
+        type=int,
+        default=TREE_KEYS_IN_MEMORY,
+        metavar="N",
+        help="with --state: the node's setting of this name; 0: the tree's pages lie in a file",
+    )
+    parser.add_argument(
         "--check-threads",
         type=int,
         choices=range(CHECK_THREADS_MAX + 1),
@@ -64,7 +71,7 @@ def main() -> int:
     if options.snapshots:
         return max(snapshot_bench(size) for size in options.keys or [SNAPSHOT_KEYS])
     if options.state:
-        return state_bench(options.keys, options.plot)
+        return state_bench(options.keys, options.plot, options.tree_keys_in_memory)
     if options.proofs:
         return max(proofs_bench(size) for size in options.keys or [PROOF_KEYS])
     folder = Path(tempfile.mkdtemp(prefix="tallystick-bench-"))

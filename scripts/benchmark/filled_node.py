@@ -74,9 +74,11 @@ class FilledNode:
         capture_seed: of a key with which the processor captures.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, setting: str = "") -> None:
+        """Args: setting: a line for its configuration."""
         self.network = Network(folder, FOUNDERS)
         self.network.found("state", allow_clock_advance=False)
+        self.network.configure(next(iter(self.network.nodes)), setting)
         nodes = [node.folder for node in self.network.nodes.values()]
         self.home = nodes[0]
         seeds = [read_validator_seed(node / "keys" / "validator.key") for node in nodes]

@@ -1,7 +1,8 @@
 """``./scripts/bench --proofs``: what verifying costs its reader, in Python and in Chromium, beside the signatures.
 
-The item has twelve events of five captures, a container session, a lot, an input, a recall and a correction, in a state
-of as many keys as asked for, under four validators and one change of their set.
+The item has twelve events of five captures, a container session, a lot, an input, a recall and a correction, the plain
+item twelve captures of one event each, in a state of as many keys as asked for, under four validators and one change of
+their set.
 """
 
 from __future__ import annotations
@@ -15,30 +16,26 @@ from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 from typing import Any
 from zlib import compress
 
 import msgspec
-from msgspec import structs
 
 from explorer.assets import STATIC
 from scripts.benchmark.client import percentile
+from scripts.benchmark.large_world import PLAIN, LargeWorld
 from scripts.proof_vectors.epochs import crossed
 from tallystick import keys
-from tallystick.blocks import Executed, Header
-from tallystick.encoding import encode
+from tallystick.blocks import Executed
 from tallystick.proofs import Bundle, VerifiedItem, build_item, build_record, verify_bundle, write_bundle
-from tallystick.records.base import key_hash
-from tallystick.records.goods import HistoryKind, SessionPublic, item_key, session_key
-from tallystick.trie import Trie
+from tallystick.records.goods import item_key
 from tests import proof_world as w
 from tests.browser.chromium import PROGRAM, Chromium
 
 RUNS = 50
 KEYS = 1_000_000
 LIMITS_MS = {"python": 2.0, "chromium": 20.0}
-MORE_EVENTS = 5
+SAMPLED = 1_000
 FRESH_PAGES = 20
 MEANING = """
 python_ms          50 checks in one process, JSON text to verdict, without the time inside checks of signatures and keys
@@ -63,62 +60,6 @@ VERIFY = """
 """
 
 
-class LargeWorld(w.ProofWorld):
-    """The proof world in a state of many keys, with twelve events in its serial's closure."""
-
-    whole: Trie
-    keys_shown: int  # by the newest tree
-
-    def prove(self, key_hashes: list[bytes]) -> bytes:
-        """See ``CertifiedState``; counts the keys."""
-        self.keys_shown = len(key_hashes)
-        return super().prove(key_hashes)
-
-    def trie(self) -> Trie:
-        """See ``ProofWorld``; made once."""
-        return self.whole
-
-    def salt(self, height: int, place: int) -> bytes:
-        """See ``ProofWorld``; every event has another, as real ones have."""
-        return sha256(b"salt of event %d of %d" % (place, height)).digest()
-
-    def nonce(self, height: int) -> bytes:
-        """See ``ProofWorld``; as random as real ones look."""
-        return sha256(b"nonce %d" % height).digest()[:16]
-
-    def header(self, **changes: object) -> Header:
-        """See ``ProofWorld``; the block before it is one."""
-        return super().header(**{"parent_hash": sha256(b"the block before").digest(), **changes})
-
-    @classmethod
-    def of(cls, keys_wanted: int) -> LargeWorld:
-        """The world with so many keys in its state."""
-        small = w.finished_world(empty=cls())
-        world = cls(small.records, small.histories, small.transactions, small.state_height, small.recorded_by)
-        for key in (*map(item_key, (w.SERIAL, w.LOT, w.FIELD_LOT, w.PALLET)), session_key(w.PALLET, 1)):
-            # Who holds a thing is for members: as the rules write them, such records have both halves.
-            salt = sha256(key).digest()
-            world.records[key] = structs.replace(world.records[key], members_salt=salt, members=b"\x90")
-        world._observe()
-        own = {key_hash(key): record.leaf_hash() for key, record in world.records.items()}
-        others = (sha256(b"%d" % number).digest() for number in count())
-        filling = sorted(next(others) for _ in range(max(0, keys_wanted - len(own))))
-        world.whole = Trie.of_sorted(b"".join(key + sha256(key).digest() for key in filling)).update(own)
-        return world
-
-    def _observe(self) -> None:
-        """More events of the container that the serial is in."""
-        session = session_key(w.PALLET, 1)
-        events = [
-            w.event(bizStep="transporting", epcList=[w.uri(w.PALLET)], eventTime=f"2026-11-22T1{hour}:00:00.000Z")
-            for hour in range(MORE_EVENTS)
-        ]
-        for index, commitment in enumerate(self.capture("org:carrier", 17, *events)):
-            self.append(session, commitment, 17, index, HistoryKind.OBSERVE)
-        public = SessionPublic(w.PALLET, 1, True, self.history(session), 1_700_000_000_000, 0)
-        self.records[session] = structs.replace(self.records[session], public=encode(public))
-
-
 def proofs_bench(keys_wanted: int = KEYS) -> int:
     """Measure; a table, then one JSON line. 0 when what was measured is within its limits."""
     world = LargeWorld.of(keys_wanted)
@@ -130,6 +71,8 @@ def proofs_bench(keys_wanted: int = KEYS) -> int:
         "keys": len(world.whole),
         "item_keys": item_keys,
         **_sizes(item, record),
+        **_of_any_key(record, world),
+        **_of_a_plain_item(world),
         **_in_python(item),
     }
     if PROGRAM is not None:
@@ -145,6 +88,28 @@ def _crossed(bundle: Bundle, world: LargeWorld) -> bytes:
     """JSON of a bundle under a header of the next epoch, whose boundary block executed another height."""
     executed = Executed(w.EXECUTED_HEIGHT, w.TIME_MS, *(sha256(b"root %d" % number).digest() for number in range(3)))
     return msgspec.json.encode(crossed(json.loads(write_bundle(bundle)), of=world, in_pieces=True, executed=executed))
+
+
+def _of_any_key(record: bytes, world: LargeWorld) -> dict[str, int]:
+    """Bytes of that record's bundle if it stood in the places of other keys: how deep and beside how many is chance."""
+    bare = len(record) - len(json.loads(record)["state"])
+    proofs = (world.whole.prove([sha256(b"%d" % number).digest()]) for number in range(SAMPLED))
+    sizes = [float(bare + 4 * ((len(proof) + 2) // 3)) for proof in proofs]
+    return {f"record_json_bytes_p{share}": int(percentile(sizes, share / 100)) for share in (50, 99, 100)}
+
+
+def _of_a_plain_item(world: LargeWorld) -> dict[str, int]:
+    """Bytes of the bundle of an item with as many events and nothing around it, without the events' own bytes."""
+    world.add_plain_item()
+    plain = _crossed(build_item(PLAIN, world), world)
+    verified = verify_bundle(plain, w.TRUST, subject=PLAIN)
+    assert isinstance(verified, VerifiedItem) and verified.verdict == "proven" and not verified.closure.missing
+    events = json.loads(plain)["events"]
+    return {
+        "plain_item_events": len(events),
+        "plain_item_json_bytes": len(plain) - sum(len(event["public"]) for event in events),
+        "plain_item_events_own_bytes": sum(len(b64decode(event["public"])) for event in events),
+    }
 
 
 def _sizes(item: bytes, record: bytes) -> dict[str, int]:

@@ -32,6 +32,7 @@ from scripts.story.goods import PACK_GTIN
 from scripts.story.network import ROOT, node_environment
 from tallystick.admission import VerifiedTransaction, verify_transaction
 from tallystick.epochs import EpochStep
+from tallystick.limits import TREE_KEYS_IN_MEMORY
 from tallystick.proofs import Trust, build_item, build_record, verify_bundle, write_bundle
 from tallystick.proofs.bundle import ItemBundle
 from tallystick.records.base import key_hash
@@ -44,10 +45,12 @@ PROOFS = 300
 START_PATIENCE_S = 120.0
 
 
-def measure_state(folder: Path, sizes: tuple[int, ...] = SIZES) -> dict[str, dict[int, float] | float]:
+def measure_state(
+    folder: Path, sizes: tuple[int, ...] = SIZES, keys_in_memory: int = TREE_KEYS_IN_MEMORY
+) -> dict[str, dict[int, float] | float]:
     """Every figure; those by size are by the number of keys asked for."""
     figures: dict[str, dict[int, float] | float] = {}
-    node = FilledNode(folder)
+    node = FilledNode(folder, f"tree_keys_in_memory = {keys_in_memory}")
     for size in sizes:
         gc.unfreeze()
         node.grow(size)

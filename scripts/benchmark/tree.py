@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,7 +12,8 @@ from statistics import median
 from typing import TypeVar
 
 from node.tree_file import CHANGES_MIN, CHANGES_SHARE, TreeFile
-from tallystick import trie as trie_module
+from tallystick import subtrees
+from tallystick.limits import PROVABLE_HEIGHTS
 from tallystick.trie import Trie
 
 T = TypeVar("T")
@@ -41,20 +43,26 @@ class TreeCost:
 
 
 def tree_cost(trie: Trie) -> TreeCost:
-    """Update a tree in batches of keys drawn at random from all it has; the tree stays as it is."""
+    """Update a tree in batches of keys drawn at random from all it has, each the next version, as a node does.
+
+    As many versions are kept as a node keeps, so that what they put away is written.
+    """
     chance = random.Random(SEED)
+    versions = deque([trie], PROVABLE_HEIGHTS)
     known = [key_hash for key_hash, _ in trie.items()]
     updates, hashing, counts, calibration = [], [], [], []
     for number in range(BATCHES):
         leaf = sha256(b"%d" % number).digest()
         changes: dict[bytes, bytes | None] = dict.fromkeys(chance.sample(known, min(BATCH, len(known))), leaf)
-        updates.append(cpu(lambda changes=changes: trie.update(changes))[0] / len(changes))  # type: ignore[misc]
+        took, updated = cpu(lambda changes=changes: versions[-1].update(changes))  # type: ignore[misc]
+        updates.append(took / len(changes))
         calibration.append(sha256_seconds())
         if number % HASHED_EVERY == 0:
-            inputs = _hashed_by(lambda changes=changes: trie.update(changes))  # type: ignore[misc]
+            inputs = _hashed_by(lambda changes=changes: versions[-1].update(changes))  # type: ignore[misc]
             took = cpu(lambda inputs=inputs: [sha256(data).digest() for data in inputs])[0]  # type: ignore[misc]
             hashing.append(took / len(changes))
             counts.append(len(inputs) / len(changes))
+        versions.append(updated)
     return TreeCost(median(updates) * 1e6, median(hashing) * 1e6, median(counts), median(calibration) * 1e6)
 
 
@@ -84,9 +92,9 @@ def _hashed_by(work: Callable[[], Trie]) -> list[bytes]:
         inputs.append(data)
         return sha256(data)
 
-    trie_module.sha256 = recording  # type: ignore[assignment, attr-defined]
+    subtrees.sha256 = recording  # type: ignore[assignment, attr-defined]
     try:
         work()
     finally:
-        trie_module.sha256 = sha256  # type: ignore[attr-defined]
+        subtrees.sha256 = sha256  # type: ignore[attr-defined]
     return inputs

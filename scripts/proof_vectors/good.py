@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.proof_vectors.epochs import crossed
+from scripts.proof_vectors.epochs import crossed, crossed_twice, with_defaults
 from scripts.proof_vectors.evidence import good_evidence
 from scripts.proof_vectors.making import (
     Bundle,
@@ -22,6 +22,7 @@ from scripts.proof_vectors.making import (
     receivable_at,
     record,
     record_at,
+    record_in_pieces,
     stated_by_two,
 )
 from tallystick.proofs import build_record, write_bundle
@@ -65,8 +66,15 @@ def good() -> dict[str, tuple[str, str, Bundle]]:
         "record-one-epoch-later-in-pieces": (
             "proven",
             item_key(w.LOT).hex(),
-            crossed(record(), closed=True, in_pieces=True),
+            crossed(record_in_pieces(), closed=True, in_pieces=True),
         ),
+        "record-two-epochs-later": ("proven", item_key(w.LOT).hex(), crossed_twice(record())),
+        "record-two-epochs-later-in-pieces": (
+            "proven",
+            item_key(w.LOT).hex(),
+            crossed_twice(record_in_pieces(), in_pieces=True),
+        ),
+        "record-with-its-defaults": ("proven", item_key(w.LOT).hex(), with_defaults(record())),
         "record-one-epoch-later": ("proven", item_key(w.LOT).hex(), crossed(record())),
         "record-pinned-at-the-later-epoch": ("proven", item_key(w.LOT).hex(), crossed(record())),
         "record-of-the-last-height-of-its-epoch": ("proven", item_key(w.LOT).hex(), record()),

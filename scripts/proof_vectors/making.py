@@ -112,6 +112,11 @@ def record() -> Bundle:
     return loads(write_bundle(build_record(item_key(w.LOT), w.finished_world())))
 
 
+def record_in_pieces() -> Bundle:
+    """The bundle of the lot's record as it is made."""
+    return as_made(write_bundle(build_record(item_key(w.LOT), w.finished_world())))
+
+
 def earlier_world() -> w.ProofWorld:
     """A world whose state is that of an earlier height than its anchor certifies."""
     world = w.finished_world()

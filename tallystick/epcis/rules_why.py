@@ -31,7 +31,7 @@ from tallystick.epcis.vocabulary import (
 )
 from tallystick.errors import EventError
 
-_EVENT_ID: Final = re.compile(
+EVENT_ID: Final = re.compile(
     r"urn:uuid:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
     r"|ni:///[a-z0-9-]{2,20};[A-Za-z0-9_-]{16,128}(?:\?ver=CBV[0-9]{1,2}\.[0-9]{1,2})?"
 )
@@ -41,7 +41,7 @@ _DECLARATION_FIELDS: Final = frozenset({"declarationTime", "reason", "corrective
 
 def read_event_id(reading: EventReading, value: JsonValue, path: str) -> str:
     """Rule ``event.id``: ``urn:uuid:`` or ``ni:///`` (EPCIS 2.0 SHACL, EventShape; CBV 2.0 section 8.9)."""
-    if type(value) is str and _EVENT_ID.fullmatch(value) is not None:
+    if type(value) is str and EVENT_ID.fullmatch(value) is not None:
         return value
     reading.report(
         "event.id",
@@ -140,7 +140,7 @@ def _text(value: JsonValue) -> str:
 
 
 @lru_cache(4_096)
-def _parse_place(text: str) -> Identifier:
+def parse_place(text: str) -> Identifier:
     """``parse_identifier`` with a memory: the same few places stand in most events."""
     return parse_identifier(text)
 
@@ -151,7 +151,7 @@ def read_place(reading: EventReading, value: JsonValue, path: str) -> Identifier
     if "id" not in place:
         reading.report("place.id-required", "the id is missing", path + "/id")
     try:
-        identifier = _parse_place(place["id"])  # type: ignore[arg-type]
+        identifier = parse_place(place["id"])  # type: ignore[arg-type]
     except (EventError, KeyError, TypeError):  # read again to report it with its path
         identifier = read_identifier(reading, place.get("id", "urn:invalid:place"), path + "/id")
     if len(place) > 1:

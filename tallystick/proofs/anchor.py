@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TypeVar
 
 from tallystick.api import HeadAnswer, unb64
 from tallystick.blocks import Executed, Header
-from tallystick.encoding import decode, encode
 from tallystick.epochs import ClosingHeader, EpochProof, EpochStep, verify_epoch_step
 from tallystick.errors import CertificateError, DecodeError, ProofError
-from tallystick.proofs.bundle import AnchorShown, EpochShown
+from tallystick.proofs.bundle import AnchorShown
 from tallystick.proofs.codes import ProofCode
-from tallystick.proofs.written import EpochWritten, cut_anchor, write_out_anchor
+from tallystick.proofs.messages import read_message
+from tallystick.proofs.written import AnchorWritten, EpochWritten, cut_anchor, write_out_anchor
 from tallystick.validators import ValidatorSet
 from tallystick.votes import Certificate, VoteKind, verify_certificate
-
-T = TypeVar("T")
 
 _HEADER_SIZE_MAX = 1_024
 _DESCENDANTS_MAX = 256
@@ -65,16 +62,15 @@ def show_anchor(
     validators: ValidatorSet,
     epochs: Sequence[EpochStep] = (),
 ) -> AnchorShown:
-    """The JSON shape of a certified header, with the ends of epochs before it."""
-    whole = AnchorShown(
-        chain_id=chain_id,
-        header=encode(header),
-        descendants=[encode(descendant) for descendant in descendants],
-        finalisation=encode(finalisation),
-        validators=encode(validators),
-        epochs=[_show_epoch(step) for step in epochs],
-    )
-    return cut_anchor(whole)
+    """The JSON shape of a certified header.
+
+    Args:
+        validators: the set of its epoch.
+        epochs: the ends of the epochs before it, one after the other up to its own.
+    """
+    sets = [*(step.validators for step in epochs), validators]
+    assert all(step.proof.next_validators == following for step, following in zip(epochs, sets[1:], strict=True))
+    return cut_anchor(chain_id, (header, *descendants), finalisation, sets, [step.proof for step in epochs])
 
 
 def show_head(head: HeadAnswer, validators: bytes = b"") -> AnchorShown:
@@ -89,7 +85,6 @@ def show_head(head: HeadAnswer, validators: bytes = b"") -> AnchorShown:
         return AnchorShown(
             bytes.fromhex(head.chain_id),
             unb64(head.header),
-            [],
             unb64(head.certificate),
             validators or unb64(head.validators),
         )
@@ -97,17 +92,6 @@ def show_head(head: HeadAnswer, validators: bytes = b"") -> AnchorShown:
         raise ProofError(ProofCode.UNREADABLE, f"a head whose chain id is no hex: {error}") from error
     except DecodeError as error:
         raise ProofError(ProofCode.UNREADABLE, str(error)) from error
-
-
-def _show_epoch(step: EpochStep) -> EpochShown:
-    proof = step.proof
-    return EpochShown(
-        validators=encode(step.validators),
-        boundary=encode(proof.boundary),
-        finalisation=encode(proof.finalisation),
-        next_validators=encode(proof.next_validators),
-        closing=None if proof.closing is None else encode(proof.closing),
-    )
 
 
 def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
@@ -125,8 +109,8 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
     if shown.chain_id != trust.chain_id or any(h.chain_id != trust.chain_id for h in chain):
         raise ProofError(ProofCode.WRONG_CHAIN, "the proof is from another chain")
     finalisation = read_message(written.finalisation, Certificate, 8_192)
-    validators = read_message(shown.validators, ValidatorSet, 16_384)
-    known = _known_sets(shown.epochs, written.epochs, trust).get(header.epoch)
+    validators = written.sets[-1]
+    known = _known_sets(written, trust).get(header.epoch)
     if known is None or validators.digest() != known or any(h.validators_hash != known for h in chain):
         raise ProofError(ProofCode.UNKNOWN_VALIDATORS, f"validators of epoch {header.epoch} are not the pinned ones")
     last_height = trust.last_heights.get(header.epoch)
@@ -158,11 +142,11 @@ def verify_anchor(shown: AnchorShown, trust: Trust) -> Anchor:
     return Anchor(header, validators, signers)
 
 
-def _known_sets(epochs: list[EpochShown], written: list[EpochWritten], trust: Trust) -> dict[int, bytes]:
+def _known_sets(written: AnchorWritten, trust: Trust) -> dict[int, bytes]:
     """Hashes of validator sets by epoch: the pinned ones, and those that the ends of epochs lead on to."""
     known = dict(trust.validators_hashes)
-    for shown, end in zip(epochs, written, strict=True):
-        step = _read_epoch(shown, end)
+    for end, (validators, following_set) in zip(written.epochs, pairwise(written.sets), strict=True):
+        step = EpochStep(validators, _read_end(end, following_set))
         epoch = step.proof.boundary.epoch
         if epoch < min(known, default=0):
             continue  # it leads up to what is pinned
@@ -177,23 +161,10 @@ def _known_sets(epochs: list[EpochShown], written: list[EpochWritten], trust: Tr
     return known
 
 
-def _read_epoch(shown: EpochShown, written: EpochWritten) -> EpochStep:
-    proof = EpochProof(
+def _read_end(written: EpochWritten, next_validators: ValidatorSet) -> EpochProof:
+    return EpochProof(
         read_message(written.boundary, Header, _HEADER_SIZE_MAX),
         None if written.closing is None else read_message(written.closing, ClosingHeader, _HEADER_SIZE_MAX),
         read_message(written.finalisation, Certificate, 8_192),
-        read_message(shown.next_validators, ValidatorSet, 16_384),
+        next_validators,
     )
-    return EpochStep(read_message(shown.validators, ValidatorSet, 16_384), proof)
-
-
-def read_message(data: bytes, type_: type[T], size_max: int) -> T:
-    """A message from its bytes.
-
-    Raises:
-        ProofError: ``unreadable``.
-    """
-    try:
-        return decode(data, type_, size_max=size_max)
-    except DecodeError as error:
-        raise ProofError(ProofCode.UNREADABLE, str(error)) from error

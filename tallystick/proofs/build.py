@@ -211,11 +211,13 @@ def build_record(key: bytes, state: CertifiedState, as_of: HeightShown | None = 
     """The bundle of one record's public half, or of its absence."""
     recorder = _Recorder(state)
     recorder.public(key)
-    shown = [show_record(key, record) for key, record in recorder.existing()]
+    anchor = state.anchor()
+    cutter = Cutter(anchor.chain_id, (key,))
+    shown = [show_record(key, record, cutter) for key, record in recorder.existing()]
     return RecordBundle(
         format=FORMAT,
         key=key,
-        anchor=state.anchor(),
+        anchor=anchor,
         state=recorder.shown_state(),
         record=shown[0] if shown else None,
         as_of=as_of,

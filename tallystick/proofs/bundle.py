@@ -23,23 +23,22 @@ class Shape(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Base of the JSON shapes: unknown members are refused."""
 
 
-# Bytes, whole or in pieces: a number stands for the hash that it names.
+# Bytes, whole or in pieces: a number stands for the bytes that it names.
 Pieces: TypeAlias = bytes | Annotated[list[bytes | int], msgspec.Meta(max_length=1_024)]
 
 
 class EpochShown(Shape, frozen=True, omit_defaults=True):
-    """An epoch's end: who voted, what they signed, who votes from then on.
+    """An epoch's end: what its validators signed, and who votes from then on.
 
     Attributes:
-        validators, next_validators: the sets of this epoch and of the next.
         boundary: header of the last block of the epoch.
         finalisation: names the boundary block or, where given, ``closing``.
+        next_validators: the set of the next epoch.
     """
 
-    validators: bytes
     boundary: Pieces
     finalisation: Pieces
-    next_validators: bytes
+    next_validators: Pieces
     closing: Pieces | None = None
 
 
@@ -48,17 +47,18 @@ class AnchorShown(Shape, frozen=True, omit_defaults=True):
 
     Attributes:
         header: the header whose executed tuple everything else hangs on.
-        descendants: headers from its child up to the block that ``finalisation`` names; empty when it names itself.
         finalisation: a certificate of kind FINALIZE.
-        validators: the set that signed it.
+        validators: the set of the first epoch shown: that of the first of ``epochs``, or else the header's own. Every
+            later one is the ``next_validators`` of the end before it, so each set is there once.
+        descendants: headers from its child up to the block that ``finalisation`` names; empty when it names itself.
         epochs: ends of earlier epochs, ascending, for a verifier that pinned one of those.
     """
 
     chain_id: Hash
     header: Pieces
-    descendants: list[Pieces]
     finalisation: Pieces
-    validators: bytes
+    validators: Pieces
+    descendants: list[Pieces] = []
     epochs: list[EpochShown] = []
 
 

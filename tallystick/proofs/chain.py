@@ -12,7 +12,7 @@ from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import encode
 from tallystick.errors import ProofError
 from tallystick.merkle import inclusion_path, leaf_hash, root_from_path
-from tallystick.proofs.anchor import Anchor, Trust, read_message, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, verify_anchor
 from tallystick.proofs.bundle import (
     BUNDLE_SIZE_MAX,
     FORMAT,
@@ -23,6 +23,7 @@ from tallystick.proofs.bundle import (
 )
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.heights import verify_height
+from tallystick.proofs.messages import read_message
 from tallystick.receipts import Receipt
 
 _HEADER_SIZE_MAX = 1_024

@@ -11,9 +11,9 @@ from tallystick.epcis import read_canonical
 from tallystick.errors import DecodeError, ProofError, SignatureError
 from tallystick.limits import EVENT_PART_SIZE_MAX
 from tallystick.merkle import leaf_hash, root_from_shared_path
-from tallystick.proofs.anchor import read_message
 from tallystick.proofs.bundle import EventShown, SignedShown
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.messages import read_message
 from tallystick.proofs.pieces import DIGEST, Known
 from tallystick.transactions import ContentKind, Head, transaction_id
 

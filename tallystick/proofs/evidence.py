@@ -10,18 +10,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import structs
+
 from tallystick.blocks import Header, HistoryLeaf
 from tallystick.encoding import decode, encode
 from tallystick.errors import DecodeError, ProofError, SignatureError
 from tallystick.evidence import Evidence, EvidenceKind, verify_evidence
 from tallystick.limits import RECORD_SIZE_MAX
-from tallystick.proofs.anchor import Anchor, Trust, read_message, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, verify_anchor
 from tallystick.proofs.build import CertifiedState, build_record
 from tallystick.proofs.bundle import FORMAT, EvidenceBundle, HeightShown, SeatsShown
 from tallystick.proofs.chain import CertifiedHistory, show_height
 from tallystick.proofs.closure import NotShown
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.heights import state_root_of, verify_as_of, verify_height
+from tallystick.proofs.messages import read_message
 from tallystick.proofs.shown import ShownState
 from tallystick.records.membership import EvidenceRecord, evidence_key
 from tallystick.validators import ValidatorSet
@@ -146,14 +149,16 @@ def build_evidence(evidence: Evidence, state: CertifiedSeats, as_of: HeightShown
     """
     anchor = state.anchor()
     kind = verify_evidence(evidence, anchor.chain_id)
-    record = build_record(evidence_key(evidence.key, evidence.epoch, evidence.view, kind), state)
+    key = evidence_key(evidence.key, evidence.epoch, evidence.view, kind)
+    record = build_record(key, state)
+    recorded = None if record.record is None else structs.replace(record.record, key=key)  # which nothing names here
     seats = state.header_of_epoch(evidence.epoch)
     return EvidenceBundle(
         format=FORMAT,
         anchor=anchor,
         evidence=encode(evidence),
         state=record.state,
-        record=record.record,
+        record=recorded,
         seats=None if seats is None else _show_seats(*seats, state),
         as_of=as_of,
     )

@@ -9,9 +9,10 @@ from __future__ import annotations
 from tallystick.blocks import HistoryLeaf
 from tallystick.errors import ProofError
 from tallystick.merkle import root_from_path
-from tallystick.proofs.anchor import Anchor, read_message
+from tallystick.proofs.anchor import Anchor
 from tallystick.proofs.bundle import HeightShown
 from tallystick.proofs.codes import ProofCode
+from tallystick.proofs.messages import read_message
 
 ANY_HEIGHT = -1  # for ``at``: whatever height the bundle shows, which the reader then looks at
 _LEAF_SIZE_MAX = 256

@@ -1,17 +1,19 @@
 """Byte strings in pieces: what follows from other parts of a bundle is named by a number and not repeated.
 
 Hashes do not compress, and a closure is full of hashes that its own parts give: the commitments of its events, the key
-hashes of its records, the peaks of its histories. A byte string in pieces is a list of byte strings and numbers, each
-number for 32 bytes that are known by then. This is spelling and nothing more: what is checked are the bytes, written
-out, as if they had stood in the bundle. Specification: docs/spec/proofs.md, section 1.1.
+hashes of its records, the peaks of its histories. Nor do the keys of validators who stay from one epoch to the next. A
+byte string in pieces is a list of byte strings and numbers, each number for bytes that are known by then. This is
+spelling and nothing more: what is checked are the bytes, written out, as if they had stood in the bundle.
+Specification: docs/spec/proofs.md, section 1.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tallystick.encoding import ZERO32
 from tallystick.errors import ProofError
+from tallystick.merkle import EMPTY_ROOT
 from tallystick.proofs.bundle import Pieces
 from tallystick.proofs.codes import ProofCode
 
@@ -19,18 +21,22 @@ DIGEST = -1  # for the last piece of a head: the root to which the path of its c
 _HASH_HEAD = b"\xc4\x20"  # 32 bytes follow, in MessagePack
 
 
+def _constants(chain_id: bytes) -> tuple[bytes, ...]:
+    return ZERO32, chain_id, EMPTY_ROOT
+
+
 class Known:
-    """The hashes that numbers name so far: 0 is 32 zero bytes, 1 the chain id, then each in the order it came."""
+    """What numbers name so far: 0 is 32 zero bytes, 1 the chain id, 2 the root of an empty tree, then each in turn."""
 
-    __slots__ = ("_hashes", "chain_id")
+    __slots__ = ("_named", "chain_id")
 
-    def __init__(self, chain_id: bytes, hashes: Iterable[bytes] = ()) -> None:
+    def __init__(self, chain_id: bytes, named: Iterable[bytes] = ()) -> None:
         self.chain_id = chain_id
-        self._hashes: dict[int, bytes] = dict(enumerate((ZERO32, chain_id, *hashes)))
+        self._named: dict[int, bytes] = dict(enumerate((*_constants(chain_id), *named)))
 
-    def add(self, hashes: Iterable[bytes]) -> None:
-        """More hashes, which take the next numbers."""
-        self._hashes.update(enumerate(hashes, len(self._hashes)))
+    def add(self, named: Iterable[bytes]) -> None:
+        """More byte strings, which take the next numbers."""
+        self._named.update(enumerate(named, len(self._named)))
 
     def whole(self, pieces: Pieces) -> bytes:
         """The byte string.
@@ -40,29 +46,31 @@ class Known:
         """
         if isinstance(pieces, bytes):
             return pieces
-        known = self._hashes
+        known = self._named
         try:
             return b"".join([known[piece] if isinstance(piece, int) else piece for piece in pieces])
         except KeyError as error:
-            raise ProofError(ProofCode.UNREADABLE, f"number {error} names no hash that is known") from error
+            raise ProofError(ProofCode.UNREADABLE, f"number {error} names nothing that is known") from error
 
 
 class Cutter:
-    """Makes pieces: the other way round. It knows the same hashes by the same numbers."""
+    """Makes pieces: the other way round. It knows the same byte strings by the same numbers."""
 
-    def __init__(self, chain_id: bytes, hashes: Iterable[bytes] = ()) -> None:
+    def __init__(self, chain_id: bytes, named: Iterable[bytes] = ()) -> None:
         self._numbers: dict[bytes, int] = {}
         self._count = 0
-        self.add((ZERO32, chain_id, *hashes))
+        self.add((*_constants(chain_id), *named))
 
-    def add(self, hashes: Iterable[bytes]) -> None:
+    def add(self, named: Iterable[bytes]) -> None:
         """As ``Known.add``."""
-        for hash_ in hashes:
-            self._numbers.setdefault(hash_, self._count)
+        for one in named:
+            self._numbers.setdefault(one, self._count)
             self._count += 1
 
     def key(self, key: bytes) -> Pieces:
-        """A record's key: hashes follow the byte that names its space."""
+        """A record's key: known itself, or a hash that follows the byte that names its space."""
+        if key in self._numbers:
+            return [self._numbers[key]]
         number = self._numbers.get(key[1:])
         return key if number is None else [key[:1], number]
 
@@ -79,6 +87,19 @@ class Cutter:
         if not pieces:
             return data
         return [*pieces, data[done:]] if done < len(data) else pieces
+
+    def ending(self, data: bytes, parts: Sequence[bytes]) -> Pieces:
+        """A message that ends with these parts, one after the other: every one that is known is named."""
+        pieces: list[bytes | int] = [data[: len(data) - sum(map(len, parts))]]
+        for part in parts:
+            number, last = self._numbers.get(part), pieces[-1]
+            if number is not None:
+                pieces.append(number)
+            elif isinstance(last, bytes):
+                pieces[-1] = last + part
+            else:
+                pieces.append(part)
+        return data if len(pieces) == 1 else pieces
 
     def head(self, data: bytes) -> Pieces:
         """The head of a capture, whose digest its path gives."""

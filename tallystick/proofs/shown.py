@@ -7,11 +7,12 @@ from hashlib import sha256
 
 from tallystick.errors import ProofError
 from tallystick.partial_trie import PartialTrie
-from tallystick.proofs.anchor import Anchor, read_message
+from tallystick.proofs.anchor import Anchor
 from tallystick.proofs.bundle import EventShown, HistoryShown, RecordShown, SignedShown
 from tallystick.proofs.closure import NotShown
 from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.events import ShownEvent, read_events
+from tallystick.proofs.messages import read_message
 from tallystick.proofs.pieces import Known
 from tallystick.proofs.written import write_out
 from tallystick.records.base import leaf_of_halves
@@ -34,17 +35,18 @@ class ShownState:
         histories: Sequence[HistoryShown] = (),
         events: Sequence[EventShown] = (),
         signed: Sequence[SignedShown] = (),
-        hashes: Sequence[bytes] = (),
+        named: Sequence[bytes] = (),
         state_root: bytes | None = None,
     ) -> None:
         """Write out what is in pieces, and check that events, records and tree fit together.
 
         Args:
+            named: what byte strings in pieces name beside what follows from the other parts.
             state_root: of the earlier height that is shown; without it, the one that the anchor certifies.
         Raises:
             ProofError: ``unreadable``, ``not-shown``, ``not-in-state``, or as ``read_events``.
         """
-        self.known = Known(anchor.header.chain_id, hashes)
+        self.known = Known(anchor.header.chain_id, named)
         written = write_out(self.known, records, histories, events)
         shown = read_events(events, written.commitments, signed, self.known)
         self.events: dict[bytes, ShownEvent] = {event.commitment: event for event in shown}

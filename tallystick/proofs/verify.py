@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tallystick.blocks import HistoryLeaf
 from tallystick.errors import ProofError
 from tallystick.merkle import leaf_hash, root_from_path
-from tallystick.proofs.anchor import Anchor, Trust, read_message, verify_anchor
+from tallystick.proofs.anchor import Anchor, Trust, verify_anchor
 from tallystick.proofs.bundle import (
     BlockBundle,
     Bundle,
@@ -29,6 +29,7 @@ from tallystick.proofs.codes import ProofCode
 from tallystick.proofs.events import ShownEvent
 from tallystick.proofs.evidence import VerifiedEvidence, verify_evidence_bundle
 from tallystick.proofs.heights import ANY_HEIGHT, state_root_of, verify_as_of
+from tallystick.proofs.messages import read_message
 from tallystick.proofs.receivable import VerifiedReceivable, verify_receivable
 from tallystick.proofs.shown import ShownState
 from tallystick.proofs.signers import Signer, signer_of
@@ -172,7 +173,7 @@ def verify_item(bundle: ItemBundle, trust: Trust, *, subject: str | None = None,
         histories=bundle.histories,
         events=bundle.events,
         signed=bundle.signed,
-        hashes=bundle.hashes,
+        named=bundle.hashes,
         state_root=state_root_of(leaf),
     )
     closure = walk(bundle.subject, shown, INPUT_DEPTH)
@@ -201,7 +202,7 @@ def verify_event(bundle: EventBundle, trust: Trust, *, at: int | None = None) ->
         bundle.records,
         events=[bundle.event],
         signed=bundle.signed,
-        hashes=bundle.hashes,
+        named=bundle.hashes,
         state_root=state_root_of(leaf),
     )
     (event,) = shown.events.values()
@@ -230,7 +231,7 @@ def verify_record(bundle: RecordBundle, trust: Trust, *, at: int | None = None) 
     anchor = verify_anchor(bundle.anchor, trust)
     records = [bundle.record] if bundle.record is not None else []
     leaf = verify_as_of(bundle.as_of, anchor, at)
-    shown = ShownState(anchor, bundle.state, records, state_root=state_root_of(leaf))
+    shown = ShownState(anchor, bundle.state, records, named=(bundle.key,), state_root=state_root_of(leaf))
     try:
         return VerifiedRecord(anchor, bundle.key, shown.public(bundle.key), leaf)
     except NotShown as error:

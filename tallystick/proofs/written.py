@@ -1,25 +1,29 @@
 """Bundles written out: their byte strings with everything in its place that they name and do not repeat.
 
-In this order, so that what follows from one part is known to the next: of an anchor the hashes of its sets of
-validators, then of each block; of a closure commitments, key hashes, peaks of histories.
+In this order, so that what follows from one part is known to the next: of an anchor the sets of validators, then the
+hash of each set and block; of a closure commitments, key hashes, peaks of histories.
 Specification: docs/spec/proofs.md, section 1.1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from msgspec import structs
-
-from tallystick.hashing import TAG_BLOCK, TAG_CLOSING, TAG_EVENT_PUBLIC, TAG_VALIDATORS, tagged
+from tallystick.blocks import Header
+from tallystick.encoding import encode
+from tallystick.epochs import EpochProof
+from tallystick.hashing import TAG_BLOCK, TAG_CLOSING, TAG_EVENT_PUBLIC, tagged
 from tallystick.merkle import append_all, leaf_hash
-from tallystick.proofs.bundle import AnchorShown, EventShown, HistoryShown, ItemBundle, Pieces, RecordShown
+from tallystick.proofs.bundle import AnchorShown, EpochShown, EventShown, HistoryShown, ItemBundle, Pieces, RecordShown
+from tallystick.proofs.messages import read_message
 from tallystick.proofs.pieces import Cutter, Known
 from tallystick.transactions import commitment_of_slots
+from tallystick.validators import ValidatorSet
+from tallystick.votes import Certificate
 
-K = TypeVar("K", Known, Cutter)
+SET_SIZE_MAX = 16_384  # bytes; 31 validators with keys for seals have some 9,000
 
 
 class HistoryWritten(NamedTuple):
@@ -96,8 +100,13 @@ class EpochWritten(NamedTuple):
 
 
 class AnchorWritten(NamedTuple):
-    """Byte strings of an anchor, nothing left out."""
+    """What an anchor shows, nothing left out.
 
+    Attributes:
+        sets: of the epoch of each of ``epochs``, then of the header's.
+    """
+
+    sets: list[ValidatorSet]
     header: bytes
     descendants: list[bytes]
     finalisation: bytes
@@ -105,14 +114,17 @@ class AnchorWritten(NamedTuple):
 
 
 def write_out_anchor(shown: AnchorShown) -> AnchorWritten:
-    """An anchor's headers and certificates put together: the hash of a set of validators is known from the beginning,
-    that of a block or of a closing header to what comes after it.
+    """An anchor's sets, headers and certificates put together: members of a set are known to the sets after it, hashes
+    of sets to everything else, that of a block or of a closing header to what comes after it.
 
     Raises:
         ProofError: ``unreadable``.
     """
-    known = _sets_of(Known, shown)
-    epochs = []
+    members, sets = Known(shown.chain_id), []
+    for pieces in (shown.validators, *(end.next_validators for end in shown.epochs)):
+        sets.append(read_message(members.whole(pieces), ValidatorSet, SET_SIZE_MAX))
+        members.add(map(encode, sets[-1].members))
+    known, epochs = Known(shown.chain_id, [validators.digest() for validators in sets]), []
     for end in shown.epochs:
         boundary = known.whole(end.boundary)
         known.add((tagged(TAG_BLOCK, boundary),))
@@ -124,34 +136,39 @@ def write_out_anchor(shown: AnchorShown) -> AnchorWritten:
     for pieces in (shown.header, *shown.descendants):
         chain.append(known.whole(pieces))
         known.add((tagged(TAG_BLOCK, chain[-1]),))
-    return AnchorWritten(chain[0], chain[1:], known.whole(shown.finalisation), epochs)
+    return AnchorWritten(sets, chain[0], chain[1:], known.whole(shown.finalisation), epochs)
 
 
-def cut_anchor(whole: AnchorShown) -> AnchorShown:
-    """Makes pieces of an anchor that has none."""
-    cutter = _sets_of(Cutter, whole)
-    epochs = []
-    for end in whole.epochs:
-        boundary, closing = _whole(end.boundary), end.closing
-        cut = structs.replace(end, boundary=cutter.message(boundary))
-        cutter.add((tagged(TAG_BLOCK, boundary),))
-        if closing is not None:
-            cut = structs.replace(cut, closing=cutter.message(_whole(closing)))
-            cutter.add((tagged(TAG_CLOSING, _whole(closing)),))
-        epochs.append(structs.replace(cut, finalisation=cutter.message(_whole(end.finalisation))))
-    chain: list[Pieces] = []
-    for header in map(_whole, (whole.header, *whole.descendants)):
-        chain.append(cutter.message(header))
-        cutter.add((tagged(TAG_BLOCK, header),))
-    finalisation = cutter.message(_whole(whole.finalisation))
-    return structs.replace(whole, header=chain[0], descendants=chain[1:], finalisation=finalisation, epochs=epochs)
+def cut_anchor(
+    chain_id: bytes,
+    chain: Sequence[Header],
+    finalisation: Certificate,
+    sets: Sequence[ValidatorSet],
+    ends: Sequence[EpochProof],
+) -> AnchorShown:
+    """An anchor in pieces.
 
-
-def _whole(pieces: Pieces) -> bytes:
-    assert isinstance(pieces, bytes)
-    return pieces
-
-
-def _sets_of(make: Callable[[bytes, list[bytes]], K], shown: AnchorShown) -> K:
-    sets = [shown.validators, *(end.validators for end in shown.epochs)]
-    return make(shown.chain_id, [tagged(TAG_VALIDATORS, encoded) for encoded in sets])
+    Args:
+        chain: the header and its descendants.
+        sets: as those of ``AnchorWritten``.
+        ends: of epochs.
+    """
+    members, sets_cut = Cutter(chain_id), []
+    for validators in sets:
+        encoded = list(map(encode, validators.members))
+        sets_cut.append(members.ending(encode(validators), encoded))
+        members.add(encoded)
+    cutter, epochs = Cutter(chain_id, [validators.digest() for validators in sets]), []
+    for end, following in zip(ends, sets_cut[1:], strict=True):
+        boundary = cutter.message(encode(end.boundary))
+        cutter.add((end.boundary.block_hash(),))
+        closing = None if end.closing is None else cutter.message(encode(end.closing))
+        if end.closing is not None:
+            cutter.add((end.closing.block_hash(),))
+        epochs.append(EpochShown(boundary, cutter.message(encode(end.finalisation)), following, closing))
+    headers: list[Pieces] = []
+    for block in chain:
+        headers.append(cutter.message(encode(block)))
+        cutter.add((block.block_hash(),))
+    finalised = cutter.message(encode(finalisation))
+    return AnchorShown(chain_id, headers[0], finalised, sets_cut[0], headers[1:], epochs)

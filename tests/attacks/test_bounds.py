@@ -63,7 +63,7 @@ class Gate:
             CHAIN,
             cast(Door, door),
             Mempool(),
-            OnTheLoop(),
+            OnTheLoop(Counters()),
             Counters(),
             asyncio.get_running_loop(),
             admitted=lambda new: None,
@@ -218,9 +218,10 @@ class Asking:
             time=lambda: 0.0,
             create_task=asyncio.get_running_loop().create_task,
         )
+        counters = Counters()
         self.fetcher = Fetcher(
-            CHAIN, cast(Any, contents), cast(Any, None), cast(Any, peers), OnTheLoop(), Counters(), cast(Any, loop),
-            give=lambda given: None, fatal=pytest.fail, gossip_waits=lambda: False,
+            CHAIN, cast(Any, contents), cast(Any, None), cast(Any, peers), OnTheLoop(counters), counters,
+            cast(Any, loop), give=lambda given: None, fatal=pytest.fail, gossip_waits=lambda: False,
         )  # fmt: skip
         check = self.fetcher._check_transactions
 

@@ -93,6 +93,7 @@ class Market:
         self.network.found("kill")
         for organisation in (PROCESSOR, CARRIER):  # each node's own affair: they agree with those that have none
             self.network.configure(organisation, "check_threads = 2")
+        self.network.configure(CARRIER, "tree_keys_in_memory = 0")
         self.network.start_all()
         self.cast.open_founders()
         self.cast.admit(next(admission for admission in ADMISSIONS if admission.organisation == BANK))

@@ -76,9 +76,13 @@ def home(stopped: Path, tmp_path: Path) -> Path:
     """One node's folder, to be damaged; its ports are new ones."""
     folder = tmp_path / "carrier"
     shutil.copytree(stopped / "carrier", folder)
+    listen_elsewhere(folder)
+    return folder
+
+
+def listen_elsewhere(folder: Path) -> None:
     for address, port in zip(("peer_listen", "api_listen"), free_ports(2), strict=True):
         rewrite(folder, rf'{address} = "[^"]*"', f'{address} = "127.0.0.1:{port}"')
-    return folder
 
 
 def rewrite(folder: Path, pattern: str, text: str) -> None:
@@ -256,6 +260,7 @@ def test_a_flipped_byte_in_any_file_is_told_or_harmless_and_never_believed(home:
     for number, (file, _) in enumerate(cases):
         copy = tmp_path / f"copy-{number}"
         shutil.copytree(home, copy)
+        listen_elsewhere(copy)  # two of them run at once
         copies.append((copy, file, flip(copy / file, chance)))
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda case: damage_of(*case), copies))

@@ -33,6 +33,7 @@ def test_no_seed_breaks_a_rule_and_every_fault_was_really_there() -> None:
     assert max(outcome.recovery_ms) <= PROGRESS_BOUND_MS
 
 
+@pytest.mark.long
 def test_every_line_of_the_engine_is_reached_by_some_seed(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = run_batch("consensus", 0, PROBED_SEEDS, jobs=2, probed=True)
     assert outcome.complaints == {} and outcome.unreached is not None

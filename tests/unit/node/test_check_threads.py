@@ -14,6 +14,7 @@ import pytest
 from node import check_threads as module
 from node.check_threads import InThreads, make_checker
 from node.checking import Check, Claim, OnTheLoop, Verified, verified
+from node.counters import Counters
 from node.dialogue import Dialogue
 from node.network.link import Link
 from node.network.peers import Peer
@@ -59,7 +60,8 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         self.ended: list[BaseException] = []
-        self.checker = InThreads(threads, asyncio.get_running_loop(), self.ended.append)
+        self.counters = Counters()
+        self.checker = InThreads(threads, asyncio.get_running_loop(), self.ended.append, self.counters)
         self.made: list[object] = []
         self.answers: list[object] = []
         self.gate = threading.Event()
@@ -170,7 +172,8 @@ def test_each_transaction_has_its_outcome_in_its_place() -> None:
         bad = {0, module.PART_CHECKS, 2 * module.PART_CHECKS - 1, 3 * module.PART_CHECKS}
         asked = [spoilt(signed) if place in bad else signed for place, signed in enumerate(asked)]
         outcomes = await verified(pool.checker, asked)
-        at_once = await verified(OnTheLoop(), asked)
+        assert pool.counters.signature_checks == len(asked) and pool.counters.signature_check_seconds > 0
+        at_once = await verified(OnTheLoop(Counters()), asked)
         assert [type(outcome) for outcome in outcomes] == [type(outcome) for outcome in at_once]
         for place, (outcome, signed) in enumerate(zip(outcomes, asked, strict=True)):
             if place in bad:
@@ -337,11 +340,13 @@ def test_threads_begin_with_the_first_question_so_a_node_that_does_not_start_lea
 def test_without_threads_the_answer_comes_before_the_question_returns() -> None:
     async def whole() -> None:
         answers: list[object] = []
-        checker = make_checker(0, asyncio.get_running_loop(), pytest.fail)
+        counters = Counters()
+        checker = make_checker(0, asyncio.get_running_loop(), pytest.fail, counters)
         good, bad = transactions(2)
         checker.transactions([good, spoilt(bad)], lambda outcomes, seconds: answers.append((outcomes, seconds)))
         (((first, second), seconds),) = cast(list[tuple[list[Verified], float]], answers)
         assert isinstance(first, VerifiedTransaction) and isinstance(second, SignatureError) and not seconds
+        assert counters.signature_checks == 2 and counters.signature_check_seconds > 0
         checker.statements([Claim(peer(1), (partial(refuse),))], answers.append)
         assert [type(error) for error in cast(Any, answers[1])] == [SignatureError]
         checker.close()

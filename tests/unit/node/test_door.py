@@ -22,7 +22,7 @@ from node.memory_store import MemoryStore
 from node.mempool import Mempool, MempoolLimits
 from node.network.peers import Peer, PeerFault
 from node.toml_reader import Address
-from tallystick.admission import VerifiedTransaction, verify_all
+from tallystick.admission import Checked, VerifiedTransaction, check_signatures, read_contents
 from tallystick.errors import DecodeError, RefusedError, SignatureError, UnavailableError
 from tallystick.limits import FRAME_TRANSACTIONS_MAX, VALIDITY_MAX_MS
 from tallystick.payloads.governance import RegisterKey
@@ -44,7 +44,7 @@ class Later:
     def transactions(self, transactions: Sequence[SignedTransaction], done: TransactionsDone) -> None:
         """See ``Checker``."""
         ids = [signed.id for signed in transactions]
-        self.asked.append((ids, lambda: done(verify_all(transactions), 0.25)))
+        self.asked.append((ids, lambda: done(read_contents(check_signatures(transactions)), 0.25)))
 
     def statements(self, claims: Sequence[Claim], done: StatementsDone) -> None:
         """See ``Checker``; the door asks about none."""
@@ -83,7 +83,7 @@ class Room:
         self.peer = Peer(1, "org:carrier", b"", Address("127.0.0.1", 1))
         self.door = Door(Executor(ledger, execute_block).state, self.mempool, lambda: self.time_ms)
         self.later = Later()
-        at_once = make_checker(self.threads, asyncio.get_running_loop(), pytest.fail)
+        at_once = make_checker(self.threads, asyncio.get_running_loop(), pytest.fail, self.counters)
         self.checker: Checker = self.later if self.answers_later else at_once
         self.admission = Admission(
             genesis.chain_id(),
@@ -178,12 +178,12 @@ def test_each_refusal_has_its_type(threads: int) -> None:
 
 
 def test_a_stranger_is_refused_before_its_signature_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(transactions: Sequence[SignedTransaction]) -> list[VerifiedTransaction]:
+    def never(transactions: Sequence[SignedTransaction]) -> Checked:
         assert not transactions, "the signature was checked"
-        return []
+        return Checked(transactions, {})
 
     async def story(room: Room) -> None:
-        monkeypatch.setattr(checking, "verify_all", never)
+        monkeypatch.setattr(checking, "check_signatures", never)
         payload = RegisterKey(bytes(32), (KeyUse.READ,), "")
         stranger = room.world.payload(payload, ("org:stranger", "ROOT"))
         outcome = await room.outcome(stranger.raw)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,12 +15,13 @@ from hypothesis import strategies as st
 from node.executor import found
 from node.ledger import Ledger
 from node.memory_store import MemoryStore
-from node.storage import LevelStore, Put, Store
+from node.storage import BACKGROUND_NICE, LevelStore, Put, Store
 from node.tables import FORMAT_KEY, FormatRow
 from tallystick.encoding import encode
 from tallystick.errors import ConfigError, StorageError
 
 CHAIN = b"\x01" * 32
+ROOT = Path(__file__).resolve().parents[3]
 Reopen = Callable[[], Store]
 
 
@@ -115,6 +119,19 @@ def test_what_was_written_is_there_after_reopening(tmp_path: Path) -> None:
     again = LevelStore(tmp_path)
     assert again.get(b"a") == b"1"
     again.close()
+
+
+def test_the_thread_that_merges_tables_yields_to_all_others(tmp_path: Path) -> None:
+    told = """
+import os, sys
+from pathlib import Path
+from node.storage import LevelStore
+LevelStore(Path(sys.argv[1])).write([(b"a", b"1")])
+print(sorted(os.getpriority(os.PRIO_PROCESS, int(task)) - os.nice(0) for task in os.listdir("/proc/self/task")))
+"""
+    command = (sys.executable, "-c", told, str(tmp_path))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str([0, min(BACKGROUND_NICE, 19 - os.nice(0))])
 
 
 def test_a_second_process_on_one_folder_is_refused(tmp_path: Path) -> None:

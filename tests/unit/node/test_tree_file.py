@@ -43,9 +43,10 @@ class Chain:
     ledger: CountingLedger
     tries: list[Trie]
     folder: Path
+    keys_in_memory: int
 
     def file(self) -> TreeFile:
-        return TreeFile(self.folder, world().chain_id)
+        return TreeFile(self.folder, world().chain_id, keys_in_memory=self.keys_in_memory)
 
     def start(self) -> Executor:
         """A start from what is on the disk; the root is compared with the stored one."""
@@ -55,12 +56,13 @@ class Chain:
         finally:
             file.close()
         assert executor.state.trie.root == self.tries[-1].root
+        assert executor.state.trie.has_shelf == (self.keys_in_memory == 0)
         assert dict(executor.state.trie.items()) == dict(self.tries[-1].items())
         return executor
 
 
-@pytest.fixture
-def chain(tmp_path: Path) -> Chain:
+@pytest.fixture(params=[1_000_000, 0], ids=["in memory", "in pages"])
+def chain(request: pytest.FixtureRequest, tmp_path: Path) -> Chain:
     store = MemoryStore()
     founded(store)
     ledger = CountingLedger(store)
@@ -71,7 +73,7 @@ def chain(tmp_path: Path) -> Chain:
         write(executor, ledger)
         tries.append(executor.state.trie)
     ledger.walks = 0
-    return Chain(ledger, tries, tmp_path)
+    return Chain(ledger, tries, tmp_path, request.param)
 
 
 def test_a_start_from_the_tree_of_any_height_reads_no_record(chain: Chain) -> None:

@@ -175,6 +175,13 @@ def test_as_many_tree_versions_as_written(tmp_path: Path, written: str, read: in
     assert load(tmp_path, f"tree_versions = {written}\n{GOOD}").tree_versions == read
 
 
+def test_the_tree_stays_in_memory_up_to_as_many_keys_as_written(tmp_path: Path) -> None:
+    assert load(tmp_path, GOOD).tree_keys_in_memory == 1_500_000
+    assert load(tmp_path, f"tree_keys_in_memory = 0\n{GOOD}").tree_keys_in_memory == 0
+    with pytest.raises(ConfigError, match="tree_keys_in_memory"):
+        load(tmp_path, f"tree_keys_in_memory = -1\n{GOOD}")
+
+
 @pytest.mark.parametrize("written", ["63", '"some"', "true", "-1"])
 def test_fewer_tree_versions_than_the_window_are_refused(tmp_path: Path, written: str) -> None:
     with pytest.raises(ConfigError, match="tree_versions"):

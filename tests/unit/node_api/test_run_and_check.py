@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import shutil
 import signal
 import socket
@@ -199,7 +200,11 @@ def _ask_everything(lone: Lone) -> None:
     assert lone.get("/v1/proofs/item?id=01/09521234543213/21/A1")[1]["kind"] == "item"
     assert lone.get("/v1/proofs/item?id=nonsense")[0] == 400
     assert lone.get(f"/v1/proofs/event?commitment={id_}&item=01/09521234543213/21/A1")[1]["code"] == "not-found"
-    assert b"tallystick_blocks_executed_total" in lone.get("/metrics")[1]
+    metrics = lone.get("/metrics")[1]
+    assert b"tallystick_blocks_executed_total" in metrics
+    for name in (b"signer_sync", b"block_storage", b"loop_pause"):  # what everything else waits for
+        count = re.search(rb"^tallystick_%s_seconds_count (\S+)$" % name, metrics, re.MULTILINE)
+        assert count is not None and float(count[1]) > 0, name
 
 
 @pytest.fixture

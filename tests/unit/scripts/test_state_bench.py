@@ -5,10 +5,13 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 from scripts.benchmark.plot import draw
 from scripts.benchmark.state import measure_state, print_state
 
 
+@pytest.mark.long
 def test_every_figure_is_measured_and_drawn(tmp_path: Path, capsys: object) -> None:
     figures = measure_state(tmp_path / "net", (1_500, 3_000))
     for name in (

@@ -33,7 +33,7 @@ def trust_of(vector: dict[str, Any]) -> Trust:
 def allowed(mutant: Mutant, trust: Trust) -> frozenset[str]:
     """Codes of a mutant under a trust: ends of epochs before the pinned one are not looked at, and who knows the last
     height of an epoch refuses later ones before anything else."""
-    if mutant.at[:2] == ("anchor", "epochs") and min(trust.validators_hashes) > 0:
+    if mutant.at[:2] in (("anchor", "epochs"), ("anchor", "validators")) and min(trust.validators_hashes) > 0:
         return mutant.codes | {"proven"}
     if mutant.at == ("anchor", "header") and trust.last_heights:
         return mutant.codes | {"unknown-validators"}

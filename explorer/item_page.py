@@ -36,7 +36,7 @@ _BY_ITSELF = (
     ProofCode.WRONG_HEIGHT,
     ProofCode.NO_CRYPTO,
 )
-MARKS = {"proven": "✓", "checked": "✓", "partly": "◐", "stated": "“", "unknown": "✕", "unproven": "✕", "server": "·"}
+MARKS = {"checked": "✓", "partly": "◐", "stated": "“", "unknown": "✕", "unproven": "✕", "server": "·"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,10 @@ def step_view(voice: Voice, step: StepFact) -> dict[str, Any]:
 
 
 def verdict_of(words: Words, facts: ItemFacts, proof: ProofAnswer, at: int | None) -> dict[str, str]:
-    """What this site says by itself; the page's script puts the reader's own verdict in its place."""
+    """What this site says by itself; the page's script puts the reader's own verdict in its place.
+
+    *Proven* is for the reader's own browser to say: whoever reads without scripts trusts this site.
+    """
     if proof.verified is None:
         if proof.code is None:
             told = words("verdict.server_none" if at is None else "verdict.at")
@@ -165,9 +168,9 @@ def verdict_of(words: Words, facts: ItemFacts, proof: ProofAnswer, at: int | Non
     told = words(
         "verdict.server_ok", signed=signed, total=total, height=(proof.verified.as_of or anchor.executed).height
     )
-    state = {ProofCode.PROVEN: "proven", ProofCode.PARTLY: "partly", ProofCode.STATED: "stated"}.get(
-        proof.verified.verdict, "unknown"
-    )
+    if proof.verified.verdict is ProofCode.PROVEN:
+        return _verdict("checked", words("verdict.checked"), told)
+    state = {ProofCode.PARTLY: "partly", ProofCode.STATED: "stated"}.get(proof.verified.verdict, "unknown")
     return _verdict(state, words(f"verdict.{state}"), f"{words.proof(proof.verified.verdict)} {told}")
 
 

@@ -112,6 +112,7 @@ PAGES: dict[str, tuple[str, str]] = {
         "No proof of the state of this height is at hand, nodes keep the newest; this was copied from checked blocks.",
         "此处没有该高度状态的证明，节点仅保留最新状态；内容来自经核验的区块副本。",
     ),
+    "verdict.checked": ("Checked by this site", "本站已核验"),
     "verdict.proven": ("Proven", "已证明"),
     "verdict.partly": ("Partly proven", "部分证明"),
     "verdict.stated": ("Stated only", "仅为陈述"),

@@ -141,7 +141,7 @@ def test_a_recall_is_not_shown_as_of_a_height_before_it(recalled: Explorer) -> N
     recalled.node.oldest = 0
     recalled.site.proofs.forget()
     proven = recalled.get(f"/en/{PACK}?at=25").text
-    assert "Recalled: do not use" not in proven and 'data-state="proven"' in proven
+    assert "Recalled: do not use" not in proven and 'data-state="checked"' in proven
     assert "signed the record at height 25" in proven and "&amp;at=25" in proven
     assert 'id="proof"' in proven and '"at":25' in proven
 

@@ -112,7 +112,7 @@ def test_the_program_follows_serves_and_survives_being_killed(
     process, address = start(folder, node_address, story_node)
     assert health(address, "height")["height"] == len(story_node.chain.answers) - 1
     status, body = get(address, f"/en/{PACK}")
-    assert status == 200 and b'data-state="proven"' in body
+    assert status == 200 and b'data-state="checked"' in body
     end(process, signal.SIGKILL)
     process, address = start(folder, node_address, story_node)
     assert health(address, "height")["height"] == len(story_node.chain.answers) - 1

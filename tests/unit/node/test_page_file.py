@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.page_file import PageFile, _Page
+from node.page_file import PLACE_SIZE, PageFile, _Page
 from tallystick.errors import StorageError
 from tallystick.limits import BUCKET_KEYS_MAX
 from tallystick.subtrees import ENTRY_SIZE, Subtree
@@ -104,14 +104,15 @@ def test_what_is_in_memory_and_in_the_file_does_not_grow_with_the_number_of_chan
         versions = [*versions[-7:], versions[-1].update(changes)]
     alive = {id(page): page for version in versions for page in pages_of(version._node)}
     gc.collect()
-    at_hand = [page for page in alive.values() if page._branch is not None]
+    at_hand = [page for page in alive.values() if isinstance(page.held, tuple)]
     assert len(at_hand) <= 32
-    places = os.fstat(file._descriptor).st_size // 4_096
-    assert len(alive) - 32 <= places - len(file._free) <= len(alive)
+    places = -(-os.fstat(file._places.descriptor).st_size // PLACE_SIZE)
+    assert len(alive) - 32 <= places - len(file._places.free) <= len(alive)
     assert places <= len(alive) + 8 * 20, "places are not used again"
     del versions, alive, at_hand
     gc.collect()
-    assert sorted(file._free) == list(range(places)), "a place that nobody has is not free"
+    free = sorted(lay // PLACE_SIZE for lay in file._places.free)
+    assert free == list(range(places)), "a place that nobody has is not free"
     assert list(tmp_path.iterdir()) == [], "the file has no name"
 
 
@@ -121,7 +122,7 @@ def test_a_small_tree_makes_no_file(tmp_path: Path) -> None:
     for number in range(2_000):
         trie = trie.update({key(number): leaf(number)})
     assert trie.get(key(7)) == leaf(7)
-    assert file._descriptor == -1
+    assert file._places.descriptor == -1
 
 
 def test_a_page_of_unusual_shape_stays_in_memory(tmp_path: Path) -> None:
@@ -132,20 +133,47 @@ def test_a_page_of_unusual_shape_stays_in_memory(tmp_path: Path) -> None:
     assert all(trie.get(key_hash) == value for key_hash, value in content.items())
 
 
-@pytest.mark.parametrize("damage", [b"\0" * 4_096, b"\x01", b""], ids=["zeros", "a byte", "cut off"])
-def test_a_damaged_page_is_a_storage_error(damage: bytes, tmp_path: Path) -> None:
+def test_a_damaged_page_is_a_storage_error(tmp_path: Path) -> None:
     file = PageFile(tmp_path, at_hand=1)
     trie = Trie(shelf=file).update({key(number): leaf(number) for number in range(300)})
-    away = next(page for page in pages_of(trie._node) if page._branch is None)
-    at = away._place * 4_096
-    if damage:
-        os.pwrite(file._descriptor, damage, at + (0 if len(damage) > 1 else 50))
-    else:
-        os.ftruncate(file._descriptor, at + 40)
-    with pytest.raises(StorageError, match="page of the state tree"):
+    away = next(page for page in pages_of(trie._node) if isinstance(page.held, int))
+    assert isinstance(away.held, int)
+    descriptor, size = file._places.descriptor, away.held % PLACE_SIZE
+    at = away.held - size
+    whole = os.pread(descriptor, size, at)
+    for index in range(size):
+        os.pwrite(descriptor, bytes([whole[index] ^ 1 << index % 8]), at + index)
+        with pytest.raises(StorageError, match="not what was written"):
+            away.open()
+        os.pwrite(descriptor, whole[index : index + 1], at + index)
+    assert sum(1 for _ in trie.items()) == 300
+    for damage in (bytes(size), b"\xff" * size, os.pread(descriptor, size, (at + PLACE_SIZE) % (4 * PLACE_SIZE))):
+        os.pwrite(descriptor, damage, at)
+        with pytest.raises(StorageError, match="not what was written"):
+            list(trie.items())
+    for end in (at + 40, at):
+        os.ftruncate(descriptor, end)
+        with pytest.raises(StorageError, match="not what was written"):
+            away.open()
+    os.close(descriptor)
+    with pytest.raises(StorageError, match="cannot be read"):
         away.open()
-    with pytest.raises(StorageError, match="page of the state tree"):
-        list(trie.items())
+    os.dup2(os.open(os.devnull, os.O_RDONLY), descriptor)  # for who closes it
+
+
+def test_the_file_is_closed_with_the_last_that_has_it(tmp_path: Path) -> None:
+    trie = Trie(shelf=PageFile(tmp_path, at_hand=1)).update({key(number): leaf(number) for number in range(300)})
+    page = next(page for page in pages_of(trie._node) if isinstance(page.held, int))
+    descriptor = page._places.descriptor
+    gc.disable()
+    try:
+        del trie
+        page.open()
+        del page
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+    finally:
+        gc.enable()
 
 
 def test_a_disk_that_takes_no_page_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,12 @@ class Door:
         self._seed = seed
         self._chain_id = chain_id
         self._local = threading.local()
+        self._connections: list[HTTPConnection] = []  # of all threads
+
+    def close(self) -> None:
+        """Close the connections of all threads, none of which asks any more."""
+        for connection in self._connections:
+            connection.close()
 
     def call(self, method: str, path: str, query: str = "", body: bytes = b"") -> bytes:
         """One signed exchange; the answer's body."""
@@ -65,6 +71,7 @@ class Door:
         if connection is None:
             connection = HTTPConnection(self._address.hostname or "", self._address.port, timeout=60)
             self._local.connection = connection
+            self._connections.append(connection)
         connection.request(method, target, body, headers)
         response = connection.getresponse()
         return response, response.read()

@@ -28,7 +28,8 @@ from node.config import load_config
 from node.disk import Disk
 from node.executor import ExecutedHeight, FinalBlock
 from node.founding import read_founding
-from node.key_files import read_validator_seed
+from node.identity import NEXT_VALIDATOR_KEY
+from node.key_files import read_validator_seed, write_new
 from scripts.story.cast import FOUNDERS, PROCESSOR
 from scripts.story.goods import PACK_GTIN
 from scripts.story.network import Network
@@ -61,7 +62,7 @@ Rules: TypeAlias = Callable[[StateView, BlockContext, Sequence[VerifiedTransacti
 
 SERIALS_PER_BLOCK = 2_000
 KEYS_PER_SERIAL = 2  # the item's record and the event's
-SPACING_MS = 1_000
+SPACING_MS = 1  # so that the chain's time stays behind every clock, and four nodes can go on from it
 
 
 class FilledNode:
@@ -69,6 +70,7 @@ class FilledNode:
 
     Attributes:
         network: all four founders' folders.
+        home: the first one's.
         disk: what the node has on disk.
         founders: the validators of epoch 0.
         capture_seed: of a key with which the processor captures.
@@ -126,9 +128,11 @@ class FilledNode:
         return self.disk.executor.execute(self._final(transactions, digest))
 
     def _change_validators(self) -> None:
-        """The last validator changes its key: the boundary block of epoch 0."""
+        """The last validator changes its key: the boundary block of epoch 0. Its node finds the key in its folder."""
         members, seed = self.validators.members, keys.generate()
         last = members[-1]
+        folder = self.network.nodes[last.organisation].folder / "keys"
+        write_new(folder / NEXT_VALIDATOR_KEY, seed.hex().encode() + b"\n", secret=True)
         following = validator_set((*members[:-1], structs.replace(last, key=keys.public_key_of(seed))))
         record = record_of(ValidatorsRecord(1, following), None, b"")
 

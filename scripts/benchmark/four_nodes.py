@@ -50,19 +50,29 @@ class Bench:
             self.network.configure(organisation, f"check_threads = {self.check_threads}")
         self.figures["check_threads"] = self.check_threads
         self.network.start_all()
+        self.enter()
+
+    def enter(self) -> None:
+        """Give an organisation of a running network a key with which it captures."""
         cast = Cast(self.network)
         cast.open_founders()
         member = cast[PROCESSOR]
         self._seed, self._secret = member.seed_for(KeyUse.CAPTURE), member.capture_secret
         self._chain_id = cast.chain_id
         self._doors = [Door(node.url, self._seed, self._chain_id) for node in self.network.nodes.values()]
+        cast.close()
+
+    def close(self) -> None:
+        """Close the connections to the nodes."""
+        for door in self._doors:
+            door.close()
 
     def run(self) -> None:
         """All phases, with the machine's own speed measured between them."""
         self.open()
         self.calibrate()
         for rate in (50, 300):
-            self.latency(rate)
+            self.latency(rate, min(self.seconds, 15))
             self.calibrate()
         self.throughput("committed_tx_per_s", 1)
         self.calibrate()
@@ -84,21 +94,29 @@ class Bench:
         """How many signatures one core checks in a second just now, with nothing else to do."""
         self.checks_per_s.append(checks_per_second(0.4))
 
-    def _captures(self, count: int, events: int) -> list[bytes]:
+    def captures(self, count: int, events: int) -> list[bytes]:
+        """So many transactions of so many events, each of which commissions a new serial."""
         time_ms = int(http_json(next(iter(self.network.nodes.values())).url, "/.well-known/head")["time_ms"])
         template = Batch(self._chain_id, self._seed, self._secret, time_ms, self._next_serial, 0, events)
         self._next_serial += count * events
         return make_captures(template, count)
 
-    def latency(self, rate: int) -> None:
+    def latency(self, rate: int, seconds: float) -> None:
+        """Submit at a fixed rate for so long, and note how long it took until transactions were final and executed."""
+        for state, values in self.load(rate, self.captures(int(rate * seconds), 1)).items():
+            self.figures[f"{state}_ms_p50_at_{rate}"] = round(percentile(values, 0.50), 1)
+            self.figures[f"{state}_ms_p99_at_{rate}"] = round(percentile(values, 0.99), 1)
+
+    def load(self, rate: int, raws: Sequence[bytes]) -> dict[str, list[float]]:
         """Submit at a fixed rate to all nodes in turn, in at most fifty posts a second; watch about fifteen a second.
 
         A post does not wait for the one before it, as those of different clients do not.
+
+        Returns:
+            Milliseconds by the state that a watched transaction had come to, all of them executed.
         """
         group = max(1, rate // 50)
-        posts = int(rate * min(self.seconds, 15)) // group
-        raws = self._captures(posts * group, 1)
-        ids = [decode_transaction(raw, self._chain_id).id.hex() for raw in raws]
+        posts = len(raws) // group
         every = max(1, rate // group // 15)
         watchers = Watchers(96)
 
@@ -106,21 +124,19 @@ class Bench:
             door, first = self._doors[number % 4], number * group
             watchers.post(door, raws[first : first + group])
             if number % every == 0:
-                watchers.watch(door, ids[first], due)
+                watchers.watch(door, decode_transaction(raws[first], self._chain_id).id.hex(), due)
 
         at_rate(posts, rate / group, send)
         watchers.join()
-        for state, values in watchers.latencies.items():
-            self.figures[f"{state}_ms_p50_at_{rate}"] = round(percentile(values, 0.50), 1)
-            self.figures[f"{state}_ms_p99_at_{rate}"] = round(percentile(values, 0.99), 1)
+        return watchers.latencies
 
     def throughput(self, name: str, events: int) -> None:
         """Bulk ingress through all four nodes at once, outstanding bounded; then all must agree."""
         guess = 2_600 if events == 1 else 340
-        raws = self._captures(int(guess * self.seconds), events)
+        raws = self.captures(int(guess * self.seconds), events)
         feed = Feed(self._doors, raws, BULK if events == 1 else 8, OUTSTANDING if events == 1 else 160)
         before = self.executed()
-        own_checks = self._own_checks()
+        own_checks = self.own_checks()
         cpu = self.network.cpu_seconds()
         started = time.monotonic()
         done = 0
@@ -142,22 +158,26 @@ class Bench:
         suffix = "tx" if events == 1 else "event"
         self.figures[f"cpu_us_per_{suffix}_and_node"] = round(used / 4 / (feed.sent * events) * 1e6, 1)
         if events == 1:
-            checks, seconds = (now - then for now, then in zip(self._own_checks(), own_checks, strict=True))
+            checks, seconds = (now - then for now, then in zip(self.own_checks(), own_checks, strict=True))
             self.figures["own_check_us"] = round(seconds / checks * 1e6, 1)
         self.agree()
-        self._took_effect(raws[: feed.sent])
+        self.took_effect(raws[: feed.sent])
 
     def executed(self) -> int:
         """Transactions that the first node has executed."""
         return executed(self._doors[0].counters())
 
-    def _own_checks(self) -> tuple[float, float]:
+    def counters(self) -> list[dict[str, float]]:
+        """Every node's counters by name."""
+        return [door.counters() for door in self._doors]
+
+    def own_checks(self) -> tuple[float, float]:
         """How many signatures of transactions the nodes have checked, and the seconds of processor time it took them.
 
         Same processor, same caches, same moment as everything else they do: the fairest measure of a machine that
         changes its speed.
         """
-        told = [door.counters() for door in self._doors]
+        told = self.counters()
         checks = sum(counters["tallystick_signature_checks_total"] for counters in told)
         return checks, sum(counters["tallystick_signature_check_seconds_total"] for counters in told)
 
@@ -187,7 +207,7 @@ class Bench:
         """What each node executed last."""
         return [http_json(node.url, "/.well-known/head")["executed"] for node in self.network.nodes.values()]
 
-    def _took_effect(self, raws: Sequence[bytes]) -> None:
+    def took_effect(self, raws: Sequence[bytes]) -> None:
         """A sample of what was sent is executed with a receipt that refuses nothing, at every node."""
         for number, raw in enumerate(raws[:: max(1, len(raws) // SAMPLE)]):
             id_ = decode_transaction(raw, self._chain_id).id.hex()

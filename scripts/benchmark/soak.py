@@ -15,6 +15,7 @@ from scripts.benchmark.four_nodes import Bench
 from scripts.story.network import http_bytes
 from tallystick.api import METRICS
 
+SOAK_RATE = 300  # transactions a second
 STEP_S = 15.0  # seconds of load behind each row
 WATCHED = ("final_ms_p50", "final_ms_p99", "executed_ms_p99")
 WAITS = {  # what a node waits for, by its metrics: the first two are its disk's
@@ -65,7 +66,6 @@ def soak(bench: Bench, minutes: float, rate: int) -> list[Row]:
     Raises:
         LoadError: a node refused, failed to answer, or executed something else than the others.
     """
-    bench.seconds = STEP_S
     bench.open()
     started = time.monotonic()
     columns = " ".join([f"{name:>15}" for name in WATCHED] + [f"{'cpu_us':>8}"] + [f"{name:>8}" for name in WAITS])
@@ -83,7 +83,7 @@ def soak(bench: Bench, minutes: float, rate: int) -> list[Row]:
 def _step(bench: Bench, rate: int, begun: int, started: float, before: list[Row]) -> Row:
     cpu = sum(bench.network.cpu_seconds().values())
     waited = _waits(bench)
-    bench.latency(rate)
+    bench.latency(rate, STEP_S)
     now = _waits(bench)
     used = sum(bench.network.cpu_seconds().values()) - cpu
     count = bench.executed() - begun

@@ -29,7 +29,7 @@ from scripts.benchmark.load import Batch, make_batch, make_captures
 from scripts.benchmark.state_items import TWELVE, twelve_events
 from scripts.benchmark.tree import SEED, cpu, sha256_seconds, storing_us, tree_cost
 from scripts.story.goods import PACK_GTIN
-from scripts.story.network import ROOT, node_environment
+from scripts.story.network import ROOT, cpu_seconds, node_environment
 from tallystick.admission import VerifiedTransaction, verify_transaction
 from tallystick.epochs import EpochStep
 from tallystick.limits import TREE_KEYS_IN_MEMORY
@@ -166,17 +166,16 @@ def _started(home: Path) -> dict[str, float]:
                 if "serving" in line:
                     break
             serving = time.monotonic() - started
-            used = sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
-            memory = _memory_mb(process.pid)
+            cpu_s = cpu_seconds(process.pid)
+            memory = memory_mb(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.stderr.read()
     assert took_part, "the node did not start; run it on the folder to see why"
-    cpu_s = used / os.sysconf("SC_CLK_TCK")
     return {"start_s": round(took_part, 2), "serving_s": round(serving, 2), "start_cpu_s": round(cpu_s, 2), **memory}
 
 
-def _memory_mb(process: int) -> dict[str, float]:
+def memory_mb(process: int) -> dict[str, float]:
     """All resident pages, those without pages of files (LevelDB maps its tables), and the most there ever were."""
     lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
     values = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith(("Vm", "Rss"))}

@@ -279,12 +279,10 @@ class Network:
 
     def cpu_seconds(self) -> dict[str, float]:
         """Processor time that each node has used."""
-        ticks = os.sysconf("SC_CLK_TCK")
         times = {}
         for organisation, node in self.nodes.items():
             assert node.process is not None
-            fields = Path(f"/proc/{node.process.pid}/stat").read_text().rpartition(")")[2].split()
-            times[organisation] = (int(fields[11]) + int(fields[12])) / ticks
+            times[organisation] = cpu_seconds(node.process.pid)
         return times
 
     def resident_mb(self) -> dict[str, float]:
@@ -295,6 +293,12 @@ class Network:
             pages = int(Path(f"/proc/{node.process.pid}/statm").read_text().split()[1])
             sizes[organisation] = pages * os.sysconf("SC_PAGESIZE") / 1e6
         return sizes
+
+
+def cpu_seconds(process: int) -> float:
+    """Processor time that a process has used, all of its threads, to the system's tick."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _process(arguments: Sequence[str], log: BinaryIO, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -69,9 +69,9 @@ class MoneyStory:
 
     def exchange_documents(self) -> None:
         """Order, despatch advice, receipt advice and invoice, each as a commitment; the papers stay with the firms."""
-        self._document("order", RETAILER, PROCESSOR, DocumentType.ORDER, "PO-7", ())
-        self._document("despatch", PROCESSOR, RETAILER, DocumentType.DESPATCH_ADVICE, "DA-7", ("order",))
-        self._document("receipt", RETAILER, PROCESSOR, DocumentType.RECEIPT_ADVICE, "RA-7", ("despatch",))
+        self._document("order", RETAILER, PROCESSOR, DocumentType.ORDER, "PO-2026-0007", ())
+        self._document("despatch", PROCESSOR, RETAILER, DocumentType.DESPATCH_ADVICE, "DA-2026-0007", ("order",))
+        self._document("receipt", RETAILER, PROCESSOR, DocumentType.RECEIPT_ADVICE, "RA-2026-0007", ("despatch",))
         self._document("invoice", PROCESSOR, RETAILER, DocumentType.INVOICE, "INV-001", ("order", "receipt"))
 
     def _document(

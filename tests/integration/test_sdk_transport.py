@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from client_sdk.transport import HttpTransport, Request
+from scripts.story.network import free_ports
 from tallystick.errors import ConfigError, UnavailableError
 
 DRIPS = 1_200  # a tenth of a second each
@@ -105,8 +106,9 @@ def test_an_answer_that_breaks_off_is_no_answer(transport: HttpTransport, path: 
 
 
 def test_nobody_listening_is_unavailable() -> None:
-    with pytest.raises(UnavailableError, match=r"http://127\.0\.0\.1:9"):
-        HttpTransport("http://127.0.0.1:9").send(Request("GET", "/", timeout_s=1))
+    (port,) = free_ports(1)
+    with pytest.raises(UnavailableError, match=rf"http://127\.0\.0\.1:{port}"):
+        HttpTransport(f"http://127.0.0.1:{port}").send(Request("GET", "/", timeout_s=60))
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://a", "http://", "http://a:x", "http://u:p@a", "http://a/?q"])

@@ -27,9 +27,9 @@ from zlib import crc32
 from tallystick.errors import StorageError
 from tallystick.subtrees import Branch, Page
 
-PAGE_KEYS_MAX = 20  # some 1.9 kB; half as many are twice as many pages in memory, twice as many are slower to change
-PLACE_SIZE = 2_048  # bytes, a power of two; a page of so unusual a shape that it needs more stays in memory
-PAGES_AT_HAND = 512  # that changed last and are kept in memory: some 1.5 MB, so that the processor's cache has them too
+PAGE_KEYS_MAX = 40  # some 3.7 kB; half as many are twice as many pages in memory, twice as many are slower to change
+PLACE_SIZE = 4_096  # bytes, a power of two; a page of so unusual a shape that it needs more stays in memory
+PAGES_AT_HAND = 512  # that changed last and are kept in memory: some 3 MB, so that the processor's cache has them too
 _CRC_OF_WHOLE = 0x2144DF1C  # CRC-32 of any bytes with their own CRC-32 after them
 
 

@@ -14,21 +14,10 @@ export const ZERO32 = new Uint8Array(32);
 
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const NO_VALUE = -1;
-const VALUES = new Int8Array(128).fill(NO_VALUE);
-[...ALPHABET].forEach((character, value) => { VALUES[character.charCodeAt(0)] = value; });
 const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
 /** UTF-8 bytes of a text. */
 export const utf8 = (text) => encoder.encode(text);
-
-// The six bits of a character, none beyond the end, a negative number for what is no such character.
-function valueAt(text, place) {
-  if (place >= text.length) return 0;
-  const code = text.charCodeAt(place);
-  return code < 128 ? VALUES[code] : NO_VALUE;
-}
 
 // Control signs, and those that change the direction of what follows.
 const STEERING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
@@ -37,24 +26,17 @@ const STEERING = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
 export const harmless = (text) => text.replace(STEERING, '\ufffd');
 
 /** Bytes from base64 with padding; every other spelling is `unreadable`. */
-export function unb64(padded) {
-  const text = padded.slice(0, padded.length - (padded.endsWith('==') ? 2 : Number(padded.endsWith('='))));
-  const { length } = text;
-  const bytes = new Uint8Array(Math.floor((length * 3) / 4));
-  let at = 0;
-  let last = 0;
-  for (let i = 0; i < length; i += 4) {
-    const group = (valueAt(text, i) << 18) | (valueAt(text, i + 1) << 12) | (valueAt(text, i + 2) << 6) | valueAt(text, i + 3);
-    if (group < 0) throw new ProofError('unreadable', 'not base64');
-    bytes[at++] = group >> 16; // beyond the last byte nothing is written
-    bytes[at++] = group >> 8;
-    bytes[at++] = group;
-    last = group;
+export function unb64(text) {
+  let characters;
+  try {
+    characters = atob(text);
+  } catch {
+    throw new ProofError('unreadable', 'not base64');
   }
-  const unused = [0, 0, 0xffff, 0xff][length % 4];
-  if (padded.length % 4 !== 0 || (last & unused) !== 0) {
-    throw new ProofError('unreadable', 'not the one base64 spelling of its bytes');
-  }
+  if (btoa(characters) !== text) throw new ProofError('unreadable', 'not the one base64 spelling of its bytes');
+  const { length } = characters;
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = characters.charCodeAt(i);
   return bytes;
 }
 

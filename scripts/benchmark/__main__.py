@@ -57,7 +57,12 @@ def main() -> int:
         help="with --state, --state-network, --proofs or --snapshots: other sizes, ascending",
     )
     parser.add_argument("--proofs", action="store_true", help="what verifying costs, in Python and in Chromium")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="with --state: also draw block time and memory (SVG)")
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="with --state or --state-network: also draw block time and memory (SVG)",
+    )
     parser.add_argument(
         "--tree-keys-in-memory",
         type=int,
@@ -101,7 +106,7 @@ def main() -> int:
     if options.state_network:
         load = Load(options.rate or RATE, options.seconds, options.warm_up, options.tree_keys_in_memory)
         try:
-            return state_network_bench(options.keys or SIZES, load)
+            return state_network_bench(options.keys or SIZES, load, options.plot)
         except (LoadError, NetworkError) as error:
             print(f"bench: {error}", file=sys.stderr)
             return 1

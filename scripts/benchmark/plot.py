@@ -6,16 +6,22 @@ from math import log10
 
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 70, 40, 50
-SERIES = (
-    ("block_ms", "a block of 200 captures, ms (left)", "#1b6ca8", "left"),
-    ("resident_mb", "node resident after its start, MB (right)", "#b5482a", "right"),
+SIDES = (("left", "#1b6ca8"), ("right", "#b5482a"))
+Series = tuple[str, str]  # name of the figure, what it is in words
+OF_STATE: tuple[Series, Series] = (
+    ("block_ms", "a block of 200 captures, ms (left)"),
+    ("resident_mb", "node resident after its start, MB (right)"),
+)
+OF_NETWORK: tuple[Series, Series] = (
+    ("block_interval_ms_p50", "from block to block, median, ms (left)"),
+    ("resident_mb", "node resident under load, MB (right)"),
 )
 
 
-def draw(figures: dict[str, dict[int, float] | float]) -> str:
-    """The picture of figures as ``state.measure_state`` gives them."""
+def draw(figures: dict[str, dict[int, float] | float], series: tuple[Series, Series] = OF_STATE) -> str:
+    """The picture of two figures by size, each on an axis of its own that begins at zero."""
     body = []
-    for place, (name, words, colour, side) in enumerate(SERIES):
+    for place, ((name, words), (side, colour)) in enumerate(zip(series, SIDES, strict=True)):
         values = figures[name]
         assert isinstance(values, dict)
         top = _round_up(max(values.values()))
@@ -24,7 +30,8 @@ def draw(figures: dict[str, dict[int, float] | float]) -> str:
         body.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for x, y, value in points:
             body.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="4" fill="{colour}"/>')
-            body.append(f'<text x="{x:.0f}" y="{y - 10:.0f}" text-anchor="middle" fill="{colour}">{value:,}</text>')
+            beside = y + 20 if side == "left" else y - 10  # the two lines may lie upon one another
+            body.append(f'<text x="{x:.0f}" y="{beside:.0f}" text-anchor="middle" fill="{colour}">{value:,}</text>')
         at = LEFT if side == "left" else WIDTH - RIGHT
         anchor = "end" if side == "left" else "start"
         shift = -8 if side == "left" else 8

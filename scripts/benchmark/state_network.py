@@ -25,6 +25,7 @@ from node.storage import LevelStore
 from scripts.benchmark.client import LoadError, executed, percentile
 from scripts.benchmark.filled_network import FilledNetwork
 from scripts.benchmark.four_nodes import Bench
+from scripts.benchmark.plot import OF_NETWORK, draw
 from scripts.benchmark.state import SIZES, memory_mb, print_state
 from tallystick.limits import TREE_KEYS_IN_MEMORY
 
@@ -81,17 +82,20 @@ class Moment:
     tree_saved_ns: int
 
 
-def state_network_bench(sizes: Sequence[int], load: Load) -> int:
-    """Measure every size; a table, then one JSON line.
+def state_network_bench(sizes: Sequence[int], load: Load, plot: Path | None = None) -> int:
+    """Measure every size; a table, then one JSON line; and the picture, where a file for it is named.
 
     Raises:
         LoadError, NetworkError: a node refused, failed, or executed something else than the others.
     """
     folder = Path(tempfile.mkdtemp(prefix="tallystick-state-network-"))
     try:
-        print_state(measure_state_network(folder, sizes or SIZES, load))
+        figures = measure_state_network(folder, sizes or SIZES, load)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    print_state(figures)
+    if plot is not None:
+        plot.write_text(draw(figures, OF_NETWORK), encoding="utf-8")
     return 0
 
 

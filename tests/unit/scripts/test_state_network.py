@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from scripts.benchmark.plot import OF_NETWORK, draw
 from scripts.benchmark.state import print_state
 from scripts.benchmark.state_network import Load, measure_state_network
 
@@ -38,4 +40,5 @@ def test_four_nodes_go_on_from_states_of_two_sizes(tmp_path: Path, capsys: pytes
     capsys.readouterr()
     print_state(figures)
     table, _, json_line = capsys.readouterr().out.strip().rpartition("\n")
+    assert sum(node.tag.endswith("circle") for node in ElementTree.fromstring(draw(figures, OF_NETWORK)).iter()) == 4
     assert "| `block_interval_ms_p50` |" in table and json_line.startswith("{")
